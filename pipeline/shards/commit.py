@@ -1,0 +1,125 @@
+"""Commits: proof that a shard is whole, written after it, and what is counted on the way."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pipeline.errors import DatasetError
+from pipeline.storage import Location
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An item that could not be used: where it came from, where it failed, why."""
+
+    item_id: str
+    source: str
+    stage: str
+    reason: str
+
+
+@dataclass
+class Tally:
+    """What is counted over rows; the tally of a dataset is the merged tallies of its shards.
+
+    num_rows, num_levels: by split (levels are timesteps, or pixel channels). vocabularies: column → value → rows.
+    histograms: by split, the count of each level, one list a channel: what the marginal baseline is computed from.
+    """
+
+    num_rows: Counter[str] = field(default_factory=Counter)
+    num_levels: Counter[str] = field(default_factory=Counter)
+    vocabularies: dict[str, Counter[str]] = field(default_factory=dict)
+    histograms: dict[str, list[list[int]]] = field(default_factory=dict)
+
+    def add(self, other: "Tally") -> None:
+        """Merge another tally into this one."""
+        self.num_rows.update(other.num_rows)
+        self.num_levels.update(other.num_levels)
+        for column, counts in other.vocabularies.items():
+            self.vocabularies.setdefault(column, Counter()).update(counts)
+        for split, channels in other.histograms.items():
+            mine = self.histograms.setdefault(split, [[0] * len(channel) for channel in channels])
+            self.histograms[split] = [
+                [a + b for a, b in zip(left, right, strict=True)] for left, right in zip(mine, channels, strict=True)
+            ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values in a fixed order, so that equal tallies are equal bytes."""
+        return {
+            "num_rows": dict(sorted(self.num_rows.items())),
+            "num_levels": dict(sorted(self.num_levels.items())),
+            "vocabularies": {c: dict(sorted(counts.items())) for c, counts in sorted(self.vocabularies.items())},
+            "histograms": dict(sorted(self.histograms.items())),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Tally":
+        """The inverse of `to_json`."""
+        vocabularies = {column: Counter(counts) for column, counts in data["vocabularies"].items()}
+        return cls(Counter(data["num_rows"]), Counter(data["num_levels"]), vocabularies, data["histograms"])
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Proof that shard `index` is whole, and what it holds. Only `run` (time, host) differs from run to run."""
+
+    index: int
+    plan_digest: str
+    num_rows: int
+    num_bytes: int
+    sha256: str
+    tally: Tally
+    failures: tuple[Failure, ...] = ()
+    run: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        failures = [asdict(failure) for failure in self.failures]
+        return {**self.__dict__, "tally": self.tally.to_json(), "failures": failures}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Commit":
+        """The inverse of `to_json`."""
+        failures = tuple(Failure(**failure) for failure in data["failures"])
+        return cls(**{**data, "tally": Tally.from_json(data["tally"]), "failures": failures})
+
+
+def shard_name(index: int) -> str:
+    """The shard's file, below the dataset's folder."""
+    return f"shards/{index:06d}.parquet"
+
+
+def commit_name(index: int) -> str:
+    """The commit's file, below the dataset's folder."""
+    return f"commits/{index:06d}.json"
+
+
+def write_commit(folder: Location, commit: Commit) -> None:
+    """Write the proof; the shard must stand already."""
+    (folder / commit_name(commit.index)).write_text(json.dumps(commit.to_json(), sort_keys=True) + "\n")
+
+
+def read_commit(folder: Location, index: int) -> Commit | None:
+    """The commit of a shard, or None where there is none."""
+    place = folder / commit_name(index)
+    if not place.is_file():
+        return None
+    try:
+        return Commit.from_json(json.loads(place.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{place}: a damaged commit ({error}). Remove this file and run the command again."
+        ) from error
+
+
+def is_done(folder: Location, index: int, plan_digest: str) -> bool:
+    """Whether the shard has been written for exactly this plan, and still stands in full length."""
+    try:
+        commit = read_commit(folder, index)
+    except DatasetError:
+        return False  # what cannot be read proves nothing: the shard is made again
+    place = folder / shard_name(index)
+    if commit is None or commit.plan_digest != plan_digest or not place.is_file():
+        return False
+    return place.size_bytes() == commit.num_bytes

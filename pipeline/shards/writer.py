@@ -1,0 +1,91 @@
+"""One shard: rows to Parquet, then the commit."""
+
+import hashlib
+import io
+import socket
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.shards.commit import Commit, Failure, Tally, shard_name, write_commit
+from pipeline.shards.plan import ShardPlan
+from pipeline.shards.schema import ATTRIBUTES, Conventions, ImageConventions, schema_for
+from pipeline.storage import Location
+
+Row = Mapping[str, Any]
+
+ROWS_PER_GROUP = 64
+"""Small enough that one row can be read without the whole shard, large enough that a scan is not slowed."""
+
+
+def write_shard(
+    folder: Location, plan: ShardPlan[Any], rows: Sequence[Row], failures: Sequence[Failure], conventions: Conventions
+) -> Commit:
+    """Write a shard and then its commit; a process killed between the two has proved nothing and the shard is redone.
+
+    Rows are mappings by column (`schema.py`); missing columns become null.
+    """
+    started = time.time()
+    data = parquet_bytes(rows, conventions)
+    (folder / shard_name(plan.index)).write_bytes(data)
+    commit = Commit(
+        index=plan.index,
+        plan_digest=plan.digest,
+        num_rows=len(rows),
+        num_bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        tally=tally_of(rows, conventions),
+        failures=tuple(failures),
+        run={"written_unix_s": started, "host": socket.gethostname()},
+    )
+    write_commit(folder, commit)
+    return commit
+
+
+def parquet_bytes(rows: Sequence[Row], conventions: Conventions) -> bytes:
+    """Rows as one Parquet file, the same bytes for the same rows."""
+    schema = schema_for(conventions)
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    sink = io.BytesIO()
+    strings = [field.name for field in schema if field.name != "levels"]
+    pq.write_table(
+        table,
+        sink,
+        row_group_size=ROWS_PER_GROUP,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=strings,  # type: ignore[arg-type]  # a list of columns, which the stubs do not know
+        write_page_checksum=True,
+    )
+    return sink.getvalue()
+
+
+def tally_of(rows: Sequence[Row], conventions: Conventions) -> Tally:
+    """Count rows, levels and values by split."""
+    tally = Tally()
+    channels = conventions.channels if isinstance(conventions, ImageConventions) else 1
+    for row in rows:
+        split = row["split"]
+        tally.num_rows[split] += 1
+        tally.num_levels[split] += len(row["levels"])
+        count_values(tally, row)
+        counts = tally.histograms.setdefault(split, np.zeros((channels, conventions.num_levels), np.int64))  # type: ignore[arg-type]
+        for channel in range(channels):
+            levels = np.frombuffer(row["levels"], np.uint8)[channel::channels]
+            counts[channel] += np.bincount(levels, minlength=conventions.num_levels)
+    tally.histograms = {split: np.asarray(counts).tolist() for split, counts in tally.histograms.items()}
+    return tally
+
+
+def count_values(tally: Tally, row: Row) -> None:
+    """Count the values of the columns that a model can be conditioned on."""
+    for column in ATTRIBUTES:
+        if row.get(column):
+            tally.vocabularies.setdefault(column, Counter())[row[column]] += 1
+    if row.get("phone"):
+        tally.vocabularies.setdefault("phone", Counter()).update(row["phone"])

@@ -1,0 +1,255 @@
+"""The one door to files: every path that the user gives is a `Location`, local or wherever fsspec reaches.
+
+Writing is all or nothing: a local file is written beside its place, synced and renamed; an object store puts whole
+objects by itself. A reader never sees half a file.
+"""
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, TypeVar, cast
+
+import fsspec
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
+
+from pipeline.errors import StorageError
+
+PARTIAL_PREFIX = ".partial-"
+"""Files of this name are writes that never finished; readers pass over them and `remove_partials` clears them."""
+
+Result = TypeVar("Result", bound=Callable[..., Any])
+
+
+def explained(method: Result) -> Result:
+    """Turn what storage raises into one message that names the place and what to do."""
+
+    @wraps(method)
+    def wrapper(self: "Location", *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except OSError as error:
+            raise StorageError(explain(error, self.uri)) from error
+        except Exception as error:
+            # Remote file systems raise their client library's own errors, which share no base class with OSError.
+            if type(error).__module__.split(".")[0] in ("builtins", "pipeline"):
+                raise
+            raise StorageError(f"{self.uri}: storage refused: {type(error).__name__}: {error}") from error
+
+    return cast(Result, wrapper)
+
+
+def explain(error: OSError, uri: str) -> str:
+    """What an operating system's error means for the user."""
+    if isinstance(error, FileNotFoundError):
+        return f"{uri} does not exist; check the path."
+    if isinstance(error, PermissionError):
+        return f"{uri}: permission denied; check who owns it and that it may be written."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{uri}: the disk is full; nothing is half-written. Free some space and run the same command again."
+    return f"{uri}: {error.strerror or error or type(error).__name__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A file or folder anywhere: its whole URI, or an absolute path where it is local."""
+
+    uri: str
+
+    def __truediv__(self, relative: str) -> "Location":
+        """A place below this one. Only names that stay below it are taken."""
+        parts = PurePosixPath(relative).parts
+        if not parts or relative.startswith("/") or ".." in parts:
+            raise StorageError(
+                f"{relative!r} is no name of something below {self.uri}; expected a relative path without '..'."
+            )
+        return Location(join(self.uri, "/".join(parts)))
+
+    def __str__(self) -> str:
+        return self.uri
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return PurePosixPath(self._path).name
+
+    @property
+    def local_path(self) -> Path | None:
+        """The path on this machine's disk, or None where it is elsewhere."""
+        return None if is_uri(self.uri) else Path(self.uri)
+
+    @property
+    def _fs(self) -> AbstractFileSystem:
+        return open_filesystem(self.uri)[0]
+
+    @property
+    def _path(self) -> str:
+        return open_filesystem(self.uri)[1]
+
+    @explained
+    def exists(self) -> bool:
+        """Whether a file or a folder stands here."""
+        return bool(self._fs.exists(self._path))
+
+    @explained
+    def is_file(self) -> bool:
+        """Whether a file stands here."""
+        return bool(self._fs.isfile(self._path))
+
+    @explained
+    def is_folder(self) -> bool:
+        """Whether a folder stands here."""
+        return bool(self._fs.isdir(self._path))
+
+    @explained
+    def size_bytes(self) -> int:
+        """The size of the file."""
+        return int(self._fs.size(self._path))
+
+    @explained
+    def read_bytes(self) -> bytes:
+        """The whole file."""
+        return cast(bytes, self._fs.cat_file(self._path))
+
+    def read_text(self) -> str:
+        """The whole file as UTF-8."""
+        try:
+            return self.read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise StorageError(
+                f"{self.uri}: expected UTF-8 text, byte {error.start} cannot be read; re-encode it."
+            ) from error
+
+    @explained
+    def open(self, mode: str = "rb") -> IO[Any]:
+        """The file, opened for reading."""
+        if mode not in ("rb", "r"):
+            raise ValueError(f"open is for reading, got mode {mode!r}; write with write_bytes, which is all or nothing")
+        return cast("IO[Any]", self._fs.open(self._path, mode))
+
+    @explained
+    def write_bytes(self, data: bytes) -> None:
+        """Write the whole file or nothing of it."""
+        if self.local_path:
+            write_and_rename(self.local_path, data)
+        else:
+            self._fs.pipe_file(self._path, data)
+
+    def write_text(self, text: str) -> None:
+        """Write the whole file or nothing of it, as UTF-8."""
+        self.write_bytes(text.encode("utf-8"))
+
+    @explained
+    def make_folder(self) -> None:
+        """Make the folder and those above it; nothing happens where it stands already."""
+        self._fs.makedirs(self._path, exist_ok=True)
+
+    @explained
+    def remove(self) -> None:
+        """Remove the file; nothing happens where there is none."""
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(self._path)
+
+    @explained
+    def remove_folder(self) -> None:
+        """Remove the folder and all below it; nothing happens where there is none."""
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.rm(self._path, recursive=True)
+
+    @explained
+    def names(self) -> list[str]:
+        """Sorted names right below, unfinished writes left out; none where nothing stands."""
+        self._fs.invalidate_cache()
+        try:
+            entries = self._fs.ls(self._path, detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        found = (PurePosixPath(entry).name for entry in entries)
+        return sorted(name for name in found if name and not name.startswith(PARTIAL_PREFIX))
+
+    @explained
+    def files(self) -> Iterator["FileEntry"]:
+        """Every file below, sorted by relative path, with a fingerprint that storage gives without reading it."""
+        self._fs.invalidate_cache()
+        found = self._fs.find(self._path, detail=True)
+        root = self._path.rstrip("/") + "/"
+        for path in sorted(found):
+            relative = path.removeprefix(root)
+            if not PurePosixPath(relative).name.startswith(PARTIAL_PREFIX):
+                yield FileEntry(relative, int(found[path].get("size") or 0), fingerprint(found[path]))
+
+    @explained
+    def remove_partials(self) -> None:
+        """Clear writes right below that a killed process left unfinished."""
+        if self.local_path and self.local_path.is_dir():
+            for leftover in self.local_path.glob(PARTIAL_PREFIX + "*"):
+                leftover.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file as a listing shows it: path below the listed folder, size, and what changes when the file does."""
+
+    path: str
+    size_bytes: int
+    fingerprint: str
+
+
+def locate(text: str, base: str = "") -> Location:
+    """A path or URI as the user typed it, made absolute; `base` is where relative paths start (default: here)."""
+    if is_uri(text):
+        return Location(text.removeprefix("file://")) if text.startswith("file://") else Location(text.rstrip("/"))
+    return Location(str(Path(os.path.normpath(Path(base or Path.cwd()) / Path(text).expanduser()))))
+
+
+def is_uri(text: str) -> bool:
+    """Whether the text names a protocol, as in s3://bucket/key or zip://inner::outer."""
+    return "://" in text or "::" in text
+
+
+def join(uri: str, relative: str) -> str:
+    """Append to the path part of a URI; in a chained one (zip://inner::outer) to the first."""
+    first, *rest = uri.split("::")
+    separator = "" if first.endswith("/") else "/"
+    return "::".join([first + separator + relative, *rest])
+
+
+def open_filesystem(uri: str) -> tuple[AbstractFileSystem, str]:
+    """The file system and the path in it."""
+    if not is_uri(uri):
+        return fsspec.filesystem("file", auto_mkdir=False), uri
+    try:
+        return cast("tuple[AbstractFileSystem, str]", url_to_fs(uri))
+    except ImportError as error:
+        raise StorageError(f"{uri}: this kind of storage needs a package that is not installed ({error}).") from error
+    except ValueError as error:
+        raise StorageError(f"{uri}: not a URI that fsspec knows ({error}).") from error
+
+
+def fingerprint(info: dict[str, Any]) -> str:
+    """Size and modification time, or what the store has in its place: changes when the file does."""
+    version = next(
+        (info[key] for key in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created") if key in info), ""
+    )
+    return f"{info.get('size')}:{version}"
+
+
+def write_and_rename(path: Path, data: bytes) -> None:
+    """Write beside the file, sync, rename over it; on any failure remove what was written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=PARTIAL_PREFIX, dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
