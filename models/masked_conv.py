@@ -1,0 +1,146 @@
+"""Masked 2-D convolutions: a pixel's colour sees only what is drawn before it.
+
+Axes: B batch, C channel, H W.
+
+Pixels are drawn row by row, and within a pixel colour by colour: R, then G given R, then B given both ("colour" is the
+picture's own channel, whatever their number). Each feature map belongs to one colour. At the centre of a kernel the
+features of colour c see those of colours < c (mask type A, the first layer) or ≤ c (type B, all later ones); rows above
+and pixels to the left are seen by every colour (van den Oord et al. 2016a, §3.4).
+
+The paper draws k×k kernels whose lower half is masked. Here that half does not exist: a kernel is the rows above and
+the current one, so that only the current row's right part and the colours at the centre are left for a mask to hide.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, NamedTuple, cast
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own custom)
+from torch import Tensor, nn
+
+MaskType = Literal["A", "B"]
+
+
+class Reach(NamedTuple):
+    """How many pixels a kernel sees above, to the left and to the right of its centre."""
+
+    up: int
+    left: int
+    right: int
+
+
+POINT = Reach(0, 0, 0)
+"""A 1×1 convolution."""
+
+
+def around(kernel: int) -> Reach:
+    """The causal half of a `kernel` × `kernel` square: rows above, and the current row up to the centre."""
+    half = _half(kernel)
+    return Reach(half, half, half)
+
+
+def leftward(kernel: int) -> Reach:
+    """The current row of that square alone, the horizontal stack's kernel: 1 × (kernel // 2 + 1)."""
+    return Reach(0, _half(kernel), 0)
+
+
+def _half(kernel: int) -> int:
+    if kernel < 3 or kernel % 2 == 0:
+        raise ValueError(f"expected an odd kernel size of 3 or more (it has a centre pixel), got {kernel}")
+    return kernel // 2
+
+
+def colour_of_each(num_features: int, num_colours: int) -> list[int]:
+    """The colour that each feature map belongs to: contiguous runs as equal as they can be, in the order of colours.
+
+    What does not divide goes to the first colours, one map each: 128 maps of 3 colours are 43, 43 and 42. The first
+    colours are the ones that every later colour sees. The K logits of each colour follow the same rule, as `by_colour`
+    reads them; a gated unit has this list twice, once for each half.
+    """
+    if num_features < num_colours:
+        raise ValueError(f"expected at least one feature map for each of {num_colours} colours, got {num_features}")
+    whole, remainder = divmod(num_features, num_colours)
+    return [colour for colour in range(num_colours) for _ in range(whole + (colour < remainder))]
+
+
+def by_colour(logits: Tensor, num_colours: int) -> Tensor:
+    """[B, C · K, H, W], each colour's K together, to [B, C, H, W, K]."""
+    colours: Tensor = logits.unflatten(1, (num_colours, -1))
+    return colours.movedim(2, -1)
+
+
+class MaskedConv2d(nn.Module):
+    """A convolution over the rows above and the current one, masked: [B, C_in, H, W] to [B, C_out, H, W].
+
+    `colours_in` and `colours_out` give the colour of each feature map. Outside the picture stand zeros.
+    The mask is applied when the convolution is called and the weights are never written to: momentum, weight decay,
+    averages and sharding see an ordinary parameter, and nothing that they do to a hidden weight can be seen outside.
+    """
+
+    mask: Tensor
+
+    def __init__(
+        self, colours_in: Sequence[int], colours_out: Sequence[int], reach: Reach, mask_type: MaskType
+    ) -> None:
+        super().__init__()
+        self.colours_in, self.colours_out = tuple(colours_in), tuple(colours_out)
+        self.reach, self.mask_type = reach, mask_type
+        kernel = (reach.up + 1, reach.left + 1 + reach.right)
+        initial = nn.Conv2d(len(colours_in), len(colours_out), kernel)
+        self.weight = initial.weight  # torch's own start, uniform
+        self.bias = nn.Parameter(torch.zeros(len(colours_out)))
+        self.register_buffer("mask", self._mask(), persistent=False)
+
+    def _mask(self) -> Tensor:
+        seen, by = torch.tensor(self.colours_in)[None, :], torch.tensor(self.colours_out)[:, None]
+        mask = torch.ones_like(self.weight)
+        mask[:, :, -1, self.reach.left + 1 :] = 0
+        mask[:, :, -1, self.reach.left] = (seen < by) if self.mask_type == "A" else (seen <= by)
+        return mask
+
+    def masked_weight(self) -> Tensor:
+        """The weights with zeros where the mask hides."""
+        return self.weight * self.mask
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        up, left, right = self.reach
+        padded = F.pad(x, (left, right, up, 0)) if self.reach != POINT else x
+        return F.conv2d(padded, self.masked_weight(), self.bias)
+
+
+def masked_points(*colours: Sequence[int]) -> Sequence[MaskedConv2d]:
+    """1×1 convolutions of mask B, from the first list of features through each of the next: a ModuleList."""
+    points = nn.ModuleList(MaskedConv2d(before, after, POINT, "B") for before, after in pairwise(colours))
+    return cast(Sequence[MaskedConv2d], points)
+
+
+class VerticalConv2d(nn.Module):
+    """The vertical stack's convolution: (kernel // 2 + 1) rows × kernel, down to the current row and with all of it.
+
+    [B, C_in, H, W] to [B, C_out, H, W]. Nothing is masked: what it gives at a row depends on all of that row, so a
+    pixel must take it from the row above its own (`shift_down`). Source: van den Oord et al. 2016b, §2.2.
+    """
+
+    def __init__(self, features_in: int, features_out: int, kernel: int) -> None:
+        super().__init__()
+        self.reach = around(kernel)
+        self.conv = nn.Conv2d(features_in, features_out, (self.reach.up + 1, kernel))
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        up, left, right = self.reach
+        return self.conv(F.pad(x, (left, right, up, 0)))  # type: ignore[no-any-return]
+
+
+def shift_down(x: Tensor) -> Tensor:
+    """Each row moved to the one below, zeros into the first: row r of the result is row r - 1 of x [B, C, H, W]."""
+    return F.pad(x, (0, 0, 1, 0))[:, :, :-1]
+
+
+def gate(x: Tensor) -> Tensor:
+    """The gated unit, tanh of the first half of the features times sigmoid of the second: [B, 2h, ...] to [B, h, ...].
+
+    Source: van den Oord et al. 2016b, equation 2.
+    """
+    signal, opening = x.chunk(2, dim=1)
+    return torch.tanh(signal) * torch.sigmoid(opening)
