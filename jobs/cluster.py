@@ -95,7 +95,7 @@ def running_ray(address: str) -> Iterator[None]:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, runtime_env=code_to_send(address))
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ClusterError(
-            f"no Ray answered at {address} ({error}). Expected the address of a running Ray, such as auto or HOST:6379; "
+            f"no Ray answered at {address} ({error}). Expected that of a running Ray, such as auto or HOST:6379; "
             "leave --address out to start one here."
         ) from error
     try:

@@ -1,4 +1,4 @@
-"""Settings: defaults, then a recipe or `--config` file, then each `--set a.b=c`, parsed strictly into frozen dataclasses."""
+"""Settings: defaults, then a recipe or `--config` file, then each `--set a.b=c`; parsed strictly to dataclasses."""
 
 import difflib
 import json
@@ -94,8 +94,9 @@ def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     merged = dict(below)
     for key, value in above.items():
         before = merged.get(key)
-        both = isinstance(before, Mapping) and isinstance(value, Mapping)
-        merged[key] = overlay(before, value) if both else value
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            value = overlay(before, value)
+        merged[key] = value
     return merged
 
 
