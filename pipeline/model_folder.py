@@ -1,0 +1,154 @@
+"""An exported model: a folder that anyone can load without running code.
+
+model.json            what it is: name, config, conventions of its levels, vocabularies, lineage, figures
+weights.safetensors   the numbers
+README.md             the card, for people
+"""
+
+import hashlib
+import json
+import typing
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from models import MODELS, build
+from models.autoregressive import Autoregressive
+from pipeline.conditions import Conditioning
+from pipeline.errors import ModelError
+from pipeline.shards.plan import digest_of
+from pipeline.shards.schema import Conventions, conventions_from
+from pipeline.storage import Location
+
+FORMAT = "ancestral-model"
+FORMAT_VERSION = 1
+
+MODEL_FILE = "model.json"
+WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "README.md"
+
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """`model.json`. `digest` names the content: name, config, conventions, vocabularies and weights."""
+
+    name: str
+    config: dict[str, Any]
+    conventions: Conventions
+    conditioning: Conditioning
+    weights_sha256: str
+    lineage: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def digest(self) -> str:
+        """What a generated row is stamped with."""
+        return digest_of(
+            [self.name, self.config, asdict(self.conventions), asdict(self.conditioning), self.weights_sha256]
+        )
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """A model loaded from its folder, in evaluation mode."""
+
+    folder: Location
+    info: ModelInfo
+    model: Autoregressive
+
+
+def save_model(
+    folder: Location,
+    model: Autoregressive,
+    info: ModelInfo,
+    card: str,
+) -> ModelInfo:
+    """Write weights, then the card, then `model.json`; returns the info with the weights' checksum filled in."""
+    data = safetensors.torch.save(contiguous(model.state_dict()))
+    info = ModelInfo(**{**info.__dict__, "weights_sha256": hashlib.sha256(data).hexdigest()})
+    (folder / WEIGHTS_FILE).write_bytes(data)
+    (folder / CARD_FILE).write_text(card)
+    (folder / MODEL_FILE).write_text(json.dumps(asdict(info), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    return info
+
+
+def contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors on the CPU, in the layout that safetensors takes."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def read_model_info(folder: Location) -> ModelInfo:
+    """`model.json`, its format and version checked."""
+    place = folder / MODEL_FILE
+    if not place.is_file():
+        raise ModelError(f"{folder} holds no model: {MODEL_FILE} is missing. Train one with `ancestral train`.")
+    try:
+        data = json.loads(place.read_text())
+        check_format(data, str(place))
+        conditioning = from_plain(Conditioning, data["conditioning"])
+        conventions = conventions_from(data["conventions"], str(place))
+        return ModelInfo(**{**data, "conventions": conventions, "conditioning": conditioning})
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{place}: damaged ({error}); export the model again.") from error
+
+
+def check_format(data: Any, where: str) -> None:
+    """Refuse what is not ours, and versions that this release does not read."""
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise ModelError(f"{where}: expected a page of format {FORMAT!r}; this folder holds no model of ours.")
+    if data.get("format_version") != FORMAT_VERSION:
+        raise ModelError(
+            f"{where}: format version {data.get('format_version')}, this release reads version {FORMAT_VERSION}; "
+            "train the model again with this release."
+        )
+    if data.get("name") not in MODELS:
+        raise ModelError(
+            f"{where}: a model named {data.get('name')!r}; this release knows {', '.join(sorted(MODELS))}."
+        )
+
+
+def load_model(folder: Location) -> ExportedModel:
+    """Build the model that the folder describes and fill in its weights; nothing that is read can run code."""
+    info = read_model_info(folder)
+    place = folder / WEIGHTS_FILE
+    data = place.read_bytes()
+    if hashlib.sha256(data).hexdigest() != info.weights_sha256:
+        raise ModelError(
+            f"{place}: its checksum differs from the one in {MODEL_FILE}; the file is damaged or exchanged."
+        )
+    try:
+        model = build(info.name, from_plain(MODELS[info.name].config, info.config))
+        model.load_state_dict(safetensors.torch.load(data))
+    except (safetensors.SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{folder}: weights and config do not fit together: {error}") from error
+    return ExportedModel(folder, info, model.eval())
+
+
+def from_plain(config_type: type[Config], data: Mapping[str, Any]) -> Config:
+    """A frozen dataclass from what JSON made of it: nested ones rebuilt, lists back to tuples."""
+    hints = typing.get_type_hints(config_type)
+    unknown = set(data) - {field.name for field in fields(config_type)}  # type: ignore[arg-type]
+    if unknown:
+        raise ModelError(
+            f"{config_type.__name__} has no setting {', '.join(sorted(unknown))}; another release wrote this."
+        )
+    return config_type(**{name: restore(hints[name], value) for name, value in data.items()})
+
+
+def restore(hint: Any, value: Any) -> Any:
+    """One value, by the type that its field declares."""
+    if is_dataclass(hint) and isinstance(value, Mapping):
+        return from_plain(hint, value)  # type: ignore[arg-type]
+    if isinstance(value, list):
+        return tuple(restore(None, entry) for entry in value)
+    if isinstance(value, Mapping):
+        return {key: restore(None, entry) for key, entry in value.items()}
+    return value
