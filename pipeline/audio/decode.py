@@ -19,7 +19,7 @@ Waveform = NDArray[np.float32]
 
 LOWEST_RATE_HZ = 4_000
 HIGHEST_RATE_HZ = 192_000
-"""Headers lie: one file in the wild claims 1,092,676 Hz. Nothing intelligible is below 4 kHz, no recorder is above 192."""
+"""Headers lie: one file in the wild claims 1,092,676 Hz. Speech below 4 kHz is lost; no recorder passes 192."""
 
 MOST_CHANNELS = 32
 

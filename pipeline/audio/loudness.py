@@ -30,8 +30,8 @@ def frame_energy(waveform: Waveform, hop: int) -> Waveform:
     starts = np.arange(0, len(waveform), hop)
     if not starts.size:
         return np.zeros(0, np.float32)
-    means: Waveform = np.add.reduceat(np.square(waveform), starts) / np.minimum(hop, len(waveform) - starts)
-    return means
+    sums = np.add.reduceat(np.square(waveform), starts)
+    return (sums / np.minimum(hop, len(waveform) - starts)).astype(np.float32)
 
 
 def normalise_peak(waveform: Waveform, peak_dbfs: float) -> Waveform:

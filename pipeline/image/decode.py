@@ -22,8 +22,8 @@ SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 def decode(data: bytes, channels: Literal[1, 3] | None = None) -> Pixels:
     """A file's first picture as [H, W, C]; `channels` None takes 1 for grey files and 3 for all others.
 
-    EXIF orientation is applied; palettes are looked up; what is transparent lies on white; 16-bit values keep their upper
-    byte; grey from colour is ITU-R 601 luma. Raises ItemError at stage "decode".
+    EXIF orientation is applied; palettes are looked up; what is transparent lies on white; 16-bit values keep their
+    upper byte; grey from colour is ITU-R 601 luma. Raises ItemError at stage "decode".
     """
     try:
         with warnings.catch_warnings():

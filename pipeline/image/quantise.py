@@ -14,11 +14,14 @@ def quantise(pixels: Pixels, num_levels: int) -> Pixels:
 
 
 def intensities(levels: Pixels, num_levels: int) -> Pixels:
-    """Levels to 0..255, spread from black to white; `quantise` of it gives the levels back."""
+    """Levels to 0..255, spread evenly from black to white; `quantise` of it gives the levels back."""
     check_num_levels(num_levels)
-    if num_levels == 256:
-        return levels
-    return np.rint(levels.astype(np.float64) * 255 / (num_levels - 1)).astype(np.uint8)
+    level = np.arange(num_levels)
+    lowest = -(-256 * level // num_levels)  # the first intensity of each level's bin, and the last
+    highest = -(-256 * (level + 1) // num_levels) - 1
+    # Where bins are uneven an evenly spread value can lie one beside its own bin.
+    table = np.clip(np.rint(255 * level / (num_levels - 1)), lowest, highest).astype(np.uint8)
+    return table[levels]
 
 
 def check_num_levels(num_levels: int) -> None:
