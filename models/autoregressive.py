@@ -1,6 +1,6 @@
 """What every model here is: a product of conditionals, p(x) = Π p(x_n | x_<n, condition).
 
-Axes: B batch, N position in the order of drawing, T timestep, F frame, C channel, H W, K levels, P distribution parameters.
+Axes: B batch, N position in the order of drawing, T timestep, F frame, C channel, H W, K levels, P parameters.
 
 A model maps integer levels to the parameters of a distribution over the next level; it never sees companding, files or
 Ray. Positions are numbered in the order in which they are drawn: timestep by timestep for a waveform; for an image row
@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.conditioning import Condition
+from models.conditioning import Condition, ConditionConfig
 from models.distributions import Distribution
 
 Cache = Any
@@ -36,7 +36,15 @@ Cache = Any
 class Autoregressive(nn.Module, ABC):
     """A distribution over integer levels that is drawn position by position."""
 
+    config: Any
+    """The frozen dataclass that the model was built from: with the weights, all there is to it."""
+
     distribution: Distribution
+
+    @property
+    def condition_config(self) -> ConditionConfig:
+        """What the model is conditioned on; nothing, unless it says so."""
+        return ConditionConfig()
 
     def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         """Levels x ([B, T] or [B, C, H, W], int64) to parameters ([B, T, P] or [B, C, H, W, P]), teacher-forced."""
@@ -67,7 +75,7 @@ class Autoregressive(nn.Module, ABC):
         """The inverse: [B, N] to [B, *shape]."""
 
     @torch.no_grad()
-    def initialise(self, x: Tensor, condition: Condition | None = None) -> None:  # noqa: B027
+    def initialise(self, x: Tensor, condition: Condition | None = None) -> None:
         """Set parameters from the first batch, where a paper asks for it; most models have nothing to do."""
 
     def nll_nats(self, x: Tensor, condition: Condition | None = None) -> Tensor:

@@ -1,0 +1,232 @@
+"""What a model predicts: a distribution over the integer levels [0, K) of one position.
+
+Axes: K levels, P parameters, U uniforms, M mixture components.
+
+A distribution scores (`nll_nats`) and draws. A draw is a function of the parameters and of U uniform numbers in [0, 1)
+that the caller brings, by the inverse of the cumulative distribution: no hidden random state, so the same numbers give
+the same level on every path. The probabilities of all K levels sum to one.
+
+Temperature is a departure from the model: at 1 draws follow the model, below 1 they crowd its likeliest levels. It may
+be one number, or a tensor shaped as the levels (one per lane).
+
+The real-valued families live on the levels scaled to [-1, 1]: level l stands at 2l/(K-1) - 1 and owns the bin half a
+spacing to either side; the first and the last bin take the tails.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own custom)
+from torch import Tensor
+
+SMALLEST_UNIFORM = 2.0**-25
+"""Half the spacing of our uniforms (24 bits): real-valued draws stay off 0 and 1, where the inverse is infinite."""
+
+NARROWEST_SCALE_IN_BINS = 0.1
+"""A bin holds all but 6e-7 of a Gaussian this narrow: levels cannot tell a narrower one, and its gradient overflows."""
+
+
+class Distribution(ABC):
+    """A family of distributions over the levels [0, num_levels)."""
+
+    num_levels: int
+
+    @property
+    @abstractmethod
+    def num_parameters(self) -> int:
+        """P: how many numbers the network gives for one position."""
+
+    @property
+    def num_uniforms(self) -> int:
+        """U: how many uniform numbers one draw takes."""
+        return 1
+
+    @abstractmethod
+    def nll_nats(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """Negative log-probability of levels x [...] under parameters [..., P], in nats, shaped as x."""
+
+    @abstractmethod
+    def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
+        """Levels [...] int64 from parameters [..., P] and uniforms [..., U] in [0, 1)."""
+
+    def log_probabilities(self, parameters: Tensor) -> Tensor:
+        """Log-probabilities [..., K] of all levels under parameters [..., P]."""
+        levels = torch.arange(self.num_levels, device=parameters.device)
+        shape = parameters.shape[:-1]
+        repeated = parameters.unsqueeze(-2).expand(*shape, self.num_levels, parameters.shape[-1])
+        return -self.nll_nats(repeated, levels.expand(*shape, self.num_levels))
+
+
+@dataclass(frozen=True)
+class Categorical(Distribution):
+    """A probability for each level: P = K logits, softmax. Temperature divides the logits."""
+
+    num_levels: int
+
+    def __post_init__(self) -> None:
+        require_levels(self.num_levels)
+
+    @property
+    def num_parameters(self) -> int:  # noqa: D102
+        return self.num_levels
+
+    def nll_nats(self, parameters: Tensor, x: Tensor) -> Tensor:  # noqa: D102
+        logits = at_least_float32(parameters).reshape(-1, self.num_levels)
+        return F.cross_entropy(logits, x.reshape(-1), reduction="none").reshape(x.shape)
+
+    def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:  # noqa: D102
+        logits = at_least_float32(parameters) / per_position(temperature)
+        return invert_cumulative(torch.softmax(logits, -1), uniforms)
+
+
+@dataclass(frozen=True)
+class DiscretisedGaussian(Distribution):
+    """A Gaussian on the scaled levels: P = 2, mean and log of the scale. Temperature multiplies the scale.
+
+    Scored in float64: a bin is a small difference of two nearly equal numbers.
+    """
+
+    num_levels: int
+
+    def __post_init__(self) -> None:
+        require_levels(self.num_levels)
+
+    @property
+    def num_parameters(self) -> int:  # noqa: D102
+        return 2
+
+    def nll_nats(self, parameters: Tensor, x: Tensor) -> Tensor:  # noqa: D102
+        mean, log_scale = parameters.double().unbind(-1)
+        lower, upper = standardised_bin(x, mean, bounded(log_scale, self.num_levels), self.num_levels)
+        log_p = log_gaussian_between(lower, upper)
+        return -log_p.to(at_least_float32(parameters).dtype)
+
+    def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:  # noqa: D102
+        mean, log_scale = parameters.double().unbind(-1)
+        scale = bounded(log_scale, self.num_levels).exp() * temperature
+        return nearest_level(mean + scale * torch.special.ndtri(off_the_ends(uniforms[..., 0])), self.num_levels)
+
+
+@dataclass(frozen=True)
+class DiscretisedLogisticMixture(Distribution):
+    """A mixture of M logistics on the scaled levels (PixelCNN++, section 2.1): P = 3M logits, means, log scales.
+
+    The first uniform picks the component, the second draws from it. Temperature divides the logits and multiplies the
+    scales. One variable; the colours of PixelCNN++ are coupled in its own file.
+    """
+
+    num_levels: int
+    num_components: int
+
+    def __post_init__(self) -> None:
+        require_levels(self.num_levels)
+        if self.num_components < 1:
+            raise ValueError(f"num_components must be at least 1, got {self.num_components}")
+
+    @property
+    def num_parameters(self) -> int:  # noqa: D102
+        return 3 * self.num_components
+
+    @property
+    def num_uniforms(self) -> int:  # noqa: D102
+        return 2
+
+    def nll_nats(self, parameters: Tensor, x: Tensor) -> Tensor:  # noqa: D102
+        logits, mean, log_scale = at_least_float32(parameters).chunk(3, -1)
+        log_scale = bounded(log_scale, self.num_levels)
+        lower, upper = standardised_bin(x.unsqueeze(-1), mean, log_scale, self.num_levels)
+        return -torch.logsumexp(torch.log_softmax(logits, -1) + log_logistic_between(lower, upper), -1)
+
+    def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:  # noqa: D102
+        logits, mean, log_scale = at_least_float32(parameters).chunk(3, -1)
+        weights = torch.softmax(logits / per_position(temperature), -1)
+        chosen = invert_cumulative(weights, uniforms[..., :1]).unsqueeze(-1)
+        mean = mean.gather(-1, chosen).squeeze(-1)
+        scale = bounded(log_scale, self.num_levels).gather(-1, chosen).squeeze(-1).exp() * temperature
+        return nearest_level(mean + scale * torch.logit(off_the_ends(uniforms[..., 1])), self.num_levels)
+
+
+def require_levels(num_levels: int) -> None:
+    """A ValueError unless there are two levels or more to choose from."""
+    if num_levels < 2:
+        raise ValueError(f"num_levels must be at least 2, got {num_levels}")
+
+
+def at_least_float32(parameters: Tensor) -> Tensor:
+    """Half-precision networks are scored and drawn from in float32."""
+    return parameters if parameters.dtype == torch.float64 else parameters.float()
+
+
+def per_position(temperature: float | Tensor) -> float | Tensor:
+    """A temperature [...] that meets parameters [..., P]."""
+    return temperature.unsqueeze(-1) if isinstance(temperature, Tensor) else temperature
+
+
+def invert_cumulative(probabilities: Tensor, uniforms: Tensor) -> Tensor:
+    """The first level whose cumulative probability exceeds u: [..., K] and [..., 1] to [...] int64.
+
+    A rounded sum may end below (or above) 1, so u is measured against the sum that there is: u·sum < sum, and a level
+    is always found. A level of probability zero does not raise the sum, so it is never the first to exceed anything.
+    The last clamp covers only a u·sum that rounds up to the sum (u within one float32 step of 1).
+    """
+    cumulative = probabilities.cumsum(-1)
+    total = cumulative[..., -1:]
+    below_total = torch.nextafter(total, torch.zeros_like(total))
+    threshold = torch.minimum(uniforms.to(total.dtype) * total, below_total)
+    return (cumulative <= threshold).sum(-1)
+
+
+def off_the_ends(uniforms: Tensor) -> Tensor:
+    """Uniforms as float64 in [2^-25, 1 - 2^-25], where the inverses of the cumulative distributions are finite."""
+    return uniforms.double().clamp(SMALLEST_UNIFORM, 1 - SMALLEST_UNIFORM)
+
+
+def scaled(x: Tensor, num_levels: int) -> Tensor:
+    """Levels [0, K) to the reals they stand at, [-1, 1]: 2l/(K-1) - 1, as float64."""
+    return x.double() * (2 / (num_levels - 1)) - 1
+
+
+def nearest_level(values: Tensor, num_levels: int) -> Tensor:
+    """Reals to the level whose bin holds them; beyond the ends, the first or last level."""
+    position = (values.double() + 1) * ((num_levels - 1) / 2)
+    return (position.clamp(0, num_levels - 1) + 0.5).floor().long()
+
+
+def bounded(log_scale: Tensor, num_levels: int) -> Tensor:
+    """The log scale, kept from going below what the levels can tell apart."""
+    return log_scale.clamp(min=math.log(NARROWEST_SCALE_IN_BINS * 2 / (num_levels - 1)))
+
+
+def standardised_bin(x: Tensor, mean: Tensor, log_scale: Tensor, num_levels: int) -> tuple[Tensor, Tensor]:
+    """Both ends of the bins of levels x, in scales from the mean: -inf below the first bin, +inf above the last."""
+    centre: Tensor = scaled(x, num_levels).to(mean.dtype) - mean
+    half_width, inverse_scale = 1 / (num_levels - 1), torch.exp(-log_scale)
+    lower = (centre - half_width) * inverse_scale
+    upper = (centre + half_width) * inverse_scale
+    return lower.masked_fill(x == 0, -math.inf), upper.masked_fill(x == num_levels - 1, math.inf)
+
+
+def log_gaussian_between(lower: Tensor, upper: Tensor) -> Tensor:
+    """log(Φ(upper) - Φ(lower)) without loss in either tail.
+
+    Bins above the mean are mirrored below it, where log Φ keeps its precision. Infinite ends are replaced before the
+    difference is taken, since a gradient through infinity is not a number.
+    """
+    mirrored = lower + upper > 0
+    a, b = torch.where(mirrored, -upper, lower), torch.where(mirrored, -lower, upper)
+    open_below, open_above = a == -math.inf, b == math.inf
+    log_b: Tensor = torch.special.log_ndtr(b.masked_fill(open_above, 0)).masked_fill(open_above, 0)
+    log_a = torch.special.log_ndtr(a.masked_fill(open_below, 0))
+    ratio = (log_a - log_b).masked_fill(open_below | (log_a >= log_b), -1)
+    return log_b + torch.log(-torch.expm1(ratio)).masked_fill(open_below, 0)
+
+
+def log_logistic_between(lower: Tensor, upper: Tensor) -> Tensor:
+    """log(σ(upper) - σ(lower)) = log σ(upper) + log σ(-lower) + log(1 - e^(lower - upper)), exact in both tails."""
+    open_ended = torch.isinf(lower) | torch.isinf(upper)
+    width = (upper - lower).masked_fill(open_ended, 1)
+    log_upper = F.logsigmoid(upper.masked_fill(upper == math.inf, 0)).masked_fill(upper == math.inf, 0)
+    log_lower = F.logsigmoid(-lower.masked_fill(lower == -math.inf, 0)).masked_fill(lower == -math.inf, 0)
+    return log_upper + log_lower + torch.log(-torch.expm1(-width)).masked_fill(open_ended, 0)

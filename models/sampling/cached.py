@@ -1,0 +1,36 @@
+"""Ancestral sampling with the model's cache: one `step` per draw. Equal to `naive`, hundreds of times faster.
+
+Axes: B lane, N position in drawing order.
+"""
+
+from torch import Tensor
+
+from models.autoregressive import Autoregressive
+from models.conditioning import Condition
+from models.sampling.draws import Drawn, Draws, OnProgress, sampling_mode
+
+
+def sample_cached(
+    model: Autoregressive,
+    shape: tuple[int, ...],
+    condition: Condition | None,
+    keys: Tensor,
+    temperature: float | Tensor = 1.0,
+    lengths: Tensor | None = None,
+    on_progress: OnProgress | None = None,
+) -> Drawn:
+    """Items of `shape` ((T,) or (C, H, W)), one per key of keys [B, 2] (`counter_random.item_keys`).
+
+    `temperature`: one, or one per lane [B]. `lengths` [B]: positions in drawing order after which a lane is ignored
+    (its levels are 0, its nll_nats is not counted). The condition covers the whole shape for every lane.
+    """
+    with sampling_mode(model):
+        draws = Draws(model, shape, keys, temperature, lengths)
+        condition = None if condition is None else condition.to(draws.keys.device)
+        cache = model.init_cache(keys.shape[0], condition, shape)
+        previous = None
+        for position in range(draws.num_positions):
+            parameters, cache = model.step(previous, cache)
+            previous = draws.draw(position, parameters)
+            draws.report(position, on_progress)
+    return draws.drawn()
