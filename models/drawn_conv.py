@@ -65,7 +65,7 @@ class PixelConv:
         row = conv.masked_weight()[:, :, -1, :taps].permute(2, 1, 0).flatten(0, 1)  # [taps · C_in, C_out]
         self.inputs = row.new_zeros(batch_size, taps * self.num_in)  # the centre pixel last
         self.places = [self._place(conv, colour) for colour in sorted(set(conv.colours_in))]
-        self.columns = [_indices(conv.colours_out, colour) for colour in sorted(set(conv.colours_out))]
+        self.columns = [_indices(conv, colour) for colour in sorted(set(conv.colours_out))]
         self.weights = [row[: self._num_seen(conv, c), columns] for c, columns in enumerate(self.columns)]
         self.offsets = [conv.bias[columns].expand(width, 1, -1) for columns in self.columns]  # [W, 1 or B, C_out]
 
@@ -103,8 +103,10 @@ class PixelConv:
         return torch.addmm(self.offsets[colour][column], self.inputs[:, : len(weight)], weight)
 
 
-def _indices(colours: tuple[int, ...], colour: int) -> Tensor:
-    return torch.tensor([index for index, owner in enumerate(colours) if owner == colour])
+def _indices(conv: MaskedConv2d, colour: int) -> Tensor:
+    """Which of the output features are this colour's."""
+    indices = [index for index, owner in enumerate(conv.colours_out) if owner == colour]
+    return torch.tensor(indices, device=conv.weight.device)
 
 
 class FinishedRows:

@@ -58,8 +58,8 @@ def colour_of_each(num_features: int, num_colours: int) -> list[int]:
     colours are the ones that every later colour sees. The K logits of each colour follow the same rule, as `by_colour`
     reads them; a gated unit has this list twice, once for each half.
     """
-    if num_features < num_colours:
-        raise ValueError(f"expected at least one feature map for each of {num_colours} colours, got {num_features}")
+    if not 1 <= num_colours <= num_features:
+        raise ValueError(f"expected 1 colour or more and a feature map for each, got {num_colours} and {num_features}")
     whole, remainder = divmod(num_features, num_colours)
     return [colour for colour in range(num_colours) for _ in range(whole + (colour < remainder))]
 

@@ -45,6 +45,10 @@ class PixelCNNConfig:
     kernel: int = 3
     condition: ConditionConfig = field(default_factory=ConditionConfig)
 
+    def __post_init__(self) -> None:
+        if self.num_layers < 1:
+            raise ValueError(f"expected num_layers of 1 or more, got {self.num_layers}")
+
 
 class ResidualBlock(nn.Module):
     """ReLU 1×1 B, ReLU k×k B, ReLU 1×1 B, added to the stream: [B, 2h, H, W] to the same."""
