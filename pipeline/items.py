@@ -48,4 +48,13 @@ class ImageItem:
     split: str = ""
 
 
-Item = AudioItem | ImageItem
+@dataclass(frozen=True, slots=True)
+class BadItem:
+    """An entry that the corpus itself got wrong (a line that cannot be read, an id given twice): a failure to record."""
+
+    item_id: str
+    source: str
+    reason: str
+
+
+Item = AudioItem | ImageItem | BadItem

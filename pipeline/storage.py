@@ -112,6 +112,14 @@ class Location:
         return int(self._fs.size(self._path))
 
     @explained
+    def fingerprint(self) -> str:
+        """What changes when the file does, without reading it; empty where nothing stands here."""
+        try:
+            return fingerprint(self._fs.info(self._path))
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+
+    @explained
     def read_bytes(self) -> bytes:
         """The whole file."""
         return cast(bytes, self._fs.cat_file(self._path))
@@ -172,16 +180,20 @@ class Location:
         found = (PurePosixPath(entry).name for entry in entries)
         return sorted(name for name in found if name and not name.startswith(PARTIAL_PREFIX))
 
-    @explained
     def files(self) -> Iterator["FileEntry"]:
         """Every file below, sorted by relative path, with a fingerprint that storage gives without reading it."""
-        self._fs.invalidate_cache()
-        found = self._fs.find(self._path, detail=True)
+        found = self._found()
         root = self._path.rstrip("/") + "/"
         for path in sorted(found):
             relative = path.removeprefix(root)
             if not PurePosixPath(relative).name.startswith(PARTIAL_PREFIX):
                 yield FileEntry(relative, int(found[path].get("size") or 0), fingerprint(found[path]))
+
+    @explained
+    def _found(self) -> dict[str, dict[str, Any]]:
+        """The listing behind `files`, apart from it because a generator's errors come too late to be explained."""
+        self._fs.invalidate_cache()
+        return cast("dict[str, dict[str, Any]]", self._fs.find(self._path, detail=True))
 
     @explained
     def remove_partials(self) -> None:

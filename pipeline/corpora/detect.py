@@ -1,0 +1,66 @@
+"""The list of layouts, and finding the one that a folder follows."""
+
+from pipeline.corpora import fsdd, idx, image_folder, jsonl_manifest, ljspeech
+from pipeline.corpora.layout import Layout
+from pipeline.errors import CorpusError
+from pipeline.storage import Location
+
+AUTO = "auto"
+
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (jsonl_manifest.LAYOUT, ljspeech.LAYOUT, fsdd.LAYOUT, idx.LAYOUT, image_folder.LAYOUT)
+}
+"""Every layout that can be read, by name. To add one: write its file, put it here, test it."""
+
+
+def find_layout(folder: Location, name: str = AUTO) -> Layout:
+    """The layout of this name, or the only one that the folder follows; CorpusError where that is not clear."""
+    check_folder(folder)
+    if name != AUTO:
+        return named_layout(folder, name)
+    found = [layout for layout in LAYOUTS.values() if layout.detect(folder)]
+    if not found:
+        raise CorpusError(
+            f"{folder}: no layout that is known here. It holds {glimpse(folder)}; expected one of\n{described()}\n"
+            "Give the corpus's own folder, or write a manifest.jsonl for it."
+        )
+    if len(found) > 1:
+        names = " and ".join(layout.name for layout in found)
+        raise CorpusError(
+            f"{folder} could be read as {names}; say which with --set layout={found[0].name} (or another of them)."
+        )
+    return found[0]
+
+
+def check_folder(folder: Location) -> None:
+    """A corpus is a folder with something in it."""
+    if folder.is_file():
+        raise CorpusError(f"{folder} is a file; expected the folder of a corpus. Give the folder that it lies in.")
+    if not folder.exists():
+        raise CorpusError(f"{folder} does not exist; expected the folder of a corpus. Check the path.")
+    if not folder.names():
+        raise CorpusError(f"{folder} is empty; expected the folder of a corpus. Check the path, or that it is mounted.")
+
+
+def named_layout(folder: Location, name: str) -> Layout:
+    """The layout that the user asked for, if the folder follows it."""
+    if name not in LAYOUTS:
+        raise CorpusError(f"layout {name!r} is not known; expected auto or one of\n{described()}")
+    layout = LAYOUTS[name]
+    if not layout.detect(folder):
+        raise CorpusError(
+            f"{folder} is not laid out as {name}: expected {layout.looks_for}; it holds {glimpse(folder)}."
+        )
+    return layout
+
+
+def described() -> str:
+    """Every layout with what it looks for, a line each."""
+    return "\n".join(f"  {layout.name}: {layout.looks_for}" for layout in LAYOUTS.values())
+
+
+def glimpse(folder: Location) -> str:
+    """The first few names in a folder."""
+    names = folder.names()
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

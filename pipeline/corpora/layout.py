@@ -1,0 +1,23 @@
+"""What a reader of one layout is."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.items import Item
+from pipeline.storage import Location
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way in which corpora lie on disk.
+
+    `looks_for` completes "expected ..." in errors. `detect` is cheap and never raises for a folder of another layout.
+    `items` streams in a deterministic order with unique ids; `source` of each is the URI of its file.
+    """
+
+    name: str
+    kind: Literal["audio", "image"]
+    looks_for: str
+    detect: Callable[[Location], bool]
+    items: Callable[[Location], Iterator[Item]]
