@@ -27,7 +27,8 @@ LANE_MULTIPLE = 16
 class LaneRequest:
     """One item to draw: `shape` (T,) or (C, H, W), `key` as of `counter_random.item_key`, a condition of batch 1.
 
-    Waveforms in one batch may differ in T: the lockstep runs to the longest.
+    Waveforms in one batch may differ in T: the lockstep runs to the longest, in whole frames; a T that ends within a
+    frame has a condition that covers the frame.
     """
 
     shape: tuple[int, ...]
@@ -53,7 +54,7 @@ def sample_lanes(
     """
     check_lanes(requests, num_lanes)
     filled = [*requests, *[requests[0]] * (num_lanes - len(requests))]
-    shape = common_shape(filled)
+    shape = common_shape(filled, model.condition_config.hop)
     drawn = sample_cached(
         model,
         shape,
@@ -74,11 +75,11 @@ def check_lanes(requests: Sequence[LaneRequest], num_lanes: int) -> None:
         raise ValueError(f"expected 1 to {num_lanes} requests for {num_lanes} lanes, got {len(requests)}")
 
 
-def common_shape(requests: Sequence[LaneRequest]) -> tuple[int, ...]:
-    """The shape of the lockstep batch: the longest waveform, or the one shape of all pictures."""
+def common_shape(requests: Sequence[LaneRequest], hop: int) -> tuple[int, ...]:
+    """The shape of the lockstep batch: the longest waveform in whole frames, or the one shape of all pictures."""
     shapes = {request.shape for request in requests}
     if all(len(shape) == 1 for shape in shapes):
-        return max(shapes)
+        return (-(-max(shapes)[0] // hop) * hop,)
     if len(shapes) > 1:
         raise ValueError(f"pictures drawn together must have one shape, got {sorted(shapes)}")
     return shapes.pop()
