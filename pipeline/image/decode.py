@@ -12,6 +12,8 @@ from pipeline.errors import ItemError
 
 Pixels = NDArray[np.uint8]
 
+Channels = Literal[1, 3]
+
 MOST_PIXELS = 64_000_000
 """A small file can claim pixels by the billion (a decompression bomb); no camera passes 64 megapixels by much."""
 
@@ -19,7 +21,7 @@ SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 """Modes that hold 16-bit grey; Pillow reads some of those files as 32-bit "I"."""
 
 
-def decode(data: bytes, channels: Literal[1, 3] | None = None) -> Pixels:
+def decode(data: bytes, channels: Channels | None = None) -> Pixels:
     """A file's first picture as [H, W, C]; `channels` None takes 1 for grey files and 3 for all others.
 
     EXIF orientation is applied; palettes are looked up; what is transparent lies on white; 16-bit values keep their
@@ -45,7 +47,7 @@ def check_size(width: int, height: int) -> None:
         raise ItemError("decode", f"empty: {width} x {height} pixels")
 
 
-def to_pixels(image: Image.Image, channels: Literal[1, 3] | None) -> Pixels:
+def to_pixels(image: Image.Image, channels: Channels | None) -> Pixels:
     """Any of Pillow's modes to [H, W, C]."""
     if image.mode in SIXTEEN_BIT_MODES:
         wide = np.clip(np.asarray(image).astype(np.int64), 0, 65535)

@@ -105,9 +105,10 @@ def read_commit(folder: Location, index: int) -> Commit | None:
     place = folder / commit_name(index)
     if not place.is_file():
         return None
+    data = place.read_bytes()
     try:
-        return Commit.from_json(json.loads(place.read_text()))
-    except (ValueError, KeyError, TypeError) as error:
+        return Commit.from_json(json.loads(data))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(
             f"{place}: a damaged commit ({error}). Remove this file and run the command again."
         ) from error

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -80,7 +80,7 @@ class DatasetInfo:
                     "shards": tuple(ShardEntry(**entry) for entry in data["shards"]),
                 }
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DatasetError(f"{where}: damaged ({error}); prepare or generate the dataset again.") from error
 
 
@@ -135,17 +135,23 @@ def finish(folder: Location, num_shards: int, conventions: Conventions, lineage:
     tally = Tally()
     entries: list[ShardEntry] = []
     num_failures = 0
-    with FailureFile() as failures:
-        for commit in commits(folder, num_shards):
-            tally.add(commit.tally)
-            failures.add(commit)
-            num_failures += len(commit.failures)
-            entries.append(ShardEntry(shard_name(commit.index), commit.num_rows, commit.num_bytes, commit.sha256))
-    (folder / FAILURES_FILE).write_bytes(failures.data())
+    for commit in commits(folder, num_shards):
+        tally.add(commit.tally)
+        num_failures += len(commit.failures)
+        entries.append(ShardEntry(shard_name(commit.index), commit.num_rows, commit.num_bytes, commit.sha256))
+    write_failures(folder, commits(folder, num_shards))
     digest = digest_of([asdict(conventions), [entry.sha256 for entry in entries]])
     info = DatasetInfo(conventions, digest, tally, num_failures, tuple(entries), lineage)
     (folder / DATASET_FILE).write_text(info.to_json())
     return info
+
+
+def write_failures(folder: Location, made: Iterable[Commit]) -> None:
+    """Write `failures.parquet` from these commits; also what a run that gives up leaves behind."""
+    with FailureFile() as failures:
+        for commit in made:
+            failures.add(commit)
+    (folder / FAILURES_FILE).write_bytes(failures.data())
 
 
 def commits(folder: Location, num_shards: int) -> Iterator[Commit]:
@@ -203,10 +209,10 @@ class Dataset:
         """One shard's rows as a table, its conventions checked."""
         place = self.folder / self.info.shards[index].file
         try:
-            with place.open() as file, pq.ParquetFile(file) as parquet:
+            with place.open() as file, pq.ParquetFile(file, page_checksum_verification=True) as parquet:
                 check_stamp(parquet.schema_arrow, self.info.conventions, str(place))
                 return parquet.read(columns=columns)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OSError) as error:
             raise DatasetError(
                 f"{place}: damaged ({error}); `ancestral verify {self.folder}` says how to mend."
             ) from error

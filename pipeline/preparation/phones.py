@@ -1,0 +1,88 @@
+"""Phones laid over the timesteps of an utterance: half-open spans that follow each other without a gap.
+
+Whatever is not covered by a phone is SILENCE. Spans have at least one timestep; both sides of a boundary are rounded
+alike, so that no timestep is lost or counted twice.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import ItemError
+from pipeline.items import TimedPhone
+
+SILENCE = "sil"
+
+SILENCE_LABELS = frozenset({"", SILENCE, "sp", "<eps>", "pau", "h#"})
+"""How aligners and corpora write a pause."""
+
+SLACK_S = 0.1
+"""Labels may overlap or outlast the audio by this much: aligners count in frames of 10 to 30 ms."""
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Phone number i sounds at timesteps [start[i], end[i])."""
+
+    phone: tuple[str, ...]
+    start: tuple[int, ...]
+    end: tuple[int, ...]
+
+    @classmethod
+    def between(cls, pieces: Iterable[tuple[str, int]]) -> "Spans":
+        """From (phone, end) pieces that follow each other from 0; empty ones are dropped, like silences joined."""
+        phones: list[str] = []
+        ends: list[int] = []
+        for phone, end in pieces:
+            if end <= (ends[-1] if ends else 0):
+                continue
+            if phones and phone == phones[-1] == SILENCE:
+                ends[-1] = end
+            else:
+                phones.append(phone)
+                ends.append(end)
+        return cls(tuple(phones), (0, *ends[:-1]) if ends else (), tuple(ends))
+
+
+def corpus_spans(phones: Sequence[TimedPhone], rate_hz: int, offset: int, num_timesteps: int) -> Spans:
+    """The corpus's own times on timesteps [0, num_timesteps); `offset` timesteps were trimmed from the start.
+
+    A time t becomes timestep round(t · rate) - offset. Raises ItemError at stage "phones" where phones run backwards,
+    overlap, or end after the audio by more than `SLACK_S`.
+    """
+    pieces: list[tuple[str, int]] = []
+    previous_s = 0.0
+    for phone in phones:
+        check_times(phone, previous_s)
+        start, end = (
+            min(max(math.floor(time_s * rate_hz + 0.5) - offset, 0), num_timesteps)
+            for time_s in (max(phone.start_s, previous_s), phone.end_s)
+        )
+        pieces += [(SILENCE, start), (SILENCE if phone.phone in SILENCE_LABELS else phone.phone, end)]
+        previous_s = max(previous_s, phone.end_s)
+    return Spans.between([*pieces, (SILENCE, num_timesteps)])
+
+
+def check_times(phone: TimedPhone, previous_s: float) -> None:
+    """Times must run forwards, a little overlap allowed."""
+    if not phone.end_s >= phone.start_s >= 0 or not math.isfinite(phone.end_s):
+        raise ItemError("phones", f"{phone.phone!r} is said to sound from {phone.start_s} s to {phone.end_s} s")
+    if phone.start_s < previous_s - SLACK_S:
+        raise ItemError(
+            "phones", f"{phone.phone!r} starts at {phone.start_s} s, before the phone ahead of it ends ({previous_s} s)"
+        )
+
+
+def check_against_audio(phones: Sequence[TimedPhone], duration_s: float) -> None:
+    """Labels that go on where the recording has ended belong to another recording."""
+    last_s = max((phone.end_s for phone in phones), default=0.0)
+    if last_s > duration_s + SLACK_S:
+        raise ItemError("phones", f"the corpus's phones end at {last_s:.3f} s, the audio at {duration_s:.3f} s")
+
+
+def uniform_spans(phones: Sequence[str], num_timesteps: int) -> Spans:
+    """Phones spread evenly: number i of n ends at floor((i + 1) · T / n). Honest about being no alignment at all."""
+    if len(phones) > num_timesteps:
+        raise ItemError("phones", f"{len(phones)} phones in {num_timesteps} timesteps: the text belongs to other audio")
+    ends = [(place + 1) * num_timesteps // len(phones) for place in range(len(phones))]
+    return Spans.between(zip(phones, ends, strict=True))

@@ -1,0 +1,92 @@
+"""From a corpus to shard plans: decided before any work, streamed, independent of the number of workers."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+from pipeline.corpora.detect import find_layout
+from pipeline.corpora.layout import Layout
+from pipeline.errors import CorpusError, ItemError
+from pipeline.image.decode import Pixels
+from pipeline.items import ImageItem, Item
+from pipeline.preparation.config import ImageConfig, PrepareConfig
+from pipeline.preparation.image_row import read_pixels
+from pipeline.shards.plan import ShardPlan, cut
+from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
+from pipeline.storage import Location
+
+PICTURES_TRIED = 1000
+"""How many unreadable pictures a corpus may begin with before its size has to be said."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of a corpus before work begins.
+
+    Items are counted once ahead, so that a share of them means something while the run is under way.
+    """
+
+    corpus: Location
+    layout: Layout
+    conventions: Conventions
+    num_items: int
+
+
+def survey(corpus: Location, config: PrepareConfig) -> Survey:
+    """Find the layout, count the items, settle the conventions. CorpusError where there is nothing to prepare."""
+    layout = find_layout(corpus, config.layout)
+    num_items = sum(1 for _ in layout.items(corpus))
+    if not num_items:
+        raise CorpusError(f"{corpus}: laid out as {layout.name}, but not one item is in it; expected at least one.")
+    return Survey(corpus, layout, conventions_for(corpus, layout, config), num_items)
+
+
+def shard_plans(found: Survey, config: PrepareConfig) -> Iterator[ShardPlan[Item]]:
+    """The plans, one shard's items in memory at a time."""
+    return cut(found.layout.items(found.corpus), config.shards.items_per_shard, settings_of(found, config))
+
+
+def num_shards(found: Survey, config: PrepareConfig) -> int:
+    """How many plans there will be."""
+    return -(-found.num_items // config.shards.items_per_shard)
+
+
+def settings_of(found: Survey, config: PrepareConfig) -> dict[str, Any]:
+    """What a shard's rows depend on beside its items; anything else may change without redoing work."""
+    settings = {"conventions": asdict(found.conventions), "split": asdict(config.split)}
+    if found.layout.kind == "audio":
+        return {**settings, "audio": asdict(config.audio), "speech": asdict(config.speech)}
+    return {**settings, "filter": config.image.filter}
+
+
+def conventions_for(corpus: Location, layout: Layout, config: PrepareConfig) -> Conventions:
+    """What levels will mean."""
+    if layout.kind == "audio":
+        return AudioConventions(config.audio.sample_rate_hz, config.audio.companding, config.audio.num_levels)
+    return image_conventions(corpus, layout, config.image)
+
+
+def image_conventions(corpus: Location, layout: Layout, image: ImageConfig) -> ImageConventions:
+    """Sizes as configured; each that is "corpus" as in the first readable picture."""
+    height, width, channels = image.height, image.width, image.channels
+    if height == "corpus" or width == "corpus" or channels == "corpus":
+        shape = first_readable(corpus, layout).shape
+        height = shape[0] if height == "corpus" else height
+        width = shape[1] if width == "corpus" else width
+        channels = (1 if shape[2] == 1 else 3) if channels == "corpus" else channels
+    return ImageConventions(height, width, channels, image.num_levels)
+
+
+def first_readable(corpus: Location, layout: Layout) -> Pixels:
+    """The first picture of a corpus that can be read."""
+    for item in islice(layout.items(corpus), PICTURES_TRIED):
+        if isinstance(item, ImageItem):
+            try:
+                return read_pixels(item, None)
+            except ItemError:
+                continue  # it becomes a failure when its shard is prepared
+    raise CorpusError(
+        f"{corpus}: none of the first {PICTURES_TRIED} pictures can be read, so their size is not known. Give it with "
+        "--set image.height=H --set image.width=W --set image.channels=C, or check the files."
+    )

@@ -1,0 +1,228 @@
+"""Whether a dataset is what it says: every byte, row and total checked against what was committed.
+
+Reads everything. Nothing is mended here: each problem says how to.
+"""
+
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import DatasetError, StorageError
+from pipeline.shards.commit import Commit, Tally, commit_name, read_commit
+from pipeline.shards.dataset import (
+    DATASET_FILE,
+    FAILURES_FILE,
+    PLAN_FILE,
+    Dataset,
+    DatasetInfo,
+    ShardEntry,
+    open_dataset,
+    read_page,
+)
+from pipeline.shards.plan import digest_of
+from pipeline.shards.schema import (
+    FAILURE_SCHEMA,
+    AudioConventions,
+    Conventions,
+    check_stamp,
+    schema_for,
+)
+from pipeline.shards.writer import tally_of
+from pipeline.storage import Location
+
+PARTS = ("shards", "commits")
+
+PAGES = (PLAN_FILE, DATASET_FILE, FAILURES_FILE)
+
+EXPORTS = ("wav", "png")
+"""Folders of files for people, which `generate` writes beside a dataset when asked; they are no part of it."""
+
+REMAKE = "run the command that made the dataset again: it makes what is missing or changed, and nothing else"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with which file, and how to mend it."""
+
+    file: str
+    what: str
+    mend: str = REMAKE
+
+
+def verify_folder(folder: Location) -> Iterator[Problem]:
+    """Every problem of a dataset, in the order of its files; nothing is yielded for a sound one."""
+    try:
+        dataset = open_dataset(folder)
+    except (DatasetError, StorageError) as error:
+        yield Problem(DATASET_FILE, str(error))
+        return
+    yield from foreign_files(folder, dataset.info)
+    yield from wrong_pages(folder, dataset.info)
+    seen: Counter[str] = Counter()
+    for index, entry in enumerate(dataset.info.shards):
+        problems = [*verify_shard(folder, entry, dataset.info.conventions), *wrong_commit(folder, index, entry)]
+        yield from problems
+        if not problems:
+            seen.update(dataset.read_shard(index, ["item_id"]).column("item_id").to_pylist())
+    yield from (
+        Problem("shards", f"item_id {item_id!r} stands in {count} rows", "prepare the dataset again into a new folder")
+        for item_id, count in seen.items()
+        if count > 1
+    )
+    yield from wrong_totals(dataset)
+
+
+def verify_shard(folder: Location, entry: ShardEntry, conventions: Conventions) -> list[Problem]:
+    """What is wrong with one shard: its bytes first, then its rows."""
+    place = folder / entry.file
+    if not place.is_file():
+        return [Problem(entry.file, "missing")]
+    data = place.read_bytes()
+    if len(data) != entry.num_bytes:
+        return [Problem(entry.file, f"expected {entry.num_bytes} bytes, found {len(data)}: torn or overwritten")]
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        return [Problem(entry.file, "its checksum is not the committed one: bytes have changed", remake_shard(entry))]
+    try:
+        return [Problem(entry.file, what, remake_shard(entry)) for what in wrong_rows(data, entry, conventions)]
+    except (pa.ArrowException, OSError, DatasetError) as error:
+        return [Problem(entry.file, f"cannot be read as a shard: {error}", remake_shard(entry))]
+
+
+def remake_shard(entry: ShardEntry) -> str:
+    """A shard of full length counts as done, so it has to go before it is made again."""
+    return f"remove {entry.file} and {REMAKE}"
+
+
+def wrong_rows(data: bytes, entry: ShardEntry, conventions: Conventions) -> Iterator[str]:
+    """What the rows of a shard contradict."""
+    with pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True) as parquet:
+        check_stamp(parquet.schema_arrow, conventions, entry.file)
+        table = parquet.read()
+    if not table.schema.equals(schema_for(conventions)):
+        yield "its columns are not those of the format"
+        return
+    if table.num_rows != entry.num_rows:
+        yield f"expected {entry.num_rows} rows, found {table.num_rows}"
+    for row in table.to_pylist():
+        for what in wrong_row(row, conventions):
+            yield f"row {row['item_id']!r}: {what}"
+
+
+def wrong_row(row: Mapping[str, Any], conventions: Conventions) -> Iterator[str]:
+    """What one row contradicts."""
+    if isinstance(conventions, AudioConventions):
+        expected = row["num_timesteps"]
+        if row["sample_rate_hz"] != conventions.sample_rate_hz:
+            yield f"its rate is {row['sample_rate_hz']} Hz, the dataset's {conventions.sample_rate_hz} Hz"
+        yield from wrong_phones(row)
+    else:
+        expected = row["height"] * row["width"] * row["channels"]
+        shape = (conventions.height, conventions.width, conventions.channels)
+        if (row["height"], row["width"], row["channels"]) != shape:
+            yield f"its shape is not the dataset's {shape}"
+    if len(row["levels"]) != expected:
+        yield f"expected {expected} levels, found {len(row['levels'])}"
+    if row["levels"] and np.frombuffer(row["levels"], np.uint8).max() >= conventions.num_levels:
+        yield f"holds a level past the last one, {conventions.num_levels - 1}"
+
+
+def wrong_phones(row: Mapping[str, Any]) -> Iterator[str]:
+    """Phones must follow each other from 0 to the end without a gap."""
+    if row["phone"] is None:
+        return
+    starts, ends = row["phone_start"] or [], row["phone_end"] or []
+    if not len(row["phone"]) == len(starts) == len(ends):
+        yield "phone, phone_start and phone_end have different lengths"
+    elif [0, *ends] != [*starts, row["num_timesteps"]] or any(a >= b for a, b in zip(starts, ends, strict=True)):
+        yield "its phones do not follow each other from 0 to num_timesteps"
+
+
+def foreign_files(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
+    """What lies in the folder and is no part of the dataset."""
+    expected = {*PAGES, *(entry.file for entry in info.shards), *map(commit_name, range(len(info.shards)))}
+    for entry in folder.files():
+        if entry.path not in expected and entry.path.split("/")[0] not in EXPORTS:
+            yield Problem(entry.path, "no part of the dataset", "remove it, or move it elsewhere")
+
+
+def wrong_pages(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
+    """What is wrong with `plan.json` and `failures.parquet`."""
+    plan = folder / PLAN_FILE
+    try:
+        read_page(plan.read_text(), PLAN_FILE)
+    except (DatasetError, StorageError) as error:
+        yield Problem(PLAN_FILE, str(error), "prepare or generate the dataset again into a new folder")
+    try:
+        table = pq.read_table(io.BytesIO((folder / FAILURES_FILE).read_bytes()))
+    except (pa.ArrowException, OSError, StorageError) as error:
+        yield Problem(FAILURES_FILE, f"cannot be read: {error}")
+        return
+    if not table.schema.equals(FAILURE_SCHEMA):
+        yield Problem(FAILURES_FILE, "its columns are not those of the format")
+    elif table.to_pylist() != [
+        asdict(failure) for commit in sound_commits(folder, info) for failure in commit.failures
+    ]:
+        yield Problem(FAILURES_FILE, "does not hold the failures that the shards' commits name")
+
+
+def sound_commits(folder: Location, info: DatasetInfo) -> Iterator[Commit]:
+    """The commits that can be read; the others are found by `wrong_commit`."""
+    for index in range(len(info.shards)):
+        try:
+            commit = read_commit(folder, index)
+        except DatasetError:
+            continue
+        if commit:
+            yield commit
+
+
+def wrong_commit(folder: Location, index: int, entry: ShardEntry) -> Iterator[Problem]:
+    """What the commit of a shard says otherwise than `dataset.json`, or than the shard's rows."""
+    name = commit_name(index)
+    try:
+        commit = read_commit(folder, index)
+    except DatasetError as error:
+        yield Problem(name, str(error), f"remove {name} and {REMAKE}")
+        return
+    if commit is None:
+        yield Problem(name, "missing")
+    elif (commit.index, commit.num_rows, commit.num_bytes, commit.sha256) != (
+        index,
+        entry.num_rows,
+        entry.num_bytes,
+        entry.sha256,
+    ):
+        yield Problem(name, f"names another shard than {DATASET_FILE} does", f"remove {name} and {REMAKE}")
+
+
+def wrong_totals(dataset: Dataset) -> Iterator[Problem]:
+    """Totals of `dataset.json` that its shards do not add up to."""
+    info = dataset.info
+    if info.digest != digest_of([asdict(info.conventions), [entry.sha256 for entry in info.shards]]):
+        yield Problem(DATASET_FILE, "its digest is not that of its conventions and shards")
+    if info.num_failures != sum(len(commit.failures) for commit in sound_commits(dataset.folder, info)):
+        yield Problem(DATASET_FILE, "num_failures is not what the commits add up to")
+    try:
+        counted = tally_by_rows(dataset)
+    except (DatasetError, StorageError, ValueError):
+        return  # a shard that cannot be read has been named already
+    if counted.to_json() != info.tally.to_json():
+        names = [name for name, total in info.tally.to_json().items() if total != counted.to_json()[name]]
+        yield Problem(DATASET_FILE, f"{', '.join(names)}: not what the rows add up to")
+
+
+def tally_by_rows(dataset: Dataset) -> Tally:
+    """The tally counted afresh from every row."""
+    tally = Tally()
+    for table in dataset.tables():
+        tally.add(tally_of(table.to_pylist(), dataset.info.conventions))
+    # By way of JSON, as the one it is compared with came.
+    return Tally.from_json(json.loads(json.dumps(tally.to_json())))
