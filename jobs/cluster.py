@@ -1,10 +1,16 @@
 """A Ray to work on: a running one by its address, or a local one that is started for the command and ends with it."""
 
 import contextlib
+import fcntl
+import json
 import logging
 import os
 import shutil
+import signal
+import socket
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,24 +22,24 @@ from pipeline.errors import ClusterError
 LOCAL = "local"
 """The address that means: start one here."""
 
+AUTO = "auto"
+"""The address that means: the Ray that runs on this machine, or the one that this job was submitted to."""
+
 OBJECT_STORE_BYTES = 256 * 2**20
 """Nothing large travels through the object store: tasks read from storage and write to it."""
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
-NOT_SENT = [
-    ".git",
-    ".venv",
-    "demo",
-    "build",
-    "dist",
-    "**/__pycache__",
-    ".mypy_cache",
-    ".ruff_cache",
-    ".pytest_cache",
-    ".hypothesis",
-]
-"""What stays behind when the code travels to a cluster."""
+SENT = ("jobs", "pipeline", "models")
+"""What travels to a cluster: the import packages and nothing else that may lie in the checkout."""
+
+FOLDER_PREFIX = "ancestral-ray-"
+LOCK_NAME = "in-use"
+
+SECONDS_TO_ANSWER = 5.0
+"""How long a Ray may take to accept a connection; Ray itself would try for minutes."""
+
+SECONDS_TO_CLEAR = 10.0
 
 
 @dataclass(frozen=True)
@@ -67,45 +73,139 @@ def describe(address: str) -> Cluster:
 
 
 @contextlib.contextmanager
-def local_ray(*, dashboard: bool = False) -> Iterator[None]:
-    """A Ray of our own, which leaves neither processes nor files behind."""
+def local_ray(*, dashboard: bool = False) -> Iterator[str]:
+    """A Ray of our own, which leaves neither processes nor files behind; yields the dashboard's address, or nothing."""
+    with quiet_environment(), ray_folder() as folder:
+        try:
+            context = ray.init(
+                address=LOCAL,
+                include_dashboard=dashboard,
+                # 0 lets Ray choose a free port, so that two commands can run side by side.
+                dashboard_port=0 if dashboard else None,
+                object_store_memory=OBJECT_STORE_BYTES,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                _temp_dir=str(folder),
+            )
+            yield f"http://{context.dashboard_url}" if context.dashboard_url else ""
+        finally:
+            with uninterrupted():
+                ray.shutdown()
+
+
+@contextlib.contextmanager
+def quiet_environment() -> Iterator[None]:
+    """No usage statistics of a Ray that is ours, and a RAY_ADDRESS that is set for another one stays out of it."""
+    kept = dict(os.environ)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray's sockets live below this folder and their paths may not pass 107 characters, hence no deeper place.
-    folder = Path(tempfile.mkdtemp(prefix="ancestral-ray-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108
+    for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+        os.environ.pop(name, None)
     try:
-        ray.init(
-            address=LOCAL,
-            num_cpus=os.cpu_count(),
-            include_dashboard=dashboard,
-            object_store_memory=OBJECT_STORE_BYTES,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            _temp_dir=str(folder),
-        )
         yield
     finally:
-        ray.shutdown()
+        for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+            os.environ.pop(name, None)
+            if name in kept:
+                os.environ[name] = kept[name]
+
+
+@contextlib.contextmanager
+def ray_folder() -> Iterator[Path]:
+    """A folder for Ray's logs and sockets, gone afterwards; one that a killed command left behind goes with it."""
+    # The sockets' paths may not pass 107 characters, hence no deeper place.
+    root = Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())  # noqa: S108
+    clear_abandoned(root)
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=root))
+    with (folder / LOCK_NAME).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            with uninterrupted():
+                clear(folder)
+
+
+def clear(folder: Path) -> None:
+    """Remove a folder into which processes that are just ending may still write."""
+    end = time.monotonic() + SECONDS_TO_CLEAR
+    while folder.exists() and time.monotonic() < end:
         shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            time.sleep(0.05)
+
+
+def clear_abandoned(root: Path) -> None:
+    """Remove the folders of commands that were killed: those whose lock nobody holds."""
+    for lock_file in root.glob(f"{FOLDER_PREFIX}*/{LOCK_NAME}"):
+        with contextlib.suppress(OSError), lock_file.open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A folder this young may belong to a command that has not come to lock it yet.
+            if time.time() - lock_file.stat().st_mtime > 60:
+                shutil.rmtree(lock_file.parent, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Finish cleaning up even where the user presses Ctrl-C again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
 def running_ray(address: str) -> Iterator[None]:
     """A Ray that runs already; our code travels to its workers as their working directory."""
+    refuse_dead_address(address)
     try:
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, runtime_env=code_to_send(address))
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, runtime_env=code_to_send())
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise ClusterError(
-            f"no Ray answered at {address} ({error}). Expected that of a running Ray, such as auto or HOST:6379; "
-            "leave --address out to start one here."
-        ) from error
+        raise ClusterError(no_answer(address, str(error))) from error
     try:
         yield
     finally:
-        ray.shutdown()
+        with uninterrupted():
+            ray.shutdown()
 
 
-def code_to_send(address: str) -> dict[str, object]:
-    """The runtime environment of a driver outside the cluster; inside a job Ray has sent the code already."""
-    if address == "auto" and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
+def refuse_dead_address(address: str) -> None:
+    """Find out at once what Ray would find out after minutes of log lines: that nobody listens there."""
+    if address.startswith(("http://", "https://")):
+        raise ClusterError(
+            f"{address} is the address of a Ray dashboard: expected that of the Ray itself, such as auto or HOST:6379. "
+            f"To run the command as a job there: ancestral submit --address {address} -- VERB ..."
+        )
+    named = os.environ.get("RAY_ADDRESS", "") if address == AUTO else address
+    host, _, port = named.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        said = f"RAY_ADDRESS says {named}; {error}" if address == AUTO else str(error)
+        raise ClusterError(no_answer(address, said)) from error
+
+
+def no_answer(address: str, why: str) -> str:
+    """The message for an address where no Ray is."""
+    return (
+        f"no Ray answered at {address} ({why.splitlines()[0] if why else 'no reason given'}). Expected that of a "
+        "running Ray, such as auto or HOST:6379; leave --address out to start one here."
+    )
+
+
+def code_to_send() -> dict[str, object]:
+    """The runtime environment that carries our code to a cluster's workers.
+
+    Empty inside a submitted job, whose code Ray has sent already, and where we run installed instead of from a
+    checkout: then the workers are expected to have the same image.
+    """
+    job = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR") or "{}")
+    if "working_dir" in (job.get("runtime_env") or {}) or not (PROJECT_ROOT / "pyproject.toml").is_file():
         return {}
-    return {"working_dir": str(PROJECT_ROOT), "excludes": NOT_SENT}
+    left_behind = sorted(f"/{entry.name}" for entry in PROJECT_ROOT.iterdir() if entry.name not in SENT)
+    return {"working_dir": str(PROJECT_ROOT), "excludes": [*left_behind, "__pycache__"]}
