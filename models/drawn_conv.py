@@ -20,6 +20,10 @@ from torch import Tensor
 
 from models.masked_conv import MaskedConv2d
 
+WHOLE_VECTORS = 16
+"""A product of few columns, no multiple of 8 or 16, rounds a row by where it stands among the others. Colours make such
+products (32 features of 3 colours are 11, 11 and 10), so columns of zeros fill them up: an item's bits are its own."""
+
 
 class Raster:
     """The position being drawn: row, column, colour, the colour fastest."""
@@ -55,8 +59,8 @@ class Raster:
 class PixelConv:
     """The current row of a masked convolution, one colour of one pixel at a time.
 
-    `put` the input features of a colour, then `take` the output features of that colour. The model's
-    weights must not change while a picture is drawn.
+    `put` the input features of a colour, then `take` the output features of that colour. The model's weights must not
+    change while a picture is drawn.
     """
 
     def __init__(self, conv: MaskedConv2d, batch_size: int, width: int) -> None:
@@ -66,8 +70,10 @@ class PixelConv:
         self.inputs = row.new_zeros(batch_size, taps * self.num_in)  # the centre pixel last
         self.places = [self._place(conv, colour) for colour in sorted(set(conv.colours_in))]
         self.columns = [_indices(conv, colour) for colour in sorted(set(conv.colours_out))]
-        self.weights = [row[: self._num_seen(conv, c), columns] for c, columns in enumerate(self.columns)]
-        self.offsets = [conv.bias[columns].expand(width, 1, -1) for columns in self.columns]  # [W, 1 or B, C_out]
+        self.weights = [_filled(row[: self._num_seen(conv, c), columns]) for c, columns in enumerate(self.columns)]
+        self.offsets = [
+            _filled(conv.bias[columns]).expand(width, 1, -1) for columns in self.columns
+        ]  # [W, 1 or B, ...]
 
     def _place(self, conv: MaskedConv2d, colour: int) -> slice:
         """Where the features of a colour stand at the centre pixel."""
@@ -82,7 +88,7 @@ class PixelConv:
     def start_row(self, offset: Tensor) -> None:
         """Begin a row to which `offset` [B, C_out, W] is added: the rows above, the condition, the bias."""
         self.inputs.zero_()
-        self.offsets = [offset[:, columns].permute(2, 0, 1).contiguous() for columns in self.columns]
+        self.offsets = [_filled(offset[:, columns].permute(2, 0, 1)) for columns in self.columns]
 
     def next_pixel(self) -> None:
         """Move the pixels one to the left; the new centre is filled by `put`."""
@@ -100,7 +106,13 @@ class PixelConv:
     def take(self, colour: int, column: int = 0) -> Tensor:
         """The output features [B, ...] of a colour at the current pixel."""
         weight = self.weights[colour]
-        return torch.addmm(self.offsets[colour][column], self.inputs[:, : len(weight)], weight)
+        filled = torch.addmm(self.offsets[colour][column], self.inputs[:, : len(weight)], weight)
+        return filled[:, : len(self.columns[colour])]
+
+
+def _filled(x: Tensor) -> Tensor:
+    """Zeros after the last axis, up to whole vectors."""
+    return F.pad(x, (0, -x.shape[-1] % WHOLE_VECTORS)).contiguous()
 
 
 def _indices(conv: MaskedConv2d, colour: int) -> Tensor:

@@ -39,8 +39,7 @@ def test_colour_by_colour_equals_the_whole_map(mask_type: MaskType) -> None:
 
 def test_a_colour_is_not_multiplied_by_what_it_cannot_see() -> None:
     conv = MaskedConv2d(colour_of_each(6, 3), colour_of_each(9, 3), around(3), "B")
-    shapes = [tuple(weight.shape) for weight in PixelConv(conv, 1, 4).weights]
-    assert shapes == [(6 + 2, 3), (6 + 4, 3), (6 + 6, 3)]
+    assert [len(weight) for weight in PixelConv(conv, 1, 4).weights] == [6 + 2, 6 + 4, 6 + 6]
 
 
 def test_the_raster_runs_colour_first_then_column() -> None:

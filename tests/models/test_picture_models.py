@@ -113,7 +113,7 @@ def test_a_kernel_wider_than_the_picture(kind: type[ImageModel]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_drawing_a_picture_costs_no_more_than_one_forward(kind: type[ImageModel]) -> None:
-    model, x = build(kind, hidden=12, head_channels=24), pictures()
+    model, x = build(kind, hidden=48, head_channels=96, num_levels=16), pictures()  # 16 a colour: nothing is filled up
     with FlopCounterMode(display=False) as once, torch.no_grad():
         model(x)
     with FlopCounterMode(display=False) as drawn:
@@ -127,6 +127,16 @@ def test_each_item_is_drawn_by_itself(kind: type[ImageModel]) -> None:
     alone = [drawn_parameters(model, x[i : i + 1], Condition(ATTRIBUTES[i : i + 1])) for i in range(2)]
     together = drawn_parameters(model, x, GIVEN)
     torch.testing.assert_close(together, torch.cat(alone), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("hidden", [7, 32])
+def test_the_bits_of_an_item_do_not_depend_on_its_lane(kind: type[ImageModel], hidden: int) -> None:
+    model = build(kind, hidden=hidden, head_channels=2 * hidden).float()
+    x = torch.randint(0, 4, (16, 3, 4, 5), generator=torch.Generator().manual_seed(2))
+    here = drawn_parameters(model, x, None)
+    for by in (1, 7, 8):
+        assert torch.equal(drawn_parameters(model, x.roll(by, 0), None), here.roll(by, 0))
 
 
 @pytest.mark.parametrize("kind", KINDS)
