@@ -1,0 +1,9 @@
+"""Requests → plans → one generated shard: draws from an exported model, in the format of a prepared dataset.
+
+requests.py   one line of a requests file
+timing.py     its durations and phones, in timesteps
+reading.py    the file: a stream, checked whole before anything is drawn
+plan.py       requests × count → items → shards
+shard.py      one shard: lanes in lockstep, rows, commit
+export.py     WAV and PNG files beside the dataset
+"""

@@ -1,0 +1,62 @@
+"""Requests to items to shards. An item's random stream is a function of its seed and its id, and of nothing else."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.generation.config import GenerateConfig
+from pipeline.generation.requests import Request
+from pipeline.generation.timing import Phones
+from pipeline.shards.plan import ShardPlan, cut
+
+
+@dataclass(frozen=True)
+class PlannedItem:
+    """One item to draw; `request` is its line of the requests file."""
+
+    item_id: str
+    seed: int
+    temperature: float
+    attributes: Mapping[str, str]
+    num_timesteps: int
+    phones: Phones
+    text: str
+    request: str
+
+
+def items_of(request: Request) -> Iterator[PlannedItem]:
+    """The items of a request: its id and a running number name them."""
+    for number in range(request.count):
+        yield PlannedItem(
+            item_id=f"{request.request_id}-{number:04d}",
+            seed=request.seed,
+            temperature=request.temperature,
+            attributes=request.attributes,
+            num_timesteps=request.num_timesteps,
+            phones=request.phones,
+            text=request.text,
+            request=request.source,
+        )
+
+
+def shard_plans(
+    requests: Iterable[Request], model_digest: str, config: GenerateConfig
+) -> Iterator[ShardPlan[PlannedItem]]:
+    """Consecutive items, shard by shard, as a stream.
+
+    A plan's digest covers the items, the model and what may change a shard's bytes or its exported files; not the
+    number of actors.
+    """
+    items = (item for request in requests for item in items_of(request))
+    return cut(items, config.items_per_shard, digested(model_digest, config))
+
+
+def digested(model_digest: str, config: GenerateConfig) -> dict[str, Any]:
+    """The settings that a shard depends on."""
+    return {
+        "made_by": "generate",
+        "model": model_digest,
+        "num_lanes": config.num_lanes,
+        "device": config.device,
+        "export": config.export,
+    }

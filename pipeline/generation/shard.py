@@ -1,0 +1,138 @@
+"""One generated shard: lanes in lockstep, rows in the order of the requests, files where asked for, then the commit."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.counter_random import item_key
+from models.sampling import DrawnItem, LaneRequest, sample_lanes
+from pipeline.conditions import stack_conditions
+from pipeline.generation.config import GenerateConfig
+from pipeline.generation.export import export_shard
+from pipeline.generation.plan import PlannedItem
+from pipeline.model_folder import ExportedModel, ModelInfo
+from pipeline.shards.commit import Commit, Failure
+from pipeline.shards.plan import ShardPlan
+from pipeline.shards.schema import AudioConventions, ImageConventions
+from pipeline.shards.writer import write_shard
+from pipeline.storage import Location
+
+SPLIT = "train"
+"""Generated items are there to be trained on; held-out likelihood is measured on items that nobody made."""
+
+OnLevels = Callable[[int], None]
+"""Called now and then with the number of levels of the shard that are drawn."""
+
+
+def generate_shard(
+    folder: Location,
+    plan: ShardPlan[PlannedItem],
+    exported: ExportedModel,
+    config: GenerateConfig,
+    on_levels: OnLevels = lambda num_levels: None,
+) -> Commit:
+    """Draw the plan's items and write them. An item whose likelihood is no number is a failure, not a row."""
+    drawn = draw_items(plan.entries, exported, config, on_levels)
+    path = sampling_path(config)
+    rows: list[dict[str, Any]] = []
+    failures: list[Failure] = []
+    for item, result in zip(plan.entries, drawn, strict=True):
+        if math.isfinite(result.nll_nats):
+            rows.append(row_of(item, result, exported.info, path))
+        else:
+            reason = f"the model gave parameters that are no numbers (nll {result.nll_nats})"
+            failures.append(Failure(item.item_id, item.request, "draw", reason))
+    if config.export == "files":
+        export_shard(folder, plan.index, rows, exported.info.conventions)
+    return write_shard(folder, plan, rows, failures, exported.info.conventions)
+
+
+def sampling_path(config: GenerateConfig) -> str:
+    """What an item's bytes are promised for: sampler, library, dtype, device or CPU level, lanes."""
+    level = torch.backends.cpu.get_cpu_capability().lower().replace(" ", "")
+    device = f"cpu-{level}" if config.device == "cpu" else f"cuda-{torch.cuda.get_device_name()}"
+    return f"cached-torch-fp32-{device}-lanes{config.num_lanes}"
+
+
+def draw_items(
+    items: Sequence[PlannedItem], exported: ExportedModel, config: GenerateConfig, on_levels: OnLevels
+) -> list[DrawnItem]:
+    """Every item, in order. Items of like length share lanes, since the lockstep runs to the longest."""
+    drawn: dict[int, DrawnItem] = {}
+    done = 0
+    for group in lane_groups(items, config.num_lanes):
+        requests = [lane_request(items[place], exported.info) for place in group]
+        lengths = [math.prod(request.shape) for request in requests]
+
+        def report(position: int, before: int = done, lengths: list[int] = lengths) -> None:
+            on_levels(before + sum(min(position, length) for length in lengths))
+
+        results = sample_lanes(exported.model, requests, config.num_lanes, report)
+        drawn.update(zip(group, results, strict=True))
+        done += sum(lengths)
+    return [drawn[place] for place in range(len(items))]
+
+
+def lane_groups(items: Sequence[PlannedItem], num_lanes: int) -> Iterator[list[int]]:
+    """Places of the items, longest first, as many at a time as there are lanes."""
+    by_length = sorted(range(len(items)), key=lambda place: -items[place].num_timesteps)
+    for start in range(0, len(items), num_lanes):
+        yield by_length[start : start + num_lanes]
+
+
+def lane_request(item: PlannedItem, info: ModelInfo) -> LaneRequest:
+    """An item as the sampler takes it."""
+    conditioning, phones = info.conditioning, item.phones
+    frames = []
+    if conditioning.has_local:
+        frames = [conditioning.frames(phones.phone, phones.start, phones.end, item.num_timesteps, item.item_id)]
+    ids = conditioning.attribute_ids(item.attributes, item.item_id)
+    condition = stack_conditions(conditioning, [ids], frames)
+    return LaneRequest(shape_of(item, info), item_key(item.seed, item.item_id), condition, item.temperature)
+
+
+def shape_of(item: PlannedItem, info: ModelInfo) -> tuple[int, ...]:
+    """(T,) for a waveform, (C, H, W) for a picture."""
+    conventions = info.conventions
+    if isinstance(conventions, ImageConventions):
+        return conventions.channels, conventions.height, conventions.width
+    return (item.num_timesteps,)
+
+
+def row_of(item: PlannedItem, drawn: DrawnItem, info: ModelInfo, path: str) -> dict[str, Any]:
+    """A row of the dataset."""
+    levels = drawn.levels.numpy().astype(np.uint8)
+    return {
+        **item.attributes,
+        "item_id": item.item_id,
+        "split": SPLIT,
+        "seed": item.seed,
+        "temperature": item.temperature,
+        "nll_nats": drawn.nll_nats,
+        "model_digest": info.digest,
+        "request": item.request,
+        "sampling_path": path,
+        **(audio_columns(item, info) if isinstance(info.conventions, AudioConventions) else image_columns(info)),
+        "levels": (levels if levels.ndim == 1 else levels.transpose(1, 2, 0)).tobytes(),
+    }
+
+
+def audio_columns(item: PlannedItem, info: ModelInfo) -> dict[str, Any]:
+    """Length, and phones where there are some."""
+    assert isinstance(info.conventions, AudioConventions)
+    columns = {"num_timesteps": item.num_timesteps, "sample_rate_hz": info.conventions.sample_rate_hz}
+    if not item.phones.phone:
+        return columns
+    phones = item.phones
+    timed = {"phone": list(phones.phone), "phone_start": list(phones.start), "phone_end": list(phones.end)}
+    return {**columns, **timed, "align_method": phones.align_method, "text": item.text or None}
+
+
+def image_columns(info: ModelInfo) -> dict[str, Any]:
+    """The size, which is the model's."""
+    conventions = info.conventions
+    assert isinstance(conventions, ImageConventions)
+    return {"height": conventions.height, "width": conventions.width, "channels": conventions.channels}

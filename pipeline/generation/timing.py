@@ -1,0 +1,75 @@
+"""How long a requested item is, and when its phones sound: seconds to timesteps.
+
+A boundary between phones stands at the rounded sum of the durations before it, so rounding never adds up. Phones leave
+no gap and end where the item does. An item whose length is no multiple of the model's frame is drawn to the end of its
+last frame and cut.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from pipeline.errors import RequestError
+
+
+@dataclass(frozen=True)
+class Phones:
+    """Phones with their times: phone i sounds over timesteps [start[i], end[i])."""
+
+    phone: tuple[str, ...] = ()
+    start: tuple[int, ...] = ()
+    end: tuple[int, ...] = ()
+    align_method: str = ""
+
+
+def timed_phones(pairs: Any, sample_rate_hz: int, where: str) -> Phones:
+    """`[[phone, duration_s], ...]` as a request gives it; RequestError for anything else."""
+    if not isinstance(pairs, list) or not pairs:
+        raise RequestError(f'{where}: phones must be a list such as [["h", 0.08], ["aɪ", 0.2]], got {pairs!r}.')
+    names, durations_s = zip(
+        *(phone_and_duration(pair, number, where) for number, pair in enumerate(pairs)), strict=True
+    )
+    ends = [round(total_s * sample_rate_hz) for total_s in accumulate(durations_s)]
+    return without_gaps(names, ends, "requested", where)
+
+
+def phone_and_duration(pair: Any, number: int, where: str) -> tuple[str, float]:
+    """One pair, checked."""
+    if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[0], str) or not pair[0]:
+        raise RequestError(f"{where}: phones[{number}] must be [phone, duration_s], got {pair!r}.")
+    return pair[0], positive_seconds(pair[1], f"phones[{number}]", where)
+
+
+def uniform_phones(names: Sequence[str], num_timesteps: int, where: str) -> Phones:
+    """Phones of equal length over the item: honest, and named "uniform" in the row."""
+    if not names:
+        raise RequestError(f"{where}: the text has no phones; give text with letters in it, or phones.")
+    ends = [round((number + 1) * num_timesteps / len(names)) for number in range(len(names))]
+    return without_gaps(tuple(names), ends, "uniform", where)
+
+
+def without_gaps(names: Sequence[str], ends: Sequence[int], align_method: str, where: str) -> Phones:
+    """Phones one after the other; one that would last less than a timestep is an error."""
+    starts = (0, *ends[:-1])
+    for number, (name, start, end) in enumerate(zip(names, starts, ends, strict=True)):
+        if end <= start:
+            raise RequestError(f"{where}: phone {number} ({name!r}) lasts less than one timestep; give it more time.")
+    return Phones(tuple(names), starts, tuple(ends), align_method)
+
+
+def timesteps_of(duration_s: Any, sample_rate_hz: int, where: str) -> int:
+    """A duration in whole timesteps, at least one."""
+    num_timesteps = round(positive_seconds(duration_s, "duration_s", where) * sample_rate_hz)
+    if num_timesteps < 1:
+        raise RequestError(f"{where}: duration_s {duration_s} is less than one timestep at {sample_rate_hz} Hz.")
+    return num_timesteps
+
+
+def positive_seconds(value: Any, name: str, where: str) -> float:
+    """A number of seconds above zero."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value < math.inf:
+        raise RequestError(f"{where}: {name} must be a number of seconds above 0, got {value!r}.")
+    return float(value)
