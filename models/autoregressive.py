@@ -43,8 +43,9 @@ class Autoregressive(nn.Module, ABC):
 
     @property
     def condition_config(self) -> ConditionConfig:
-        """What the model is conditioned on; nothing, unless it says so."""
-        return ConditionConfig()
+        """What the model is conditioned on: its config's `condition`; nothing, where the config has none."""
+        condition: ConditionConfig = getattr(self.config, "condition", ConditionConfig())
+        return condition
 
     def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         """Levels x ([B, T] or [B, C, H, W], int64) to parameters ([B, T, P] or [B, C, H, W, P]), teacher-forced."""

@@ -192,12 +192,6 @@ class WaveNet(WaveformModel):
             self.output.bias.zero_()
 
     @property
-    def condition_config(self) -> ConditionConfig:
-        """What the network is conditioned on."""
-        condition: ConditionConfig = self.config.condition
-        return condition
-
-    @property
     def receptive_field(self) -> int:
         """1 + (k - 1) · Σ dilations + (input kernel - 1) timesteps."""
         return int(self.config.receptive_field)

@@ -2,11 +2,13 @@
 
 Axes: B lane, A attribute, F frame.
 
-On a CPU, in float32, a row of a matrix product is the same whatever the other rows hold and wherever it stands, as
-long as the number of rows stays the same: another number may choose another kernel, which rounds in another order. The
-same goes for tanh and its like: the last few numbers of a buffer that is no multiple of the vector width (16 or 32) go
-through another routine. So the batch always has num_lanes lanes, a multiple of 16; what is not filled is drawn from a
-copy of the first request, and dropped. num_lanes is then part of what decides an item's bytes: keep it with the plan.
+On a CPU a row of a matrix product is the same whatever the other rows hold and wherever it stands, as long as the
+number of rows stays the same (another may choose another kernel, which rounds in another order) and rows and columns
+are whole vectors long. Likewise the last few numbers of a buffer that is no multiple of the vector width go through
+another sigmoid. So the batch always has num_lanes lanes, a multiple of 8; what is not filled is drawn from a copy of
+the first request, and dropped. Then the bits of an item are its own where the model's channels are multiples of 8 too;
+elsewhere parameters may differ in their last bit, and a level in a few million with them. num_lanes is part of what
+decides an item's bytes: keep it with the plan.
 """
 
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ from models.conditioning import Condition
 from models.sampling.cached import sample_cached
 from models.sampling.draws import Drawn, OnProgress
 
-LANE_MULTIPLE = 16
+LANE_MULTIPLE = 8
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def sample_lanes(
 ) -> list[DrawnItem]:
     """The requested items, 1 to num_lanes of them, in the order of the requests.
 
-    ValueError for more requests than lanes, a num_lanes that is no multiple of 16, pictures of different shapes.
+    ValueError for more requests than lanes, a num_lanes that is no multiple of 8, pictures of different shapes.
     """
     check_lanes(requests, num_lanes)
     filled = [*requests, *[requests[0]] * (num_lanes - len(requests))]

@@ -1,0 +1,231 @@
+"""Every model in the registry, held to the definition: p(x) = Π p(x_n | x_<n, condition)."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+
+from models import MODELS, build
+from models.autoregressive import WaveformModel
+from models.conditioning import Condition, ConditionConfig
+from models.counter_random import item_keys
+from models.sampling import sample_cached, sample_naive
+from tests.models.contract_checks import causality_faults, forwarded, influence, rolled, stepped
+from tests.models.tiny import CASES, CONDITIONS, TINY, perturb, tiny_condition, tiny_levels, tiny_model
+
+all_cases = pytest.mark.parametrize(("name", "kind"), CASES)
+all_models = pytest.mark.parametrize("name", MODELS)
+waveform_models = pytest.mark.parametrize("name", [name for name, entry in MODELS.items() if entry.kind == "audio"])
+
+
+@all_cases
+def test_causal_by_gradient(name: str, kind: str) -> None:
+    assert causality_faults(tiny_model(name, kind), tiny_levels(name), tiny_condition(kind)) == []
+
+
+@all_models
+@pytest.mark.parametrize(("by", "complaint"), [(1, "2 does not see 1"), (-1, "1 sees 1")])
+def test_a_second_shift_and_a_missing_shift_are_caught(name: str, by: int, complaint: str) -> None:
+    model = tiny_model(name)
+    faults = causality_faults(
+        model, tiny_levels(name), None, lambda inputs, condition: model.predict(rolled(model, inputs, by), condition)
+    )
+    assert complaint in faults
+
+
+@all_cases
+def test_causal_by_perturbation(name: str, kind: str) -> None:
+    model, x, condition = tiny_model(name, kind), tiny_levels(name), tiny_condition(kind)
+    before = forwarded(model, x, condition)
+    sequence = model.to_sequence(x)
+    for n in range(sequence.shape[1]):
+        changed = sequence.clone()
+        changed[:, n] = (changed[:, n] + 1) % 5
+        after = forwarded(model, model.from_sequence(changed, TINY[name].shape), condition)
+        torch.testing.assert_close(after[:, : n + 1], before[:, : n + 1], rtol=0, atol=1e-12)
+        assert n == sequence.shape[1] - 1 or (after[:, n + 1 :] != before[:, n + 1 :]).any()
+
+
+@all_cases
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_step_equals_forward(name: str, kind: str, batch_size: int) -> None:
+    model = tiny_model(name, kind)
+    for item in range(2):  # the second finds nothing left of the first
+        x, condition = tiny_levels(name, batch_size, seed=item), tiny_condition(kind, batch_size, seed=item)
+        torch.testing.assert_close(
+            stepped(model, x, condition), forwarded(model, x, condition), rtol=0, atol=1e-10, msg=f"item {item}"
+        )
+
+
+@all_cases
+def test_step_equals_forward_after_the_weights_change(name: str, kind: str) -> None:
+    model, x, condition = tiny_model(name, kind), tiny_levels(name), tiny_condition(kind)
+    before = stepped(model, x, condition)
+    perturb(model, seed=7)
+    after = stepped(model, x, condition)
+    assert not torch.allclose(before, after)
+    torch.testing.assert_close(after, forwarded(model, x, condition), rtol=0, atol=1e-10)
+
+
+@all_cases
+def test_step_equals_forward_in_float32(name: str, kind: str) -> None:
+    # 2e-5: sums of tens of numbers of the order of 1, in another order.
+    model, x, condition = tiny_model(name, kind).float(), tiny_levels(name), tiny_condition(kind)
+    torch.testing.assert_close(stepped(model, x, condition), forwarded(model, x, condition), rtol=1e-5, atol=2e-5)
+
+
+@waveform_models
+def test_receptive_field_is_exact(name: str) -> None:
+    model = tiny_model(name)
+    assert isinstance(model, WaveformModel)
+    field = model.receptive_field
+    x = torch.randint(0, 5, (2, field + 4))
+    seen = influence(model, model.predict, model.encode(x), None)[-1]
+    last = field + 3
+    assert seen[last - field] > 0, "the far edge is not seen"
+    assert (seen[: last - field] == 0).all(), "something beyond the far edge is seen"
+
+
+SMALL_DOMAINS = {"audio": (3, (4,)), "image": (2, (2, 2, 2))}
+
+
+@all_cases
+def test_probabilities_of_all_items_sum_to_one(name: str, kind: str) -> None:
+    num_levels, shape = SMALL_DOMAINS[MODELS[name].kind]
+    model = tiny_model(name, kind, num_levels)
+    every_item = torch.tensor(list(itertools.product(range(num_levels), repeat=torch.Size(shape).numel())))
+    x = model.from_sequence(every_item, shape)
+    with torch.no_grad():
+        log_p = -model.nll_nats(x, repeated_condition(kind, len(every_item))).flatten(1).sum(1)
+    assert log_p.std() > 0.01, "the distribution is uniform: nothing is tested"
+    assert torch.logsumexp(log_p, 0).item() == pytest.approx(0, abs=1e-9)
+
+
+def repeated_condition(kind: str, batch_size: int) -> Condition | None:
+    """The same condition for every item of the batch."""
+    one = tiny_condition(kind, 1, num_timesteps=4)
+    if one is None:
+        return None
+    fields = (one.attributes, one.phones, one.features)
+    return Condition(*(None if t is None else t.expand(batch_size, *t.shape[1:]) for t in fields))
+
+
+@all_cases
+def test_cached_sampling_equals_naive(name: str, kind: str) -> None:
+    model, condition = tiny_model(name, kind), tiny_condition(kind)
+    keys = item_keys([(5, f"item {i}") for i in range(3)])
+    naive = sample_naive(model, TINY[name].shape, condition, keys)
+    cached = sample_cached(model, TINY[name].shape, condition, keys)
+    assert torch.equal(naive.levels, cached.levels)
+    torch.testing.assert_close(naive.nll_nats, cached.nll_nats, rtol=0, atol=1e-9)
+    with torch.no_grad():
+        teacher_forced = model.nll_nats(cached.levels, condition).flatten(1).sum(1)
+    torch.testing.assert_close(cached.nll_nats, teacher_forced, rtol=0, atol=1e-9)
+
+
+@all_cases
+def test_gradient_reaches_every_parameter(name: str, kind: str) -> None:
+    model = tiny_model(name, kind)
+    model.nll_nats(tiny_levels(name), tiny_condition(kind)).mean().backward()
+    untouched = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert untouched == []
+
+
+@all_models
+def test_a_fresh_model_knows_little(name: str) -> None:
+    torch.manual_seed(0)
+    model = build(name, TINY[name].config(5, ConditionConfig()))
+    with torch.no_grad():
+        nll_nats = model.nll_nats(tiny_levels(name, batch_size=64)).mean().item()
+    assert nll_nats == pytest.approx(torch.tensor(5.0).log().item(), rel=0.25)
+
+
+@all_models
+def test_levels_have_int64_and_the_shape_asked_for(name: str) -> None:
+    drawn = sample_cached(tiny_model(name), TINY[name].shape, None, item_keys([(0, "a")]))
+    assert drawn.levels.shape == (1, *TINY[name].shape)
+    assert drawn.levels.dtype == torch.int64
+    assert 0 <= int(drawn.levels.min()) <= int(drawn.levels.max()) < 5
+
+
+@all_models
+def test_sequence_and_back(name: str) -> None:
+    model, x = tiny_model(name), tiny_levels(name)
+    assert torch.equal(model.from_sequence(model.to_sequence(x), TINY[name].shape), x)
+
+
+@all_cases
+def test_the_condition_matters(name: str, kind: str) -> None:
+    if kind == "none":
+        return
+    model, x = tiny_model(name, kind), tiny_levels(name)
+    one, other = (forwarded(model, x, tiny_condition(kind, seed=seed)) for seed in (2, 3))
+    assert not torch.allclose(one[:, 0], other[:, 0])
+
+
+@all_models
+def test_an_unconditional_model_refuses_a_condition(name: str) -> None:
+    model, condition = tiny_model(name), tiny_condition("global")
+    with pytest.raises(ValueError, match="not conditioned on attributes"):
+        model(tiny_levels(name), condition)
+    with pytest.raises(ValueError, match="not conditioned on attributes"):
+        model.init_cache(3, condition, TINY[name].shape)
+
+
+conditional_cases = pytest.mark.parametrize(("name", "kind"), [(n, k) for n, k in CASES if k != "none"])
+
+
+@conditional_cases
+def test_a_missing_condition_is_an_error(name: str, kind: str) -> None:
+    model, wanted = tiny_model(name, kind), "phones" if kind == "local" else "attributes"
+    with pytest.raises(ValueError, match=f"conditioned on {wanted}, and none came"):
+        model(tiny_levels(name), None)
+    with pytest.raises(ValueError, match=f"conditioned on {wanted}, and none came"):
+        model.init_cache(3, Condition(), TINY[name].shape)
+
+
+@conditional_cases
+def test_an_unknown_value_is_an_error(name: str, kind: str) -> None:
+    model, condition = tiny_model(name, kind), tiny_condition(kind)
+    assert condition is not None
+    if condition.attributes is not None:
+        unknown = replace(
+            condition, attributes=condition.attributes + torch.tensor([3] + [0] * (len(condition.attributes[0]) - 1))
+        )
+        with pytest.raises(ValueError, match=r"unknown speaker \d: the model knows speaker 0 to 2"):
+            model(tiny_levels(name), unknown)
+    if condition.phones is not None:
+        with pytest.raises(ValueError, match="unknown phone -1: the model knows phone 0 to 3"):
+            model(tiny_levels(name), replace(condition, phones=torch.full_like(condition.phones, -1)))
+
+
+@pytest.mark.parametrize(("name", "kind"), [(n, k) for n, k in CASES if CONDITIONS[k].has_local])
+def test_frames_that_do_not_cover_the_timesteps_are_an_error(name: str, kind: str) -> None:
+    model, short = tiny_model(name, kind), tiny_condition(kind, num_timesteps=10)
+    with pytest.raises(ValueError, match="5 frames of 2 timesteps make 10 timesteps, and the item has 12"):
+        model(tiny_levels(name), short)
+    with pytest.raises(ValueError, match="5 frames of 2 timesteps make 10 timesteps, and the item has 12"):
+        model.init_cache(3, short, (12,))
+
+
+@all_models
+def test_a_model_tells_what_it_was_built_from(name: str) -> None:
+    config = TINY[name].config(5, ConditionConfig())
+    model = build(name, config)
+    assert model.config == config
+    assert isinstance(model, MODELS[name].model)
+    assert model.condition_config == ConditionConfig()
+    assert model.num_parameters() == sum(value.numel() for value in model.state_dict().values())
+
+
+def test_conditional_models_say_so() -> None:
+    for name, kind in CASES:
+        assert tiny_model(name, kind).condition_config == CONDITIONS[kind]
+
+
+def test_an_unknown_name_offers_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"unknown model 'wavnet': choose from linear_ar, .*wavenet"):
+        build("wavnet", None)
+    with pytest.raises(ValueError, match="'wavenet' is built from WaveNetConfig, got LinearARConfig"):
+        build("wavenet", TINY["linear_ar"].config(5, ConditionConfig()))
