@@ -48,8 +48,8 @@ def encode_fast(waveform: Waveform, num_levels: int = 256, companding: Compandin
     """
     index = np.multiply(waveform, np.float32(32768))
     index += np.float32(32768.5)
-    # Truncation is floor here but for values below the table, which the clamp of `take` catches as it does those above.
-    return encoding_table(num_levels, companding).take(index.astype(np.int32), mode="clip")
+    np.clip(index, 0, 65535, out=index)
+    return encoding_table(num_levels, companding).take(index.astype(np.uint16))
 
 
 @cache

@@ -66,7 +66,7 @@ def check_header(file: sf.SoundFile, max_duration_s: float) -> None:
         raise ItemError("decode", f"the header claims {channels} channels; expected at most {MOST_CHANNELS}")
     if frames <= 0:
         raise ItemError("decode", "empty: no timesteps")
-    if frames > max_duration_s * rate:
+    if frames / rate > max_duration_s:
         raise ItemError(
             "decode", f"lasts {frames / rate:.1f} s by its header; audio.max_duration_s allows {max_duration_s:g} s"
         )
@@ -77,6 +77,8 @@ def read_mono(file: sf.SoundFile) -> Waveform:
     is_int16 = file.subtype in INT16_SUBTYPES
     buffer = np.empty((file.frames, file.channels), np.int16 if is_int16 else np.float32)
     num_read = len(file.read(out=buffer, dtype="int16" if is_int16 else "float32"))
+    if file.format == "MP3" and num_read:
+        buffer = buffer[:num_read]  # an MP3 has no length of its own: libsndfile guesses one from the file's size
     if num_read < len(buffer):
         raise ItemError("decode", f"truncated: the header promises {len(buffer)} timesteps, {num_read} came")
     waveform = downmix(buffer)

@@ -5,7 +5,6 @@ Reads everything. Nothing is mended here: each problem says how to.
 
 import hashlib
 import io
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -38,8 +37,6 @@ from pipeline.shards.schema import (
 from pipeline.shards.writer import tally_of
 from pipeline.storage import Location
 
-PARTS = ("shards", "commits")
-
 PAGES = (PLAN_FILE, DATASET_FILE, FAILURES_FILE)
 
 EXPORTS = ("wav", "png")
@@ -66,18 +63,53 @@ def verify_folder(folder: Location) -> Iterator[Problem]:
         return
     yield from foreign_files(folder, dataset.info)
     yield from wrong_pages(folder, dataset.info)
-    seen: Counter[str] = Counter()
+    counts = Counts()
     for index, entry in enumerate(dataset.info.shards):
-        problems = [*verify_shard(folder, entry, dataset.info.conventions), *wrong_commit(folder, index, entry)]
+        problems = verify_shard(folder, entry, dataset.info.conventions) or list(counts.add(dataset, index))
+        counts.is_whole &= not problems
         yield from problems
-        if not problems:
-            seen.update(dataset.read_shard(index, ["item_id"]).column("item_id").to_pylist())
-    yield from (
-        Problem("shards", f"item_id {item_id!r} stands in {count} rows", "prepare the dataset again into a new folder")
-        for item_id, count in seen.items()
-        if count > 1
-    )
-    yield from wrong_totals(dataset)
+    yield from counts.repeated_ids()
+    yield from counts.wrong_totals(dataset)
+
+
+class Counts:
+    """What is counted over the shards that are sound."""
+
+    def __init__(self) -> None:
+        self.is_whole = True
+        self._tally = Tally()
+        self._ids: Counter[str] = Counter()
+
+    def add(self, dataset: Dataset, index: int) -> Iterator[Problem]:
+        """Count a shard's rows; what its commit says otherwise is a problem."""
+        rows = dataset.read_shard(index).to_pylist()
+        self._ids.update(row["item_id"] for row in rows)
+        tally = tally_of(rows, dataset.info.conventions)
+        self._tally.add(tally)
+        yield from wrong_commit(dataset.folder, index, dataset.info.shards[index], tally)
+
+    def repeated_ids(self) -> Iterator[Problem]:
+        """Ids that more than one row bears."""
+        for item_id, count in self._ids.items():
+            if count > 1:
+                what = f"item_id {item_id!r} stands in {count} rows"
+                yield Problem("shards", what, "mend the ids and make the dataset again in a new folder")
+
+    def wrong_totals(self, dataset: Dataset) -> Iterator[Problem]:
+        """Totals of `dataset.json` that its shards do not add up to."""
+        info = dataset.info
+        if info.digest != digest_of([asdict(info.conventions), [entry.sha256 for entry in info.shards]]):
+            yield Problem(DATASET_FILE, "its digest is not that of its conventions and shards")
+        if info.num_failures != sum(len(commit.failures) for commit in sound_commits(dataset.folder, info)):
+            yield Problem(DATASET_FILE, "num_failures is not what the commits add up to")
+        if self.is_whole and (names := differences(self._tally, info.tally)):
+            yield Problem(DATASET_FILE, f"{names}: not what the rows add up to")
+
+
+def differences(one: Tally, other: Tally) -> str:
+    """The names of the counts in which two tallies differ."""
+    left, right = one.to_json(), other.to_json()
+    return ", ".join(name for name in left if left[name] != right[name])
 
 
 def verify_shard(folder: Location, entry: ShardEntry, conventions: Conventions) -> list[Problem]:
@@ -184,13 +216,14 @@ def sound_commits(folder: Location, info: DatasetInfo) -> Iterator[Commit]:
             yield commit
 
 
-def wrong_commit(folder: Location, index: int, entry: ShardEntry) -> Iterator[Problem]:
-    """What the commit of a shard says otherwise than `dataset.json`, or than the shard's rows."""
+def wrong_commit(folder: Location, index: int, entry: ShardEntry, tally: Tally) -> Iterator[Problem]:
+    """What the commit of a shard says otherwise than `dataset.json`, or than the tally of the shard's rows."""
     name = commit_name(index)
+    mend = f"remove {name} and {REMAKE}"
     try:
         commit = read_commit(folder, index)
     except DatasetError as error:
-        yield Problem(name, str(error), f"remove {name} and {REMAKE}")
+        yield Problem(name, str(error), mend)
         return
     if commit is None:
         yield Problem(name, "missing")
@@ -200,29 +233,6 @@ def wrong_commit(folder: Location, index: int, entry: ShardEntry) -> Iterator[Pr
         entry.num_bytes,
         entry.sha256,
     ):
-        yield Problem(name, f"names another shard than {DATASET_FILE} does", f"remove {name} and {REMAKE}")
-
-
-def wrong_totals(dataset: Dataset) -> Iterator[Problem]:
-    """Totals of `dataset.json` that its shards do not add up to."""
-    info = dataset.info
-    if info.digest != digest_of([asdict(info.conventions), [entry.sha256 for entry in info.shards]]):
-        yield Problem(DATASET_FILE, "its digest is not that of its conventions and shards")
-    if info.num_failures != sum(len(commit.failures) for commit in sound_commits(dataset.folder, info)):
-        yield Problem(DATASET_FILE, "num_failures is not what the commits add up to")
-    try:
-        counted = tally_by_rows(dataset)
-    except (DatasetError, StorageError, ValueError):
-        return  # a shard that cannot be read has been named already
-    if counted.to_json() != info.tally.to_json():
-        names = [name for name, total in info.tally.to_json().items() if total != counted.to_json()[name]]
-        yield Problem(DATASET_FILE, f"{', '.join(names)}: not what the rows add up to")
-
-
-def tally_by_rows(dataset: Dataset) -> Tally:
-    """The tally counted afresh from every row."""
-    tally = Tally()
-    for table in dataset.tables():
-        tally.add(tally_of(table.to_pylist(), dataset.info.conventions))
-    # By way of JSON, as the one it is compared with came.
-    return Tally.from_json(json.loads(json.dumps(tally.to_json())))
+        yield Problem(name, f"names another shard than {DATASET_FILE} does", mend)
+    elif names := differences(tally, commit.tally):
+        yield Problem(name, f"{names}: not what the shard's rows add up to", mend)

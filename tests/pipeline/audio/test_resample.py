@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.audio.resample import num_resampled, resample
+
+RATES = (8000, 11025, 16000, 22050, 24000, 44100, 48000)
+
+
+@given(num_timesteps=st.integers(0, 5000), from_hz=st.sampled_from(RATES), to_hz=st.sampled_from(RATES))
+def test_the_length_is_the_rounded_one_for_every_pair_of_rates(num_timesteps: int, from_hz: int, to_hz: int) -> None:
+    wave = np.zeros(num_timesteps, np.float32)
+    expected = int(np.floor(num_timesteps * to_hz / from_hz + 0.5))
+    assert len(resample(wave, from_hz, to_hz)) == num_resampled(num_timesteps, from_hz, to_hz) == expected
+
+
+@pytest.mark.parametrize("from_hz", [8000, 22050, 44100, 48000])
+def test_a_tone_stays_where_it_is_in_time_and_height(from_hz: int) -> None:
+    def wave_at(rate_hz: int) -> np.ndarray:
+        return np.sin(2 * np.pi * 440 * np.arange(rate_hz) / rate_hz).astype(np.float32)
+
+    error = resample(wave_at(from_hz), from_hz, 16000) - wave_at(16000)
+    assert np.abs(error[200:-200]).max() < 1e-3
+
+
+def test_what_the_lower_rate_cannot_hold_is_taken_out() -> None:
+    hiss = np.sin(2 * np.pi * 15_000 * np.arange(44_100) / 44_100).astype(np.float32)
+    assert np.abs(resample(hiss, 44_100, 16_000)[200:-200]).max() < 1e-3
+
+
+def test_twice_the_same_is_the_same_bytes() -> None:
+    wave = np.random.default_rng(0).standard_normal(10_000).astype(np.float32)
+    assert resample(wave, 44_100, 16_000).tobytes() == resample(wave, 44_100, 16_000).tobytes()
+
+
+def test_equal_rates_change_nothing() -> None:
+    wave = np.ones(3, np.float32)
+    assert resample(wave, 16_000, 16_000) is wave
