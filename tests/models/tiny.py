@@ -93,7 +93,7 @@ def perturb(model: Autoregressive, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.2 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
 
 
 def tiny_levels(name: str, batch_size: int = 3, num_levels: int = 5, seed: int = 1) -> torch.Tensor:
