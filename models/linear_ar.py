@@ -109,7 +109,8 @@ def fit_yule_walker(series: Tensor, order: int) -> LinearProcess:
         raise ValueError("the series is constant: it has no autocovariance to fit")
     for lag in range(1, order + 1):
         reflection = float(autocovariance[lag] - coefficients @ autocovariance[1:lag].flip(0)) / error
-        coefficients = torch.cat([coefficients - reflection * coefficients.flip(0), torch.tensor([reflection])])
+        newest = torch.tensor([reflection], dtype=torch.float64)
+        coefficients = torch.cat([coefficients - reflection * coefficients.flip(0), newest])
         error *= 1 - reflection**2
     return LinearProcess(coefficients, mean * (1 - float(coefficients.sum())), math.sqrt(error))
 
