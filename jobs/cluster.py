@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ray
+from ray._private import parameter
 
 from pipeline.errors import ClusterError
 
@@ -77,20 +79,40 @@ def local_ray(*, dashboard: bool = False) -> Iterator[str]:
     """A Ray of our own, which leaves neither processes nor files behind; yields the dashboard's address, or nothing."""
     with quiet_environment(), ray_folder() as folder:
         try:
-            context = ray.init(
-                address=LOCAL,
-                include_dashboard=dashboard,
-                # 0 lets Ray choose a free port, so that two commands can run side by side.
-                dashboard_port=0 if dashboard else None,
-                object_store_memory=OBJECT_STORE_BYTES,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                _temp_dir=str(folder),
-            )
-            yield f"http://{context.dashboard_url}" if context.dashboard_url else ""
+            yield start_local(folder, dashboard)
         finally:
             with uninterrupted():
                 ray.shutdown()
+
+
+def start_local(folder: Path, dashboard: bool) -> str:
+    """Start Ray in this folder, on free ports, so that two commands can run side by side."""
+    with agent_on_free_port():
+        context = ray.init(
+            address=LOCAL,
+            include_dashboard=dashboard,
+            dashboard_port=0 if dashboard else None,
+            object_store_memory=OBJECT_STORE_BYTES,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            _temp_dir=str(folder),
+        )
+    return f"http://{context.dashboard_url}" if context.dashboard_url else ""
+
+
+@contextlib.contextmanager
+def agent_on_free_port() -> Iterator[None]:
+    """Let the agent that starts submitted jobs choose its port.
+
+    `ray.init` has no option for it and takes 52365, which a second Ray on the machine cannot have; that one would
+    then refuse every job with "No available agent".
+    """
+    plain = parameter.RayParams
+    parameter.RayParams = functools.partial(plain, dashboard_agent_listen_port=0)
+    try:
+        yield
+    finally:
+        parameter.RayParams = plain
 
 
 @contextlib.contextmanager

@@ -1,14 +1,86 @@
-"""What tests share: real data, where it lies beside the checkout."""
+"""What every test may ask for: one local Ray for all, the real corpora where they are at hand, quiet and one thread."""
 
+import contextlib
+import fcntl
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+# Set before anything imports ray or a BLAS: the test machine is shared, and its Ray listens on loopback alone.
+os.environ["RAY_AUTH_MODE"] = "disabled"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+    os.environ.pop(name, None)
+
+RAY_FOLDERS = "ancestral-ray-*"
+FOLDER = re.compile(r"/tmp/ancestral-ray-\w+")
+
+
+@pytest.fixture(autouse=True)
+def one_torch_thread() -> None:
+    """Torch, where a test has imported it, works on one thread; importing it here would slow every other test."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Hold the whole session to what `local_ray` promises: no process and no folder stays."""
+    before = set(Path("/tmp").glob(RAY_FOLDERS))
+    yield
+    left = {folder for folder in set(Path("/tmp").glob(RAY_FOLDERS)) - before if is_abandoned(folder)}
+    assert not left, f"a local Ray left {left} behind"
+    assert not orphans(), f"Ray processes outlived the Ray that they belong to: {orphans()}"
+
+
+def is_abandoned(folder: Path) -> bool:
+    """Whether no process holds the folder: it was left behind, and is not that of a Ray beside the tests."""
+    try:
+        with (folder / "in-use").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        return folder.exists()
+    return True
+
+
+def orphans() -> list[str]:
+    """Processes that run with a local Ray's folder which is gone; looks again for a while, as ending takes a moment."""
+    for _ in range(50):
+        found = [line for line in command_lines() if any(not Path(it).exists() for it in FOLDER.findall(line))]
+        if not found:
+            return []
+        time.sleep(0.1)
+    return found
+
+
+def command_lines() -> Iterator[str]:
+    """What runs on this machine; nothing where there is no /proc."""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+
+
+@pytest.fixture(scope="session")
+def ray_local() -> Iterator[None]:
+    """One local Ray for all tests that need one; `connect()` inside it uses it as it is."""
+    from jobs.cluster import local_ray
+
+    with local_ray():
+        yield
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real corpora next to the checkout; tests that ask for it are skipped where there is none."""
+    """The real corpora, which lie beside the checkout and are no part of it."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip("no real data beside the checkout")
+        pytest.skip("needs the real corpora in ../shared/data")
     return folder
