@@ -1,0 +1,13 @@
+"""Training: a dataset and a model's settings become an exported model.
+
+plan.py        what a run will do, decided before it starts; claims the output folder
+index.py order.py   which windows there are, and the one order in which every number of workers takes them
+feed.py        windows to tensors
+step.py schedule.py validation.py   one step of the optimiser; its learning rate; held-out bits
+checkpoint.py  the state of a run, written so that nothing that is read can run code
+world.py       the workers of a run: one alone, or many that share their sums
+loop.py        the loop over steps
+export.py      the best model, with its card
+
+Plain code: `run` works in one process; `jobs/train.py` starts it on Ray's workers.
+"""

@@ -1,0 +1,83 @@
+"""How a model is trained: everything but its architecture."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """All of it decides the run's outcome, so a run that was begun with one config goes on with the same.
+
+    The data: `batch_size` windows (or images) make one global batch, over all workers; a window scores `window`
+    timesteps, and the model's receptive field stands before them. `condition_on` names the columns that the model is
+    given (speaker, emotion, language, label) and `phones`. `frame_period_s` is one frame of phones. The windows of
+    `shards_in_memory` shards are shuffled together, and every worker holds so many shards.
+
+    The optimiser: the learning rate rises linearly over `warm_up_steps`, then stays (`constant`), falls along half a
+    cosine to `final_share` of itself (`cosine`), or is halved every `halve_every_steps` (`halving`).
+    """
+
+    num_steps: int = 10_000
+    batch_size: int = 8
+    window: int = 8192
+    condition_on: tuple[str, ...] = ()
+    condition_channels: int = 32
+    # 200 frames a second, the rate at which WaveNet (section 2.5) gets its linguistic features.
+    frame_period_s: float = 0.005
+    shards_in_memory: int = 4
+
+    optimiser: Literal["adam", "rmsprop"] = "adam"
+    learning_rate: float = 1e-3
+    # Adam's second moment is a poor estimate at first: full steps in the first hundred throw some models far off.
+    warm_up_steps: int = 100
+    decay: Literal["constant", "cosine", "halving"] = "cosine"
+    final_share: float = 0.05
+    halve_every_steps: int = 200_000
+    # Rarely reached in ordinary steps (norms are below 1 after the first hundred); it stops one bad batch.
+    clip_gradient_norm: float = 1.0
+    # The average is over about the last thousand steps, fewer at the start; 0 keeps the weights as they are.
+    ema_decay: float = 0.999
+    precision: Literal["float32", "float64"] = "float32"
+    seed: int = 0
+
+    log_every: int = 20
+    validate_every: int = 500
+    # Enough for two digits of bits while training; `ancestral evaluate` scores all of them.
+    validation_items: int = 64
+    checkpoint_every: int = 500
+    keep_checkpoints: int = 2
+
+    def __post_init__(self) -> None:
+        require_at_least_one(self)
+        if min(self.learning_rate, self.clip_gradient_norm) <= 0 or not 0 <= self.final_share <= 1:
+            raise ValueError("learning_rate and clip_gradient_norm must be above 0, and final_share from 0 to 1")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
+        if self.warm_up_steps < 0 or not 0 <= self.seed < 2**63:
+            raise ValueError(
+                f"warm_up_steps must be at least 0 and seed from 0 to 2^63 - 1, got {self.warm_up_steps}, {self.seed}"
+            )
+        if self.frame_period_s <= 0:
+            raise ValueError(f"frame_period_s must be above 0, got {self.frame_period_s}")
+
+
+COUNTS = (
+    "num_steps",
+    "batch_size",
+    "window",
+    "condition_channels",
+    "shards_in_memory",
+    "halve_every_steps",
+    "log_every",
+    "validate_every",
+    "validation_items",
+    "checkpoint_every",
+    "keep_checkpoints",
+)
+
+
+def require_at_least_one(config: TrainingConfig) -> None:
+    """A ValueError unless every count is 1 or more."""
+    for name in COUNTS:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(config, name)}")

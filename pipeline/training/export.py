@@ -1,0 +1,129 @@
+"""The end of a run: its best weights as a model that anyone can load, with a card that says what it is."""
+
+from dataclasses import asdict
+from typing import Any
+
+from models.autoregressive import Autoregressive
+from pipeline.model_folder import ModelInfo, save_model
+from pipeline.shards.dataset import Dataset
+from pipeline.shards.schema import AudioConventions
+from pipeline.training.plan import RunPlan
+
+NUM_LICENCES_SHOWN = 20
+
+
+def export(plan: RunPlan, dataset: Dataset, model: Autoregressive, figures: dict[str, Any]) -> ModelInfo:
+    """Write the model's folder; `model.json`, written last, is what makes the run finished."""
+    info = ModelInfo(
+        name=plan.model_name,
+        config=asdict(plan.model_config),
+        conventions=plan.conventions,
+        conditioning=plan.conditioning,
+        weights_sha256="",
+        lineage=lineage_of(plan, dataset),
+        figures={**figures, "num_parameters": model.num_parameters()},
+    )
+    return save_model(plan.out, model, info, card(info))
+
+
+def lineage_of(plan: RunPlan, dataset: Dataset) -> dict[str, Any]:
+    """Where the model comes from."""
+    return {
+        "run_digest": plan.digest,
+        "training": asdict(plan.training),
+        "dataset": plan.dataset.uri,
+        "dataset_digest": plan.dataset_digest,
+        "dataset_lineage": dataset.info.lineage,
+        "licences": licences(dataset),
+    }
+
+
+def licences(dataset: Dataset) -> list[str]:
+    """The licences that the rows name, sorted."""
+    found: set[str] = set()
+    for table in dataset.tables(["licence"]):
+        found.update(value for value in table.column("licence").unique().to_pylist() if value)
+    return sorted(found)
+
+
+def card(info: ModelInfo) -> str:
+    """The model card, in Markdown."""
+    level = "timestep" if isinstance(info.conventions, AudioConventions) else "dimension"
+    return (
+        "\n\n".join(
+            [
+                f"# {info.name}, trained with ancestral",
+                f"An autoregressive model of {info.conventions.kind}: it gives the probability of each {level}, "
+                "given the ones before it" + (f" and {conditions(info)}." if conditions(info) else "."),
+                "## Figures\n\n" + table(shown_figures(info.figures, level)),
+                "## What its levels mean\n\n" + table(asdict(info.conventions)),
+                "## Conditions\n\n" + (condition_list(info) or "None: it is unconditional."),
+                "## Model\n\n"
+                + table({**info.config, "condition": "see above"} if "condition" in info.config else info.config),
+                "## Training\n\n" + table(info.lineage["training"]),
+                "## Data\n\n" + data_section(info.lineage),
+                LOADING,
+            ]
+        )
+        + "\n"
+    )
+
+
+LOADING = """## Loading
+
+    ancestral generate THIS_FOLDER OUT --requests requests.jsonl
+
+or in Python, without running any code from this folder:
+
+    from pipeline.model_folder import load_model
+    from pipeline.storage import locate
+
+    model = load_model(locate("THIS_FOLDER")).model"""
+
+
+def conditions(info: ModelInfo) -> str:
+    """What it is conditioned on, in words."""
+    names = [*info.conditioning.attributes, *(["phones"] if info.conditioning.has_local else [])]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def condition_list(info: ModelInfo) -> str:
+    """Every value that it knows."""
+    lines = [f"- {name}: {', '.join(values)}" for name, values in info.conditioning.attributes.items()]
+    if info.conditioning.has_local:
+        lines.append(f"- phones ({info.conditioning.hop} timesteps a frame): {' '.join(info.conditioning.phones)}")
+    return "\n".join(lines)
+
+
+def shown_figures(figures: dict[str, Any], level: str) -> dict[str, Any]:
+    """Figures with their units in words."""
+    units = {"train_bits": f"training bits per {level}", "validation_bits": f"held-out bits per {level}"}
+    rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()}
+    return {units.get(key, key.replace("_", " ")): value for key, value in rounded.items()}
+
+
+def data_section(lineage: dict[str, Any]) -> str:
+    """Dataset, its lineage, its licences."""
+    named = lineage["licences"]
+    shown = "; ".join(named[:NUM_LICENCES_SHOWN]) + (
+        f"; and {len(named) - NUM_LICENCES_SHOWN} more" if len(named) > NUM_LICENCES_SHOWN else ""
+    )
+    return table(
+        {
+            "dataset": lineage["dataset"],
+            "dataset digest": lineage["dataset_digest"],
+            **{key: value for key, value in lineage["dataset_lineage"].items() if isinstance(value, str | int | float)},
+            "licences": shown or "the dataset names none: find out before you share this model",
+        }
+    )
+
+
+def table(rows: dict[str, Any]) -> str:
+    """A Markdown table of two columns."""
+    return "\n".join(["| | |", "|---|---|", *(f"| {key} | {cell(value)} |" for key, value in rows.items())])
+
+
+def cell(value: Any) -> str:
+    """A value that cannot break its row."""
+    text = ", ".join(str(entry) for entry in value) if isinstance(value, list | tuple) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,70 @@
+"""Windows to tensors: the rows of a few shards in memory, and one rank's part of a batch made of them."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batch
+from pipeline.conditions import Conditioning
+from pipeline.shards.dataset import Dataset
+from pipeline.shards.schema import AudioConventions, ImageConventions
+from pipeline.training.index import Slot
+
+
+class Feed:
+    """Reads shards as they are asked for and keeps the last few."""
+
+    def __init__(
+        self, dataset: Dataset, conditioning: Conditioning, window: int, receptive_field: int, shards_in_memory: int
+    ) -> None:
+        self.dataset = dataset
+        self.conditioning = conditioning
+        self.window = window
+        self.receptive_field = receptive_field
+        self.shards_in_memory = shards_in_memory
+        self._tables: OrderedDict[int, pa.Table] = OrderedDict()
+
+    def batch(self, slots: Sequence[Slot]) -> Batch:
+        """The windows as one batch."""
+        conventions = self.dataset.info.conventions
+        rows = [self.row(slot) for slot in slots]
+        if isinstance(conventions, ImageConventions):
+            return image_batch(rows, conventions, self.conditioning)
+        assert isinstance(conventions, AudioConventions)
+        return audio_batch(
+            rows, [self.cut(row, slot) for row, slot in zip(rows, slots, strict=True)], conventions, self.conditioning
+        )
+
+    def silent_batch(self, slot: Slot) -> Batch:
+        """A batch that scores nothing: a rank without windows still takes its part in what all ranks do together."""
+        batch = self.batch([slot])
+        return Batch(batch.x, torch.zeros_like(batch.scored), batch.condition)
+
+    def cut(self, row: dict[str, Any], slot: Slot) -> Window:
+        """Where the slot's window lies in its row."""
+        return cut_windows(row["num_timesteps"], self.window, self.receptive_field, self.conditioning.hop)[slot.window]
+
+    def row(self, slot: Slot) -> dict[str, Any]:
+        """The slot's row, by column."""
+        return dict(self._table(slot.shard).slice(slot.row, 1).to_pylist()[0])
+
+    def item_ids(self, slots: Sequence[Slot]) -> list[str]:
+        """Which items the windows are of."""
+        return [self.row(slot)["item_id"] for slot in slots]
+
+    def _table(self, shard: int) -> pa.Table:
+        if shard not in self._tables:
+            while len(self._tables) >= self.shards_in_memory:
+                self._tables.popitem(last=False)
+            self._tables[shard] = self.dataset.read_shard(shard, self._columns())
+        self._tables.move_to_end(shard)
+        return self._tables[shard]
+
+    def _columns(self) -> list[str]:
+        audio = isinstance(self.dataset.info.conventions, AudioConventions)
+        columns = ["item_id", "levels", *self.conditioning.attributes]
+        columns += ["num_timesteps"] if audio else []
+        return columns + (["phone", "phone_start", "phone_end"] if self.conditioning.has_local else [])

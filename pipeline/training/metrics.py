@@ -1,0 +1,85 @@
+"""What a run tells of itself: one JSON object a line in `metrics.jsonl`, and the same to whoever watches.
+
+step                  steps done
+train_bits            bits per level (timestep, or pixel channel) over the steps since the line before
+validation_bits       held-out bits per level with the averaged weights; only in lines where they were measured
+learning_rate         of the last of those steps
+seconds               of training since the run began, without the time it lay still
+levels_per_s          scored levels a second, over all workers
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from pipeline.storage import Location
+
+METRICS_FILE = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One line of metrics; `num_steps` is how many the run will take."""
+
+    step: int
+    num_steps: int
+    train_bits: float
+    learning_rate: float
+    seconds: float
+    levels_per_s: float
+    validation_bits: float | None = None
+
+    def to_line(self) -> str:
+        """The line, without its end."""
+        data = {key: value for key, value in asdict(self).items() if value is not None and key != "num_steps"}
+        return json.dumps(data)
+
+
+class Observer(Protocol):
+    """Who watches a run. Called by rank 0 alone."""
+
+    def measured(self, measured: Measured) -> None:
+        """A line of metrics."""
+
+    def note(self, text: str) -> None:
+        """Something to be told to a person."""
+
+    def stop_asked(self, step: int) -> bool:
+        """Whether the run should write a checkpoint and stop; asked after every step, so it has to be quick."""
+
+
+class Silent:
+    """Nobody watches."""
+
+    def measured(self, measured: Measured) -> None:
+        """Pass."""
+
+    def note(self, text: str) -> None:
+        """Pass."""
+
+    def stop_asked(self, step: int) -> bool:
+        """Never."""
+        return False
+
+
+class MetricsFile:
+    """`metrics.jsonl`, written whole with every checkpoint, so that no line is of steps that a restart takes again."""
+
+    def __init__(self, folder: Location, step: int) -> None:
+        """Go on after `step`; lines of later steps are dropped."""
+        self._place = folder / METRICS_FILE
+        text = self._place.read_text() if step and self._place.is_file() else ""
+        self._lines = [line for line in text.splitlines() if json.loads(line)["step"] <= step]
+
+    def add(self, measured: Measured) -> None:
+        """One more line."""
+        self._lines.append(measured.to_line())
+
+    def last_figures(self) -> dict[str, Any]:
+        """Bits and speed of the last line: what the exported model tells of its training."""
+        line = json.loads(self._lines[-1]) if self._lines else {}
+        return {key: line[key] for key in ("train_bits", "levels_per_s") if key in line}
+
+    def write(self) -> None:
+        """Write the file."""
+        self._place.write_text("".join(line + "\n" for line in self._lines))

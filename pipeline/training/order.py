@@ -1,0 +1,89 @@
+"""The one order of training: a function of dataset, seed and epoch, the same for every number of workers.
+
+Shards are permuted; each run of `shards_in_memory` of them is a group; the windows of a group are permuted together. So
+a worker that holds a group's shards can read its part of any batch. Batch s of an epoch is the s-th stretch of that
+sequence; the last one of an epoch is smaller, nothing is dropped. Rank r of n takes every n-th window from the r-th.
+
+The place of any step is found without reading data or going through the steps before it.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from models.counter_random import item_key, philox4x32
+from pipeline.training.index import Index, Slot
+
+SHARDS, WINDOWS, ITEMS = 0, 1, 2
+"""What a permutation is of: each draws from numbers of its own."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's order: which shards make each group, and the number of windows up to the start of each group."""
+
+    number: int
+    groups: tuple[tuple[int, ...], ...]
+    starts: npt.NDArray[np.int64]
+
+
+class Order:
+    """Which windows make each global batch."""
+
+    def __init__(self, index: Index, batch_size: int, shards_in_memory: int, seed: int) -> None:
+        if not index.num_windows:
+            raise ValueError("an order needs at least one window")
+        self.index = index
+        self.batch_size = batch_size
+        self.shards_in_memory = shards_in_memory
+        self.seed = seed
+        # A batch spans two groups at most but for groups smaller than it; epochs are asked for one after the other.
+        self._epoch = lru_cache(maxsize=2)(self._make_epoch)
+        self._group = lru_cache(maxsize=2)(self._make_group)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches that hold every window once."""
+        return -(-self.index.num_windows // self.batch_size)
+
+    def batch(self, step: int) -> list[Slot]:
+        """The global batch of a step, counted from the start of the run."""
+        number, within = divmod(step, self.steps_per_epoch)
+        epoch = self._epoch(number)
+        first = within * self.batch_size
+        return [self._slot(epoch, at) for at in range(first, min(first + self.batch_size, self.index.num_windows))]
+
+    def _slot(self, epoch: Epoch, at: int) -> Slot:
+        group = int(np.searchsorted(epoch.starts, at, side="right")) - 1
+        window = int(self._group(epoch.number, group)[at - int(epoch.starts[group])])
+        shard = int(np.searchsorted(self.index.starts, window, side="right")) - 1
+        return self.index.shards[shard].slot(window - int(self.index.starts[shard]))
+
+    def _make_epoch(self, number: int) -> Epoch:
+        shards = permutation(np.arange(len(self.index.shards)), self.seed, number, SHARDS)
+        size = self.shards_in_memory
+        groups = tuple(tuple(shards[at : at + size].tolist()) for at in range(0, len(shards), size))
+        sizes = [sum(self.index.shards[shard].num_windows for shard in group) for group in groups]
+        return Epoch(number, groups, np.cumsum([0, *sizes]))
+
+    def _make_group(self, epoch: int, group: int) -> npt.NDArray[np.int64]:
+        shards = self._epoch(epoch).groups[group]
+        starts = self.index.starts
+        windows = np.concatenate([np.arange(starts[shard], starts[shard + 1]) for shard in shards])
+        return permutation(windows, self.seed, epoch, WINDOWS)
+
+
+def share(slots: list[Slot], rank: int, size: int) -> list[Slot]:
+    """What rank `rank` of `size` takes of a global batch; nothing where there are more ranks than windows."""
+    return slots[rank::size]
+
+
+def permutation(numbers: npt.NDArray[np.int64], seed: int, epoch: int, purpose: int) -> npt.NDArray[np.int64]:
+    """Numbers in the order of random keys, each a function of (seed, epoch, purpose, number) and of no library."""
+    numbers = numbers.astype(np.int64)
+    low, high = numbers & 0xFFFFFFFF, numbers >> 32
+    counter = tuple(np.broadcast_arrays(low, high, np.int64(purpose), np.int64(epoch)))
+    first, second = philox4x32(counter, item_key(seed, "training order"))[:2]  # type: ignore[type-var, arg-type]
+    return numbers[np.lexsort((numbers, second, first))]  # type: ignore[arg-type]

@@ -1,0 +1,192 @@
+"""What a run will do, decided before it starts: the model that fits the dataset, and a claim on the output folder.
+
+OUT/model.json weights.safetensors README.md   the exported model, written when the run ends
+OUT/metrics.jsonl                              one line now and then: bits, learning rate, speed
+OUT/run/plan.json                              this plan: what the folder is for
+OUT/run/checkpoints/                           what a stopped run goes on from
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from models import MODELS
+from pipeline.batches import conditioning_of
+from pipeline.conditions import Conditioning
+from pipeline.errors import ConfigError, ModelError, OccupiedError
+from pipeline.model_folder import MODEL_FILE, ModelInfo, from_plain, read_model_info
+from pipeline.shards.dataset import Dataset, DatasetInfo
+from pipeline.shards.plan import digest_of
+from pipeline.shards.schema import Conventions, ImageConventions
+from pipeline.storage import Location
+from pipeline.training.config import TrainingConfig
+
+FORMAT = "ancestral-run"
+FORMAT_VERSION = 1
+RUN_FOLDER = "run"
+PLAN_FILE = "plan.json"
+
+TRAIN_SPLIT = "train"
+HELD_OUT_SPLIT = "validation"
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A run, whole: where it reads and writes, the model with every setting, how it is trained."""
+
+    dataset: Location
+    out: Location
+    dataset_digest: str
+    model_name: str
+    model_config: Any
+    training: TrainingConfig
+    conventions: Conventions
+    conditioning: Conditioning
+
+    @property
+    def digest(self) -> str:
+        """What decides the outcome, and so what a checkpoint belongs to; not where things are."""
+        return digest_of(self.settings())
+
+    @property
+    def run_folder(self) -> Location:
+        """Where the run keeps what it needs to go on."""
+        return self.out / RUN_FOLDER
+
+    def settings(self) -> dict[str, Any]:
+        """The plan as plain values, for its page and for comparing with another."""
+        return {
+            "dataset": {"digest": self.dataset_digest},
+            "model": {"name": self.model_name, **asdict(self.model_config)},
+            "training": asdict(self.training),
+        }
+
+
+def make_plan(dataset: Dataset, out: Location, model: Mapping[str, Any], training: TrainingConfig) -> RunPlan:
+    """The plan of a run. `model` holds its name and those of its settings that the dataset does not decide."""
+    settings = dict(model)
+    name = settings.pop("name")
+    kind, conventions = MODELS[name].kind, dataset.info.conventions
+    if kind != conventions.kind:
+        raise ConfigError(
+            f"model {name} makes {kind}, and {dataset.folder} holds {conventions.kind}; "
+            f"choose a recipe for {conventions.kind}, or another dataset."
+        )
+    require_rows(dataset)
+    conditioning = conditioning_of(
+        conventions, vocabularies(dataset.info), training.condition_on, training.frame_period_s
+    )
+    config = fit_to_dataset(name, settings, conventions, conditioning, training.condition_channels)
+    return RunPlan(dataset.folder, out, dataset.info.digest, name, config, training, conventions, conditioning)
+
+
+def vocabularies(info: DatasetInfo) -> dict[str, tuple[str, ...]]:
+    """The values of every column that a model can be conditioned on."""
+    return {column: info.vocabulary(column) for column in info.tally.vocabularies}
+
+
+def require_rows(dataset: Dataset) -> None:
+    """An error where there is nothing to train on."""
+    rows = dataset.info.tally.num_rows
+    if not dataset.info.tally.num_levels[TRAIN_SPLIT]:
+        splits = ", ".join(f"{split or 'no name'}: {count}" for split, count in sorted(rows.items()))
+        raise ConfigError(
+            f"{dataset.folder} has no rows of split {TRAIN_SPLIT!r} ({splits or 'it is empty'}); "
+            "prepare it again with a share for training."
+        )
+
+
+def fit_to_dataset(
+    name: str, settings: Mapping[str, Any], conventions: Conventions, conditioning: Conditioning, channels: int
+) -> Any:
+    """The model's config: what the dataset decides is filled in, and may not be contradicted."""
+    config_type = MODELS[name].config
+    known = {field.name for field in fields(config_type)}
+    decided: dict[str, Any] = {"num_levels": conventions.num_levels}
+    if isinstance(conventions, ImageConventions):
+        decided["channels"] = conventions.channels
+    condition = conditioning.model_config(channels)
+    if "condition" in known:
+        decided["condition"] = asdict(condition)
+    elif condition.has_global or condition.has_local:
+        raise ConfigError(f"model {name} takes no condition; leave training.condition_on empty.")
+    refuse_contradictions(settings, decided)
+    try:
+        return from_plain(config_type, {**settings, **decided})
+    except (ValueError, ModelError) as error:
+        raise ConfigError(f"model {name}: {error}") from error
+
+
+def refuse_contradictions(settings: Mapping[str, Any], decided: Mapping[str, Any]) -> None:
+    """A given setting must agree with what the dataset says."""
+    for key, value in decided.items():
+        if key in settings and settings[key] != value:
+            raise ConfigError(
+                f"model.{key} is {settings[key]!r}, and the dataset makes it {value!r}; leave model.{key} out, "
+                "it follows from the dataset and from training.condition_on."
+            )
+
+
+def claim(plan: RunPlan) -> None:
+    """Make the output folder this run's, or refuse one that is anything else. The same plan finds its own claim."""
+    out, place = plan.out, plan.run_folder / PLAN_FILE
+    if out.is_file():
+        raise OccupiedError(f"{out} is a file; expected a folder to train a model into. Choose another output.")
+    if place.is_file():
+        compare(plan, read_plan_page(place))
+        return
+    if names := out.names():
+        raise OccupiedError(
+            f"{out} already holds something else ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}); "
+            "expected an empty folder or one in which the same training was begun. Choose another output folder."
+        )
+    page = {"format": FORMAT, "format_version": FORMAT_VERSION, "settings": plan.settings()}
+    place.write_text(json.dumps(page, indent=1, sort_keys=True) + "\n")
+
+
+def read_plan_page(place: Location) -> dict[str, Any]:
+    """The settings of the run that claimed a folder."""
+    try:
+        page = json.loads(place.read_text())
+        if page["format"] == FORMAT and page["format_version"] == FORMAT_VERSION:
+            return dict(page["settings"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise OccupiedError(f"{place}: damaged ({error}); choose another output folder.") from error
+    raise OccupiedError(f"{place}: written by another release; choose another output folder.")
+
+
+def compare(plan: RunPlan, before: Mapping[str, Any]) -> None:
+    """Refuse to go on with a run under other settings than it was begun with, and name them."""
+    now = flat(json.loads(json.dumps(plan.settings())))
+    then = flat(before)
+    different = [key for key in sorted({*now, *then}) if now.get(key) != then.get(key)]
+    if not different:
+        return
+    shown = "; ".join(
+        f"{key} was {then.get(key, 'not set')!r}, now {now.get(key, 'not set')!r}" for key in different[:5]
+    )
+    more = f"; and {len(different) - 5} more" if len(different) > 5 else ""
+    raise OccupiedError(
+        f"{plan.out} holds a run with other settings: {shown}{more}. "
+        "Give the same settings to go on with it, or choose another output folder."
+    )
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by their dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = value
+    return found
+
+
+def finished(plan: RunPlan) -> ModelInfo | None:
+    """The model that this very plan has led to already, or None."""
+    if not (plan.out / MODEL_FILE).is_file():
+        return None
+    info = read_model_info(plan.out)
+    return info if info.lineage.get("run_digest") == plan.digest else None
