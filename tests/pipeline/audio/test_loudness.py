@@ -29,10 +29,10 @@ def test_pauses_inside_stay() -> None:
 
 def test_the_threshold_is_relative_to_the_loudest_frame() -> None:
     quiet, loud = tone(800) * 0.02, tone(1600)  # 34 dB apart
-    wave = np.concatenate([quiet, loud])
+    wave = np.concatenate([quiet, loud]).astype(np.float32)
     assert sounding_span(wave, RATE, -40, 0)[0] == 0
     assert sounding_span(wave, RATE, -30, 0)[0] == 800
-    assert sounding_span(wave * 0.01, RATE, -30, 0)[0] == 800
+    assert sounding_span(wave * np.float32(0.01), RATE, -30, 0)[0] == 800
 
 
 @pytest.mark.parametrize("length", [0, 1, 5, 1000])
