@@ -21,7 +21,6 @@ A picture's size is the model's.
 
 import difflib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +38,9 @@ IMAGE_KEYS = ("height", "width", "channels")
 MOST_ID_CHARACTERS = 200
 MOST_SEED = 2**63 - 1
 """The dataset's column of seeds is a signed 64-bit number."""
+
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 1e-3, 1e3
+"""Near the first draws are the likeliest levels, near the last they are all equal: nothing lies beyond."""
 
 DEFAULT_LANGUAGE = "en-us"
 """espeak's name of the language that `text` is read in where neither the request nor the model says."""
@@ -110,9 +112,10 @@ def without_repeats(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
     return data
 
 
-def shown(line: str) -> str:
-    """A line, short enough for a message."""
-    return repr(line if len(line) <= 60 else line[:60] + "...")
+def shown(value: object) -> str:
+    """What came, short enough for a message."""
+    text = repr(value)
+    return text if len(text) <= 64 else text[:60] + "..."
 
 
 def known_keys(target: Target) -> list[str]:
@@ -173,16 +176,19 @@ def whole_number(data: Mapping[str, Any], key: str, default: int, least: int, mo
     """A whole number within bounds."""
     value = data.get(key, default)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise RequestError(f"{where}: {key} must be a whole number from {least} to {most}, got {value!r}.")
+        raise RequestError(f"{where}: {key} must be a whole number from {least} to {most}, got {shown(value)}.")
     return value
 
 
 def temperature_of(data: Mapping[str, Any], where: str) -> float:
-    """A finite number above zero."""
+    """A number above zero, and not so far from one that float32 cannot divide by it."""
     value = data.get("temperature", 1.0)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value < math.inf:
-        raise RequestError(f"{where}: temperature must be a number above 0 (1 follows the model), got {value!r}.")
+    if not is_number or not LEAST_TEMPERATURE <= value <= MOST_TEMPERATURE:
+        raise RequestError(
+            f"{where}: temperature must be a number from {LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g} "
+            f"(1 follows the model), got {shown(value)}."
+        )
     return float(value)
 
 

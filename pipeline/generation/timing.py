@@ -5,13 +5,15 @@ no gap and end where the item does. An item whose length is no multiple of the m
 last frame and cut.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 from pipeline.errors import RequestError
+
+MOST_SECONDS = 1e6
+"""Eleven days: no duration is longer, and none too large for a float."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,6 @@ def timesteps_of(duration_s: Any, sample_rate_hz: int, where: str) -> int:
 def positive_seconds(value: Any, name: str, where: str) -> float:
     """A number of seconds above zero."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value < math.inf:
-        raise RequestError(f"{where}: {name} must be a number of seconds above 0, got {value!r}.")
+    if not is_number or not 0 < value <= MOST_SECONDS:
+        raise RequestError(f"{where}: {name} must be a number of seconds above 0, got {repr(value)[:40]}.")
     return float(value)

@@ -1,0 +1,22 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.model_folder import ExportedModel
+from pipeline.storage import Location
+from tests.pipeline.generation.tiny_models import DIGITS, SPEECH, save_tiny
+
+
+@pytest.fixture(scope="session")
+def speech_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
+    return save_tiny(Location(str(tmp_path_factory.mktemp("speech"))), "audio", SPEECH)
+
+
+@pytest.fixture(scope="session")
+def digit_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
+    return save_tiny(Location(str(tmp_path_factory.mktemp("digits"))), "image", DIGITS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Location:
+    return Location(str(tmp_path / "out"))

@@ -1,0 +1,148 @@
+import copy
+import math
+from dataclasses import replace
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from models.counter_random import item_keys
+from models.sampling import sample_naive
+from pipeline.conditions import stack_conditions
+from pipeline.generation.config import GenerateConfig
+from pipeline.generation.plan import shard_plans
+from pipeline.generation.requests import Request, Target, parse_request
+from pipeline.generation.shard import generate_shard, sampling_path
+from pipeline.model_folder import ExportedModel
+from pipeline.shards.dataset import claim, finish
+from pipeline.shards.verify import verify_folder
+from pipeline.storage import Location
+
+ROWS = list[dict[str, Any]]
+
+SPOKEN = [
+    '{"count": 2, "speaker": "ann", "emotion": "glad", "phones": [["a", 0.021], ["sil", 0.012]]}',
+    '{"count": 3, "seed": 1, "speaker": "bob", "emotion": "calm", "phones": [["b", 0.04]], "temperature": 0.5}',
+    '{"id": "../up", "count": 4, "speaker": "ann", "emotion": "calm", "phones": [["a", 0.003], ["b", 0.008]]}',
+]
+DRAWN = ['{"label": "1", "count": 2}', '{"label": "2", "count": 3, "seed": 4, "temperature": 2}']
+
+
+def requests_of(lines: list[str], exported: ExportedModel) -> list[Request]:
+    target = Target(exported.info.conventions, exported.info.conditioning, 1000)
+    return [parse_request(line, number, target, f"line {number}") for number, line in enumerate(lines, 1)]
+
+
+def generated(folder: Location, lines: list[str], exported: ExportedModel, config: GenerateConfig) -> ROWS:
+    """The rows of a dataset that is made, finished and verified."""
+    requests = requests_of(lines, exported)
+    claim(folder, "generate", {})
+    plans = list(shard_plans(requests, exported.info.digest, config))
+    for plan in plans:
+        generate_shard(folder, plan, exported, config)
+    dataset = finish(folder, len(plans), exported.info.conventions, {})
+    assert list(verify_folder(folder)) == []
+    rows: ROWS = []
+    for entry in dataset.shards:
+        rows += pq.read_table(str(folder / entry.file)).to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize("items_per_shard", [1, 3, 7])
+def test_speech_is_the_same_whatever_the_shard_size(
+    folder: Location, speech_model: ExportedModel, items_per_shard: int
+) -> None:
+    whole = generated(folder / "whole", SPOKEN, speech_model, GenerateConfig(items_per_shard=100))
+    config = GenerateConfig(items_per_shard=items_per_shard)
+    assert generated(folder / "cut", SPOKEN, speech_model, config) == whole
+    assert len({row["levels"] for row in whole}) == 9
+
+
+@pytest.mark.parametrize("items_per_shard", [1, 3])
+def test_pictures_are_the_same_whatever_the_shard_size(
+    folder: Location, digit_model: ExportedModel, items_per_shard: int
+) -> None:
+    whole = generated(folder / "whole", DRAWN, digit_model, GenerateConfig(items_per_shard=100))
+    assert generated(folder / "cut", DRAWN, digit_model, GenerateConfig(items_per_shard=items_per_shard)) == whole
+    assert len({row["levels"] for row in whole}) == 5
+
+
+def test_more_items_than_lanes_come_in_the_order_of_the_requests(folder: Location, speech_model: ExportedModel) -> None:
+    lines = [SPOKEN[0].replace('"count": 2', '"count": 20'), *SPOKEN[1:]]
+    rows = generated(folder / "many", lines, speech_model, GenerateConfig(items_per_shard=100))
+    few = generated(folder / "few", SPOKEN, speech_model, GenerateConfig())
+    assert [row["item_id"] for row in rows[18:22]] == ["000001-0018", "000001-0019", "000002-0000", "000002-0001"]
+    assert [row["levels"] for row in rows[:2] + rows[20:]] == [row["levels"] for row in few]
+
+
+def test_an_item_is_what_the_definition_draws(folder: Location, speech_model: ExportedModel) -> None:
+    """The reference sampler, one item alone; 33 timesteps in frames of 5 are drawn as 35 and cut."""
+    row = generated(folder, SPOKEN, speech_model, GenerateConfig())[1]
+    conditioning = speech_model.info.conditioning
+    ids = conditioning.attribute_ids({"speaker": "ann", "emotion": "glad"}, "")
+    frames = conditioning.frames(("a", "sil"), (0, 21), (21, 33), 33, "")
+    condition = stack_conditions(conditioning, [ids], [frames])
+    keys = item_keys([(0, "000001-0001")])
+    drawn = sample_naive(speech_model.model, (35,), condition, keys, 1.0, torch.tensor([33]))
+    assert row["levels"] == bytes(drawn.levels[0, :33].tolist())
+    assert row["nll_nats"] == pytest.approx(float(drawn.nll_nats[0]), rel=1e-5)
+    assert row["num_timesteps"] == len(row["levels"]) == 33
+
+
+def test_a_row_says_how_it_was_made(folder: Location, speech_model: ExportedModel) -> None:
+    row = generated(folder, SPOKEN, speech_model, GenerateConfig())[2]
+    assert (row["item_id"], row["seed"], row["temperature"], row["split"]) == ("000002-0000", 1, 0.5, "train")
+    assert (row["speaker"], row["emotion"], row["label"]) == ("bob", "calm", None)
+    assert (row["phone"], row["phone_start"], row["phone_end"]) == (["b"], [0], [40])
+    assert (row["align_method"], row["model_digest"]) == ("requested", speech_model.info.digest)
+    assert row["sampling_path"] == sampling_path(GenerateConfig())
+    assert row["sampling_path"].endswith("-lanes16")
+    assert '"temperature": 0.5' in row["request"]
+
+
+def test_a_picture_lies_in_the_row_as_a_prepared_one(folder: Location, digit_model: ExportedModel) -> None:
+    row = generated(folder, DRAWN, digit_model, GenerateConfig())[3]
+    ids = digit_model.info.conditioning.attribute_ids({"label": "2"}, "")
+    condition = stack_conditions(digit_model.info.conditioning, [ids], [])
+    drawn = sample_naive(digit_model.model, (3, 5, 4), condition, item_keys([(4, "000002-0001")]), 2.0)
+    assert row["levels"] == bytes(drawn.levels[0].permute(1, 2, 0).flatten().tolist())
+    assert (row["height"], row["width"], row["channels"], row["label"]) == (5, 4, 3, "2")
+
+
+def test_the_seed_the_id_and_the_condition_each_change_an_item(folder: Location, speech_model: ExportedModel) -> None:
+    line = '{"id": "a", "speaker": "ann", "emotion": "glad", "phones": [["a", 0.033]]}'
+    others = [
+        ('"id": "a"', '"id": "b"'),
+        ('"ann"', '"bob"'),
+        ('["a", ', '["b", '),
+        ('"id": "a"', '"id": "a", "seed": 9'),
+    ]
+    rows = [
+        generated(folder / f"{number}", [line.replace(*other)], speech_model, GenerateConfig())[0]["levels"]
+        for number, other in enumerate([("", ""), *others])
+    ]
+    assert len(set(rows)) == 5
+
+
+def test_parameters_that_are_no_numbers_are_a_failure_and_no_row(folder: Location, speech_model: ExportedModel) -> None:
+    info = replace(speech_model.info, weights_sha256="broken")
+    broken = ExportedModel(speech_model.folder, info, copy.deepcopy(speech_model.model))
+    torch.nn.init.constant_(broken.model.get_parameter("output.bias"), math.nan)
+    requests = requests_of(SPOKEN[:1], speech_model)
+    plan = next(iter(shard_plans(requests, info.digest, GenerateConfig())))
+    commit = generate_shard(folder, plan, broken, GenerateConfig())
+    assert commit.num_rows == 0
+    assert [(failure.item_id, failure.stage) for failure in commit.failures] == [
+        ("000001-0000", "draw"),
+        ("000001-0001", "draw"),
+    ]
+
+
+def test_progress_counts_every_level_once(folder: Location, speech_model: ExportedModel) -> None:
+    lines = [SPOKEN[0].replace('"count": 2', '"count": 20')]
+    requests = requests_of(lines, speech_model)
+    plan = next(iter(shard_plans(requests, "m", GenerateConfig(items_per_shard=100))))
+    told: list[int] = []
+    generate_shard(folder, plan, speech_model, GenerateConfig(), told.append)
+    assert told == [16 * 33, 20 * 33]
