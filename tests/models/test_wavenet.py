@@ -1,0 +1,273 @@
+"""WaveNet against a reference written in loops from the paper's equations, and the facts about its shape."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from models.conditioning import Condition, ConditionConfig
+from models.wavenet import WaveNet, WaveNetConfig
+from tests.models.contract_checks import influence, stepped
+from tests.models.tiny import perturb
+
+BLOCK_OF_TEN = tuple(2**i for i in range(10))
+SMALL: dict[str, Any] = {
+    "num_levels": 5,
+    "residual_channels": 3,
+    "gate_channels": 8,
+    "skip_channels": 6,
+    "head_channels": 7,
+}
+BOTH = ConditionConfig({"speaker": 3, "emotion": 2}, num_phones=4, num_features=2, hop=3, channels=4)
+
+
+def small(**settings: Any) -> WaveNet:
+    torch.manual_seed(0)
+    model = WaveNet(WaveNetConfig(**{**SMALL, "dilations": (1, 2), "num_stacks": 2, **settings})).double()
+    perturb(model, seed=0)
+    return model
+
+
+def given(num_frames: int) -> Condition:
+    generator = torch.Generator().manual_seed(1)
+    return Condition(
+        torch.tensor([[2, 1]]),
+        torch.randint(0, 4, (1, num_frames), generator=generator),
+        torch.randn(1, num_frames, 2, generator=generator, dtype=torch.float64),
+    )
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+class Reference:
+    """Equations (2) and (3) and figure 4, one timestep and one tap at a time, for one item."""
+
+    def __init__(self, model: WaveNet, condition: Condition | None) -> None:
+        self.config: WaveNetConfig = model.config
+        self.weights = {name: value.numpy() for name, value in model.state_dict().items()}
+        self.condition = condition
+
+    def logits(self, x: list[int]) -> np.ndarray:
+        layer_input = [self.first(x, t) for t in range(len(x))]
+        skipped = [self.weights["skip.bias"].copy() for _ in x]
+        half = self.config.gate_channels // 2
+        for index, dilation in enumerate(self.config.layer_dilations):
+            z = [self.z(layer_input, t, index, dilation) for t in range(len(x))]
+            skip = self.weights["skip.weight"][:, index * half : (index + 1) * half]
+            skipped = [s + skip @ z_t for s, z_t in zip(skipped, z, strict=True)]
+            residual = self.weights.get(f"layers.{index}.residual.weight")
+            if residual is not None:
+                layer_input = [x_t + residual @ z_t for x_t, z_t in zip(layer_input, z, strict=True)]
+        return np.array([self.head(s) for s in skipped])
+
+    def first(self, x: list[int], t: int) -> np.ndarray:
+        """The causal convolution of one-hot levels, on the levels before t."""
+        width, kernel = self.config.residual_channels, self.config.input_kernel_size
+        taps = self.weights["embedding.weight"].reshape(-1, kernel, width)
+        before = [t - 1 - (kernel - 1 - j) for j in range(kernel)]
+        return np.asarray(np.sum([np.zeros(width), *(taps[x[p], j] for j, p in enumerate(before) if p >= 0)], 0))
+
+    def z(self, layer_input: list[np.ndarray], t: int, index: int, dilation: int) -> np.ndarray:
+        weight = self.weights[f"layers.{index}.gate.weight"]
+        total = self.weights[f"layers.{index}.gate.bias"] + self.from_condition(t, index)
+        for j in range(self.config.kernel_size):
+            past = t - (self.config.kernel_size - 1 - j) * dilation
+            if past >= 0:
+                total = total + layer_input[past] @ weight[j]
+        half = self.config.gate_channels // 2
+        return np.asarray(np.tanh(total[:half]) * sigmoid(total[half:]))
+
+    def from_condition(self, t: int, index: int) -> np.ndarray:
+        width = self.config.gate_channels
+        rows = slice(index * width, (index + 1) * width)
+        if self.condition is None:
+            return np.zeros(width)
+        attributes, phones, features = self.condition.attributes, self.condition.phones, self.condition.features
+        assert attributes is not None
+        assert phones is not None
+        assert features is not None
+        tables = [self.weights[f"condition_bias.item.tables.{a}.weight"] for a in range(2)]
+        h = sum(table[int(value)] for table, value in zip(tables, attributes[0], strict=True))
+        frame = t // self.config.condition.hop
+        y = self.weights["condition_bias.frames.phones.weight"][int(phones[0, frame])]
+        y = y + self.weights["condition_bias.frames.features.weight"] @ features[0, frame].numpy()
+        v, u = (self.weights[f"condition_bias.from_{part}.weight"][rows] for part in ("item", "frames"))
+        return np.asarray(v @ h + u @ y)
+
+    def head(self, skipped: np.ndarray) -> np.ndarray:
+        w = self.weights
+        hidden = np.maximum(0, w["head.weight"] @ np.maximum(0, skipped) + w["head.bias"])
+        return np.asarray(w["output.weight"] @ hidden + w["output.bias"])
+
+
+@pytest.mark.parametrize("kernel_size", [2, 3])
+@pytest.mark.parametrize("input_kernel_size", [1, 2, 3])
+@pytest.mark.parametrize("is_conditional", [False, True])
+def test_equals_the_equations(kernel_size: int, input_kernel_size: int, is_conditional: bool) -> None:
+    condition_config = BOTH if is_conditional else ConditionConfig()
+    model = small(kernel_size=kernel_size, input_kernel_size=input_kernel_size, condition=condition_config)
+    condition = given(5) if is_conditional else None
+    x = torch.randint(0, 5, (1, 15))
+    expected = Reference(model, condition).logits(x[0].tolist())
+    with torch.no_grad():
+        np.testing.assert_allclose(model(x, condition)[0].numpy(), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(stepped(model, x, condition)[0].numpy(), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("num_stacks", "field"), [(1, 1024), (2, 2047), (3, 3070), (4, 4093), (5, 5116)])
+def test_receptive_fields_of_blocks_of_ten(num_stacks: int, field: int) -> None:
+    assert WaveNetConfig(dilations=BLOCK_OF_TEN, num_stacks=num_stacks).receptive_field == field
+    assert WaveNetConfig(num_stacks=num_stacks, input_kernel_size=2).receptive_field == field + 1
+    assert WaveNetConfig(num_stacks=num_stacks, kernel_size=3).receptive_field == 2 * field - 1
+
+
+@pytest.mark.parametrize("kernel_size", [2, 3])
+@pytest.mark.parametrize("input_kernel_size", [1, 2])
+@pytest.mark.parametrize(("dilations", "num_stacks"), [((1, 2, 4, 8), 1), ((1, 2), 2), ((3, 1), 1)])
+def test_receptive_field_is_exact(
+    kernel_size: int, input_kernel_size: int, dilations: tuple[int, ...], num_stacks: int
+) -> None:
+    model = small(
+        kernel_size=kernel_size, input_kernel_size=input_kernel_size, dilations=dilations, num_stacks=num_stacks
+    )
+    field = model.receptive_field
+    seen = influence(model, model.predict, model.encode(torch.randint(0, 5, (1, field + 3))), None)[-1]
+    # Input i of the last position, field + 2: those from 2 on are within the field, and every one is seen for k > 1.
+    assert (seen[:2] == 0).all()
+    assert seen[2] > 0
+    assert seen[field + 1] > 0
+    assert seen[field + 2] == 0
+
+
+def test_a_step_keeps_no_more_than_the_rings() -> None:
+    cache = small(kernel_size=3, dilations=(1, 4), num_stacks=1).init_cache(2, None, (10,))
+    assert [len(layer.ring) for layer in cache.layers] == [3, 9]  # d(k - 1) + 1
+
+
+def test_parameters_counted_by_hand() -> None:
+    model = small(kernel_size=3, input_kernel_size=2, condition=BOTH)
+    embedding = 5 * 2 * 3
+    gates = 4 * (3 * 3 * 8 + 8)
+    residuals = 3 * 4 * 3  # none after the last layer
+    skips = 4 * 4 * 6 + 6
+    head = 6 * 7 + 7 + 7 * 5 + 5
+    item = 3 * 4 + 2 * 4 + 4 * 4 * 8
+    frames = 4 * 4 + 2 * 4 + 4 * 4 * 8
+    assert model.num_parameters() == embedding + gates + residuals + skips + head + item + frames
+
+
+def test_the_first_loss_is_that_of_the_uniform_distribution() -> None:
+    torch.manual_seed(0)
+    model = WaveNet(WaveNetConfig(num_stacks=1))
+    with torch.no_grad():
+        nll_nats = model.nll_nats(torch.randint(0, 256, (2, 500))).mean().item()
+    assert nll_nats == pytest.approx(math.log(256), abs=0.02)
+
+
+def test_a_frame_reaches_its_span_and_nothing_before() -> None:
+    config = ConditionConfig(num_phones=4, num_features=1, hop=4, channels=4)
+    one_layer = small(dilations=(1,), num_stacks=1, condition=config)
+    deep = small(dilations=(1, 2), num_stacks=1, condition=config)
+    x, phones = torch.randint(0, 5, (1, 20)), torch.zeros(1, 5, dtype=torch.int64)
+    quiet = torch.zeros(1, 5, 1, dtype=torch.float64)
+    impulse = quiet.clone()
+    impulse[0, 2] = 1.0
+    with torch.no_grad():
+        changed = [
+            (m(x, Condition(phones=phones, features=impulse)) != m(x, Condition(phones=phones, features=quiet))).any(
+                -1
+            )[0]
+            for m in (one_layer, deep)
+        ]
+    assert changed[0].nonzero().flatten().tolist() == [8, 9, 10, 11]
+    # In a deeper net the span's activations are seen from later on, through the second layer's taps (2 timesteps back).
+    assert changed[1].nonzero().flatten().tolist() == list(range(8, 14))
+
+
+def test_the_condition_of_a_frame_later_by_one_is_another() -> None:
+    model, x = small(condition=BOTH), torch.randint(0, 5, (1, 15))
+    condition = given(5)
+    assert condition.phones is not None
+    assert condition.features is not None
+    late = Condition(condition.attributes, condition.phones.roll(1, 1), condition.features.roll(1, 1))
+    assert not torch.allclose(model(x, condition), model(x, late))
+
+
+def test_each_item_has_its_own_condition() -> None:
+    model, x = small(condition=BOTH), torch.randint(0, 5, (2, 6))
+    one, other = given(2), Condition(torch.tensor([[0, 0]]), torch.tensor([[3, 1]]), torch.ones(1, 2, 2).double())
+    pairs = zip(
+        (one.attributes, one.phones, one.features), (other.attributes, other.phones, other.features), strict=True
+    )
+    together = Condition(*(torch.cat([a, b]) for a, b in pairs if a is not None and b is not None))
+    expected = torch.cat([model(x[:1], one), model(x[1:], other)])
+    torch.testing.assert_close(model(x, together), expected, rtol=0, atol=1e-12)
+
+
+def test_an_item_of_another_length_after_the_first() -> None:
+    model = small(condition=BOTH)
+    for num_frames in (5, 2, 7):
+        x, condition = torch.randint(0, 5, (1, 3 * num_frames)), given(num_frames)
+        with torch.no_grad():
+            torch.testing.assert_close(stepped(model, x, condition), model(x, condition), rtol=0, atol=1e-12)
+
+
+def test_drawing_past_the_condition_is_refused() -> None:
+    model = small(condition=BOTH)
+    cache = model.init_cache(1, given(1), (3,))
+    for _ in range(3):
+        _, cache = model.step(None if cache.position == 0 else torch.tensor([0]), cache)
+    with pytest.raises(ValueError, match="covers 3 timesteps, and they have all been drawn"):
+        model.step(torch.tensor([0]), cache)
+
+
+def test_training_in_bfloat16_gives_a_loss_close_by() -> None:
+    torch.manual_seed(0)
+    model = WaveNet(WaveNetConfig(**SMALL, dilations=(1, 2, 4), num_stacks=1))
+    x = torch.randint(0, 5, (2, 64))
+    expected = model.nll_nats(x).mean()
+    with torch.autocast("cpu", torch.bfloat16):
+        nll_nats = model.nll_nats(x).mean()
+    assert nll_nats.dtype == torch.float32
+    assert nll_nats.item() == pytest.approx(expected.item(), abs=0.02)
+
+
+def test_it_learns_a_periodic_waveform_by_heart() -> None:
+    torch.manual_seed(0)
+    model = WaveNet(
+        WaveNetConfig(
+            num_levels=8,
+            residual_channels=16,
+            gate_channels=32,
+            skip_channels=32,
+            head_channels=32,
+            dilations=(1, 2, 4),
+            num_stacks=1,
+        )
+    )
+    x = torch.tensor([[0, 3, 5, 7, 5, 3, 0, 2] * 8])
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(80):
+        optimiser.zero_grad()
+        model.nll_nats(x)[:, 8:].mean().backward()
+        optimiser.step()
+    assert model.nll_nats(x)[:, 8:].mean().item() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"gate_channels": 7}, "gate_channels holds two equal halves, so it must be even, got 7"),
+        ({"dilations": ()}, "dilations, num_stacks and input_kernel_size must be at least 1"),
+        ({"dilations": (1, 0)}, "must be at least 1"),
+        ({"num_stacks": 0}, "must be at least 1"),
+        ({"kernel_size": 1}, "kernel_size must be at least 2"),
+    ],
+)
+def test_a_config_that_makes_no_network_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        WaveNetConfig(**settings)
