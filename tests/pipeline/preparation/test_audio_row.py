@@ -1,0 +1,158 @@
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.audio.companding import encode
+from pipeline.errors import ItemError, StorageError
+from pipeline.items import AudioItem, TimedPhone
+from pipeline.preparation.audio_row import audio_row
+from pipeline.preparation.config import AudioConfig, PrepareConfig, SpeechConfig, SplitConfig
+from pipeline.shards.schema import AudioConventions
+from pipeline.storage import Location
+from tests.corpus_builders import tone, write_wav
+
+NO_PHONES = SpeechConfig(phones="off")
+
+
+def row_of(item: AudioItem, audio: AudioConfig | None = None, speech: SpeechConfig = NO_PHONES) -> dict[str, Any]:
+    config = PrepareConfig(audio=audio or AudioConfig(sample_rate_hz=8000), speech=speech)
+    made = config.audio
+    return audio_row(item, config, AudioConventions(made.sample_rate_hz, made.companding, made.num_levels))
+
+
+@pytest.fixture
+def fake_espeak(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Phones that are the letters of the text; what was asked is returned."""
+    asked: list[tuple[str, str]] = []
+    module = ModuleType("pipeline.speech.phones")
+
+    def phones_of_text(text: str, language: str) -> list[str]:
+        asked.append((text, language))
+        return [letter for letter in text if letter.isalpha()]
+
+    module.phones_of_text = phones_of_text  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pipeline.speech.phones", module)
+    return asked
+
+
+def test_a_row_holds_the_levels_of_the_wave_and_what_the_corpus_says(tmp_path: Path) -> None:
+    wave = (tone() * 32768).astype(np.int16)
+    path = write_wav(tmp_path / "a.wav", wave)
+    row = row_of(AudioItem("a", str(path), speaker="ann", text="Hi", split="test"))
+    assert np.frombuffer(row["levels"], np.uint8).tolist() == encode(wave / 32768).tolist()
+    assert {name: value for name, value in row.items() if name != "levels"} == {
+        "item_id": "a",
+        "source": str(path),
+        "split": "test",
+        "speaker": "ann",
+        "emotion": None,
+        "language": None,
+        "label": None,
+        "text": "Hi",
+        "text_normalised": None,
+        "licence": None,
+        "num_timesteps": 1600,
+        "sample_rate_hz": 8000,
+    }
+
+
+def test_the_rate_is_the_one_asked_for(tmp_path: Path) -> None:
+    row = row_of(AudioItem("a", str(write_wav(tmp_path / "a.wav", tone(801)))), AudioConfig(sample_rate_hz=12_000))
+    assert (row["num_timesteps"], row["sample_rate_hz"]) == (1202, 12_000)
+
+
+@pytest.mark.parametrize("from_hz", [8000, 16_000, 22_050])
+def test_phones_stay_on_their_sound_after_resampling_and_trimming(tmp_path: Path, from_hz: int) -> None:
+    wave = np.concatenate([np.zeros(from_hz // 2), tone(from_hz // 4, from_hz), np.zeros(from_hz // 2)])
+    item = AudioItem("a", str(write_wav(tmp_path / "a.wav", wave, from_hz)), phones=(TimedPhone("tone", 0.5, 0.75),))
+    speech = SpeechConfig(phones="corpus")
+    whole = row_of(item, AudioConfig(sample_rate_hz=8000), speech)
+    assert whole["phone"] == ["sil", "tone", "sil"]
+    assert (whole["phone_start"], whole["phone_end"]) == ([0, 4000, 6000], [4000, 6000, 10_000])
+    trimmed = row_of(item, AudioConfig(sample_rate_hz=8000, trim="silence", trim_margin_s=0.1), speech)
+    assert trimmed["num_timesteps"] == pytest.approx(2000 + 1600, abs=160)
+    sounding = trimmed["phone_start"][1]
+    assert trimmed["phone_end"][0] == sounding
+    levels = np.frombuffer(trimmed["levels"], np.uint8).astype(int)
+    assert np.abs(levels[: sounding - 10] - 128).mean() < 10 < np.abs(levels[sounding : sounding + 2000] - 128).mean()
+    assert trimmed["align_method"] == "corpus"
+
+
+def test_peaks_are_normalised_when_asked(tmp_path: Path) -> None:
+    item = AudioItem("a", str(write_wav(tmp_path / "a.wav", tone() * 0.1)))
+    loud = row_of(item, AudioConfig(sample_rate_hz=8000, companding="linear", peak="normalise", peak_dbfs=0.0))
+    levels = np.frombuffer(loud["levels"], np.uint8)
+    assert 255 in (int(levels.max()), 255 - int(levels.min()))
+
+
+def test_auto_takes_the_corpus_s_times_then_espeak_then_nothing(tmp_path: Path, fake_espeak: list[object]) -> None:
+    source = str(write_wav(tmp_path / "a.wav"))
+    auto = SpeechConfig()
+    timed = row_of(AudioItem("a", source, text="hi", phones=(TimedPhone("h", 0.0, 0.2),)), speech=auto)
+    assert (timed["align_method"], timed["phone"]) == ("corpus", ["h"])
+    assert not fake_espeak
+    said = row_of(AudioItem("a", source, text="Hi!", text_normalised="hi"), speech=auto)
+    assert (said["align_method"], said["phone"]) == ("uniform", ["h", "i"])
+    assert (said["phone_start"], said["phone_end"]) == ([0, 800], [800, 1600])
+    assert "phone" not in row_of(AudioItem("a", source), speech=auto)
+
+
+def test_the_item_s_language_goes_before_the_configured_one(tmp_path: Path, fake_espeak: list[object]) -> None:
+    source = str(write_wav(tmp_path / "a.wav"))
+    row_of(AudioItem("a", source, text="hi", language="de"), speech=SpeechConfig())
+    row_of(AudioItem("a", source, text="hi"), speech=SpeechConfig(language="fr-fr"))
+    assert fake_espeak == [("hi", "de"), ("hi", "fr-fr")]
+
+
+def test_each_source_of_phones_can_be_had_alone(tmp_path: Path, fake_espeak: list[object]) -> None:
+    item = AudioItem("a", str(write_wav(tmp_path / "a.wav")), text="hi", phones=(TimedPhone("x", 0.0, 0.2),))
+    assert row_of(item, speech=SpeechConfig(phones="espeak"))["align_method"] == "uniform"
+    assert row_of(item, speech=SpeechConfig(phones="corpus"))["align_method"] == "corpus"
+    assert "phone" not in row_of(item, speech=NO_PHONES)
+    untimed = AudioItem("a", item.source, text="hi")
+    assert "phone" not in row_of(untimed, speech=SpeechConfig(phones="corpus"))
+
+
+def stage_of(item: AudioItem, audio: AudioConfig | None = None) -> str:
+    with pytest.raises(ItemError) as caught:
+        row_of(item, audio, SpeechConfig(phones="corpus"))
+    return caught.value.stage
+
+
+def test_the_stage_says_where_an_item_failed(tmp_path: Path) -> None:
+    good = str(write_wav(tmp_path / "a.wav"))
+    silent = str(write_wav(tmp_path / "silent.wav", np.zeros(800)))
+    one = str(write_wav(tmp_path / "one.wav", np.zeros(1), 44_100))
+    assert stage_of(AudioItem("a", str(tmp_path / "missing.wav"))) == "read"
+    assert stage_of(AudioItem("a", str(tmp_path))) == "read"
+    assert stage_of(AudioItem("a", "memory://nowhere/missing.wav")) == "read"
+    assert stage_of(AudioItem("a", good), AudioConfig(max_duration_s=0.1)) == "decode"
+    assert stage_of(AudioItem("a", silent), AudioConfig(trim="silence")) == "trim"
+    assert stage_of(AudioItem("a", one)) == "resample"
+    assert stage_of(AudioItem("a", good, phones=(TimedPhone("a", 0.0, 9.0),))) == "phones"
+
+
+def test_a_remote_file_is_prepared_like_a_local_one(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav")
+    Location("memory://audio/a.wav").write_bytes(path.read_bytes())
+    local, remote = row_of(AudioItem("a", str(path))), row_of(AudioItem("a", "memory://audio/a.wav"))
+    assert local["levels"] == remote["levels"]
+
+
+def test_storage_that_times_out_is_no_fault_of_the_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(self: Location) -> bytes:
+        raise StorageError("timed out") from TimeoutError()
+
+    monkeypatch.setattr(Location, "read_bytes", slow)
+    with pytest.raises(StorageError, match="timed out"):
+        row_of(AudioItem("a", "memory://audio/a.wav"))
+
+
+def test_the_held_out_share_goes_by_the_id(tmp_path: Path) -> None:
+    item = AudioItem("a", str(write_wav(tmp_path / "a.wav")))
+    config = PrepareConfig(speech=NO_PHONES, split=SplitConfig(1.0))
+    assert audio_row(item, config, AudioConventions(16_000))["split"] == "validation"
