@@ -15,7 +15,7 @@ class GenerateConfig:
     items_per_shard: 16, one full set of lanes: a lost worker loses seconds to minutes, and few items still spread over
         all actors. Larger is faster where items are small (fewer files).
     num_actors: processes that hold the model; each takes one CPU (or one GPU).
-    export: "files" also writes a WAV or PNG file for each item below OUT/files.
+    export: "files" also writes a WAV or PNG file for each item below OUT/wav or OUT/png.
     max_timesteps: the longest item, 65 s at 16 kHz. A mistyped duration is found before it fills the memory: a lane
         takes 8 bytes a timestep, and its condition a few more.
     max_failure_share: 0, since an item fails only where the model's parameters are no numbers: the model is broken.

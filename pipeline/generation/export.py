@@ -1,4 +1,4 @@
-"""Items as files that anything can open: 16-bit WAV, 8-bit PNG, below OUT/files/SHARD."""
+"""Items as files that anything can open: 16-bit WAV below OUT/wav/SHARD, 8-bit PNG below OUT/png/SHARD."""
 
 import hashlib
 import io
@@ -15,7 +15,8 @@ from pipeline.image.quantise import intensities
 from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
 from pipeline.storage import Location
 
-FOLDER = "files"
+FOLDERS = ("wav", "png")
+"""`verify` knows them: they are no part of the dataset."""
 
 PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 """Ids that are safe as a file's name on any system, and differ also where upper and lower case are the same."""
@@ -23,21 +24,23 @@ PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 
 def export_shard(folder: Location, index: int, rows: Sequence[Mapping[str, Any]], conventions: Conventions) -> None:
     """Write a file for each row, in place of what an earlier plan left for this shard."""
-    place = folder / FOLDER / f"{index:06d}"
+    kind = "wav" if isinstance(conventions, AudioConventions) else "png"
+    place = folder / f"{kind}/{index:06d}"
     place.remove_folder()
-    place.make_folder()
     for row in rows:
+        file = place / f"{file_stem(row['item_id'])}.{kind}"
         if isinstance(conventions, AudioConventions):
-            (place / f"{file_stem(row['item_id'])}.wav").write_bytes(wav_bytes(row["levels"], conventions))
+            file.write_bytes(wav_bytes(row["levels"], conventions))
         else:
-            (place / f"{file_stem(row['item_id'])}.png").write_bytes(png_bytes(row["levels"], conventions))
+            file.write_bytes(png_bytes(row["levels"], conventions))
 
 
 def drop_exported(folder: Location, num_shards: int) -> None:
     """Remove the files of shards past the last plan; all of them where `num_shards` is 0."""
-    for name in (folder / FOLDER).names():
-        if name.isdigit() and int(name) >= num_shards:
-            (folder / FOLDER / name).remove_folder()
+    for kind in FOLDERS:
+        for name in (folder / kind).names():
+            if name.isdigit() and int(name) >= num_shards:
+                (folder / kind / name).remove_folder()
 
 
 def file_stem(item_id: str) -> str:

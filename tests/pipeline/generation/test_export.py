@@ -11,7 +11,6 @@ from pipeline.shards.schema import AudioConventions, ImageConventions
 from pipeline.storage import Location
 
 AUDIO = AudioConventions(sample_rate_hz=8000)
-IMAGE = ImageConventions(height=2, width=3, channels=3, num_levels=8)
 
 
 @pytest.mark.parametrize("companding", ["mu-law", "linear"])
@@ -43,14 +42,17 @@ def test_plain_ids_name_their_files_and_others_get_a_digest() -> None:
 
 def test_files_stand_below_their_shard_and_stale_ones_go(folder: Location) -> None:
     def row(item_id: str) -> dict[str, object]:
-        return {"item_id": item_id, "levels": bytes([1, 2, 3])}
+        return {"item_id": item_id, "levels": bytes(range(18))}
 
+    export_shard(folder, 0, [row("picture")], ImageConventions(2, 3, 3, 256))
+    assert (folder / "png/000000").names() == ["picture.png"]
     export_shard(folder, 0, [row("a"), row("../../b")], AUDIO)
-    assert (folder / "files/000000").names() == [file_stem("../../b") + ".wav", "a.wav"]
+    assert (folder / "wav/000000").names() == [file_stem("../../b") + ".wav", "a.wav"]
     export_shard(folder, 0, [row("c")], AUDIO)
     export_shard(folder, 1, [row("d")], AUDIO)
-    assert (folder / "files/000000").names() == ["c.wav"]
+    assert (folder / "wav/000000").names() == ["c.wav"]
     drop_exported(folder, 1)
-    assert (folder / "files").names() == ["000000"]
+    assert (folder / "wav").names() == ["000000"]
+    assert (folder / "png/000000").names() == ["picture.png"]
     drop_exported(folder, 0)
-    assert (folder / "files").names() == []
+    assert (folder / "wav").names() == (folder / "png").names() == []

@@ -1,0 +1,148 @@
+import io
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from rich.console import Console
+
+import jobs.generate as job
+from jobs.cluster import Cluster
+from pipeline.errors import ConfigError, Interrupted, OccupiedError, RequestError
+from pipeline.generation.config import GenerateConfig
+from pipeline.generation.shard import generate_shard
+from pipeline.model_folder import load_model
+from pipeline.shards.dataset import DatasetInfo
+from pipeline.shards.verify import verify_folder
+from pipeline.storage import Location
+from tests.pipeline.generation.tiny_models import SPEECH, save_tiny
+
+REQUESTS = """\
+{"count": 5, "speaker": "ann", "emotion": "glad", "phones": [["a", 0.5], ["sil", 0.302]]}
+{"id": "two", "count": 4, "seed": 3, "speaker": "bob", "emotion": "calm", "phones": [["b", 0.4]]}
+"""
+
+ROOM = Cluster("local", 2, 0)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Location:
+    return save_tiny(Location(str(tmp_path_factory.mktemp("model"))), "audio", SPEECH).folder
+
+
+@pytest.fixture
+def requests(tmp_path: Path) -> Location:
+    (tmp_path / "requests.jsonl").write_text(REQUESTS)
+    return Location(str(tmp_path / "requests.jsonl"))
+
+
+def run(model: Location, out: Location, requests: Location, **settings: Any) -> tuple[DatasetInfo, str]:
+    said = io.StringIO()
+    config = GenerateConfig(**{"items_per_shard": 2, **settings})
+    info = job.generate(model, out, requests, config, ROOM, Console(file=said, width=200))
+    return info, said.getvalue()
+
+
+def contents(out: Location) -> dict[str, bytes]:
+    """Everything that a rerun has to give back byte by byte: all but the commits, which name time and host."""
+    names = [entry.path for entry in out.files() if not entry.path.startswith("commits/")]
+    return {name: (out / name).read_bytes() for name in names}
+
+
+def kill_soon(actor: Any) -> None:
+    """Kill the actor's process while it draws."""
+    pid = ray.get(actor.__ray_call__.remote(lambda self: os.getpid()))
+    threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
+
+
+def test_actors_interrupts_and_kills_leave_no_trace(
+    ray_local: None, model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One actor undisturbed; one stopped by Ctrl-C, then two of which one is killed: the same bytes."""
+    one, two = Location(str(tmp_path / "one")), Location(str(tmp_path / "two"))
+    info, said = run(model, one, requests, num_actors=1, export="files")
+    assert (info.num_rows, len(info.shards)) == (9, 5)
+    assert list(verify_folder(one)) == []
+    assert "9 items" in said
+    assert "× real time" in said
+
+    started: list[int] = []
+
+    def interrupted(actor: Any, plan: job.Plan) -> Any:
+        if len(started) == 4:
+            raise KeyboardInterrupt
+        started.append(plan.index)
+        return actor.generate.remote(plan)
+
+    monkeypatch.setattr(job, "submit", interrupted)
+    with pytest.raises(Interrupted, match=r"[46] of 9 items stand in .*The same command"):
+        run(model, two, requests, num_actors=1, export="files")
+    assert not (two / "dataset.json").exists()
+    assert started == [0, 1, 2, 3]
+
+    def killing(actor: Any, plan: job.Plan) -> Any:
+        if plan.index == 3:
+            kill_soon(actor)
+        return actor.generate.remote(plan)
+
+    monkeypatch.setattr(job, "submit", killing)
+    run(model, two, requests, num_actors=2, export="files")
+    assert contents(two) == {**contents(one), "plan.json": (two / "plan.json").read_bytes()}
+
+
+def test_what_stands_is_not_made_again(
+    ray_local: None, model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shards are made in this process; then a run finds nothing to do and starts no actor."""
+    out = Location(str(tmp_path / "out"))
+    monkeypatch.setattr(job, "draw", draw_here)
+    run(model, out, requests)
+    before = contents(out)
+    monkeypatch.undo()
+    monkeypatch.setattr(job, "SamplerActor", None)
+    run(model, out, requests)
+    assert contents(out) == before
+
+
+def draw_here(plans: Any, num_actors: int, sampler: Any, advance: Any, console: Console) -> None:
+    folder, out, config = sampler
+    for plan in plans:
+        advance.drawn(generate_shard(out, plan, load_model(folder), config))
+
+
+def test_nothing_is_drawn_and_nothing_claimed_when_a_late_request_is_bad(
+    model: Location, requests: Location, tmp_path: Path
+) -> None:
+    requests.write_text(REQUESTS + '{"speaker": "eve", "emotion": "calm", "phones": [["b", 0.4]]}\n')
+    with pytest.raises(RequestError, match="line 3: speaker 'eve'"):
+        run(model, Location(str(tmp_path / "out")), requests)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_something_else_is_refused(model: Location, requests: Location, tmp_path: Path) -> None:
+    with pytest.raises(OccupiedError, match="already holds something else"):
+        run(model, Location(str(tmp_path)), requests)
+
+
+def test_a_gpu_that_is_not_there_is_told(model: Location, requests: Location, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no GPU"):
+        run(model, Location(str(tmp_path / "out")), requests, device="cuda")
+
+
+def test_fewer_requests_leave_no_stale_shards_or_files(
+    model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "draw", draw_here)
+    out = Location(str(tmp_path / "out"))
+    run(model, out, requests, export="files")
+    assert (out / "wav/000002").names() == ["000001-0004.wav", "two-0000.wav"]
+    requests.write_text(REQUESTS.splitlines()[1] + "\n")
+    run(model, out, requests, export="files")
+    assert (out / "wav").names() == ["000000", "000001"]
+    assert (out / "shards").names() == ["000000.parquet", "000001.parquet"]
+    assert list(verify_folder(out)) == []
+    run(model, out, requests)
+    assert (out / "wav").names() == []
