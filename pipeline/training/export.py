@@ -98,8 +98,8 @@ def condition_list(info: ModelInfo) -> str:
 def shown_figures(figures: dict[str, Any], level: str) -> dict[str, Any]:
     """Figures with their units in words."""
     units = {"train_bits": f"training bits per {level}", "validation_bits": f"held-out bits per {level}"}
-    rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()}
-    return {units.get(key, key.replace("_", " ")): value for key, value in rounded.items()}
+    shown = {key: f"{value:.4f}" if key in units and value is not None else value for key, value in figures.items()}
+    return {units.get(key, key.replace("_", " ")): value for key, value in shown.items() if value is not None}
 
 
 def data_section(lineage: dict[str, Any]) -> str:

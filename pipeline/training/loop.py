@@ -32,7 +32,8 @@ def run(plan: RunPlan, world: World | None = None, observer: Observer | None = N
     Every worker of a run calls this with the same plan. A run that is finished already is left as it is.
     """
     world, observer = world or Alone(), observer or Silent()
-    claim(plan)
+    if world.rank == 0:
+        claim(plan)
     if finished(plan):
         return True
     dataset = open_dataset(plan.dataset, plan.conventions.kind)

@@ -1,0 +1,152 @@
+"""Checkpoints: what is written comes back to the bit, and what is damaged is never taken for whole."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.linear_ar import LinearARConfig
+from pipeline.storage import Location
+from pipeline.training.checkpoint import (
+    Best,
+    Checkpoint,
+    Position,
+    Tally,
+    load_checkpoint,
+    restore,
+    save_checkpoint,
+    tensors_of,
+)
+from pipeline.training.config import TrainingConfig
+from pipeline.training.step import Learner
+
+PLAN = "plan"
+
+
+def learner(optimiser: str = "adam") -> Learner:
+    config = TrainingConfig(optimiser=optimiser)  # type: ignore[arg-type]
+    return Learner("linear_ar", LinearARConfig(order=3), config, torch.device("cpu"))
+
+
+def taught(optimiser: str = "adam", steps: int = 3) -> Learner:
+    it = learner(optimiser)
+    for step in range(steps):
+        x = torch.arange(40).remainder(7 + step).unsqueeze(0)
+        it.model.nll_nats(x).mean().backward()
+        it.update(step)
+    return it
+
+
+def position(step: int) -> Position:
+    return Position(step, 3, PLAN, Best(step, 1.25), Tally(0.1 + step, 7, 0.5), 12.5)
+
+
+def save(run: Path, step: int, keep: int = 10) -> None:
+    checkpoint = Checkpoint(position(step), {"model.w": torch.full((3,), float(step))})
+    save_checkpoint(Location(str(run)), checkpoint, keep)
+
+
+def load(run: Path) -> tuple[int, list[str]]:
+    found, notes = load_checkpoint(Location(str(run)), PLAN)
+    return (found.position.step if found else 0), notes
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "rmsprop"])
+def test_weights_average_and_optimiser_come_back_to_the_bit(tmp_path: Path, optimiser: str) -> None:
+    before = taught(optimiser)
+    best = {"coefficients": torch.tensor([1.0, 2.0, 3.0])}
+    save_checkpoint(Location(str(tmp_path)), Checkpoint(position(3), tensors_of(before, best)), 1)
+    found, notes = load_checkpoint(Location(str(tmp_path)), PLAN)
+    assert found is not None
+    assert notes == []
+    assert found.position == position(3)
+    after = learner(optimiser)
+    assert torch.equal(restore(after, found.tensors)["coefficients"], best["coefficients"])
+    one, two = tensors_of(before, {}), tensors_of(after, {})
+    assert one.keys() == two.keys()
+    assert any(name.startswith("optimiser.") for name in one)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert all(one[name].dtype == two[name].dtype for name in one)
+
+
+def test_the_last_ones_are_kept(tmp_path: Path) -> None:
+    for step in (5, 10, 15):
+        save(tmp_path, step, keep=2)
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["000000010.json", "000000010.safetensors", "000000015.json", "000000015.safetensors"]
+    assert load(tmp_path) == (15, [])
+
+
+def cut_page(folder: Path) -> None:
+    page = folder / "000000010.json"
+    page.write_bytes(page.read_bytes()[:40])
+
+
+def flip_page(folder: Path) -> None:
+    page = folder / "000000010.json"
+    data = json.loads(page.read_text())
+    data["position"]["step"] = 11
+    page.write_text(json.dumps(data))
+
+
+def unreadable_page(folder: Path) -> None:
+    (folder / "000000010.json").write_bytes(b"\xff\xfe\x00")
+
+
+def cut_tensors(folder: Path) -> None:
+    tensors = folder / "000000010.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:-1])
+
+
+def flip_tensors(folder: Path) -> None:
+    tensors = folder / "000000010.safetensors"
+    data = bytearray(tensors.read_bytes())
+    data[-2] ^= 4
+    tensors.write_bytes(data)
+
+
+def lose_tensors(folder: Path) -> None:
+    (folder / "000000010.safetensors").unlink()
+
+
+@pytest.mark.parametrize(
+    "damage", [cut_page, flip_page, unreadable_page, cut_tensors, flip_tensors, lose_tensors], ids=lambda f: f.__name__
+)
+def test_a_damaged_one_is_passed_over_for_the_one_before(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    save(tmp_path, 5)
+    save(tmp_path, 10)
+    damage(tmp_path / "checkpoints")
+    step, notes = load(tmp_path)
+    assert step == 5
+    assert len(notes) == 1
+    assert "000000010" in notes[0]
+
+
+def test_tensors_without_their_page_do_not_count_and_are_cleared(tmp_path: Path) -> None:
+    save(tmp_path, 5)
+    (tmp_path / "checkpoints/000000010.safetensors").write_bytes(b"killed between the two writes")
+    assert load(tmp_path) == (5, [])
+    save(tmp_path, 6)
+    assert not (tmp_path / "checkpoints/000000010.safetensors").exists()
+
+
+def test_a_checkpoint_of_another_run_is_not_taken(tmp_path: Path) -> None:
+    save(tmp_path, 5)
+    found, notes = load_checkpoint(Location(str(tmp_path)), "another plan")
+    assert found is None
+    assert "another run" in notes[0]
+
+
+def test_nothing_there_is_no_error(tmp_path: Path) -> None:
+    assert load(tmp_path) == (0, [])
+
+
+def test_checkpoints_stand_wherever_fsspec_reaches() -> None:
+    run = Location("memory://checkpoints-test")
+    save_checkpoint(run, Checkpoint(position(4), {"model.w": torch.ones(2)}), 1)
+    found, _ = load_checkpoint(run, PLAN)
+    assert found is not None
+    assert torch.equal(found.tensors["model.w"], torch.ones(2))
+    run.remove_folder()

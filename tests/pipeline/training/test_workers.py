@@ -1,0 +1,110 @@
+"""One, two and three workers give the same losses: the loss is a global sum over a global count."""
+
+import multiprocessing
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from models.autoregressive import Autoregressive
+from pipeline.shards.dataset import Dataset
+from pipeline.storage import Location
+from pipeline.training.loop import Run, run
+from pipeline.training.order import share
+from pipeline.training.plan import RunPlan
+from pipeline.training.step import backward
+from pipeline.training.world import Alone, Distributed
+from tests.pipeline.training.datasets import audio_dataset
+from tests.pipeline.training.runs import Watcher, figures, small_plan
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return audio_dataset(tmp_path_factory.mktemp("data") / "audio")
+
+
+@dataclass
+class Simulated:
+    """Worker `rank` of `size`, played by this process: it does what one worker does, and sums nothing."""
+
+    rank: int
+    size: int
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def wrap(self, model: Autoregressive) -> nn.Module:
+        return model
+
+    def sum(self, values: list[float]) -> list[float]:
+        return values
+
+
+def losses_with(dataset: Dataset, out: Path, size: int, num_steps: int) -> list[float]:
+    """Nats per level of each step when `size` workers, played one after the other, average their gradients."""
+    runner = Run(small_plan(dataset, out), dataset, Alone(), Watcher())
+    runner.initialise()
+    model, losses = runner.learner.model, []
+    for step in range(num_steps):
+        slots = runner.order.batch(step)
+        num_levels = sum(slot.num_levels for slot in slots)
+        nats = 0.0
+        for rank in range(size):
+            runner.world = Simulated(rank, size)
+            nats += backward(model, model, runner.part(slots), num_levels, size)
+        for parameter in model.parameters():
+            assert parameter.grad is not None
+            parameter.grad /= size
+        runner.learner.update(step)
+        losses.append(nats / num_levels)
+    return losses
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])  # 5 ranks over batches of 4: one of them never has a window
+def test_any_number_of_workers_gives_the_losses_of_one(dataset: Dataset, tmp_path: Path, size: int) -> None:
+    alone = losses_with(dataset, tmp_path, 1, 12)
+    assert losses_with(dataset, tmp_path, size, 12) == pytest.approx(alone, rel=1e-10)
+    assert alone[-1] < alone[0]
+
+
+def test_the_last_batch_of_an_epoch_leaves_a_rank_without_windows(dataset: Dataset, tmp_path: Path) -> None:
+    """What the test above needs to mean something."""
+    runner = Run(small_plan(dataset, tmp_path), dataset, Alone(), Watcher())
+    tails = [len(runner.order.batch(step)) for step in range(12)]
+    assert min(tails) == 1
+    assert [] in [share(runner.order.batch(tails.index(min(tails))), rank, 3) for rank in range(3)]
+
+
+def work(rank: int, size: int, meeting: str, plan: RunPlan) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=size, timeout=timedelta(seconds=60)
+    )
+    run(plan, Distributed())
+    torch.distributed.destroy_process_group()
+
+
+def run_with_processes(plan: RunPlan, size: int, meeting: Path) -> None:
+    context: Any = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=work, args=(rank, size, str(meeting), plan)) for rank in range(size)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(90)
+        assert worker.exitcode == 0
+
+
+def test_two_processes_give_the_losses_and_the_model_of_one(dataset: Dataset, tmp_path: Path) -> None:
+    plan = small_plan(dataset, tmp_path / "one", num_steps=10)
+    assert run(plan)
+    run_with_processes(replace(plan, out=Location(str(tmp_path / "two"))), 2, tmp_path / "meeting")
+    one, two = figures(tmp_path / "one"), figures(tmp_path / "two")
+    assert [line[0] for line in two] == [line[0] for line in one]
+    assert bits(two) == pytest.approx(bits(one), rel=1e-10)
+
+
+def bits(lines: list[tuple[Any, ...]]) -> list[float]:
+    """Training and held-out bits of all lines."""
+    return [value for line in lines for value in line[1:3] if value is not None]
