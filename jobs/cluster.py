@@ -15,9 +15,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import ray
 from ray._private import parameter
+from ray._private.authentication import authentication_token_setup as token_setup
 
 from pipeline.errors import ClusterError
 
@@ -77,7 +79,7 @@ def describe(address: str) -> Cluster:
 @contextlib.contextmanager
 def local_ray(*, dashboard: bool = False) -> Iterator[str]:
     """A Ray of our own, which leaves neither processes nor files behind; yields the dashboard's address, or nothing."""
-    with quiet_environment(), ray_folder() as folder:
+    with own_environment(), ray_folder() as folder:
         try:
             yield start_local(folder, dashboard)
         finally:
@@ -116,8 +118,8 @@ def agent_on_free_port() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def quiet_environment() -> Iterator[None]:
-    """No usage statistics of a Ray that is ours, and a RAY_ADDRESS that is set for another one stays out of it."""
+def own_environment() -> Iterator[None]:
+    """The environment without addresses of some other Ray, which would win over ours; no usage statistics."""
     kept = dict(os.environ)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
@@ -182,7 +184,8 @@ def uninterrupted() -> Iterator[None]:
 @contextlib.contextmanager
 def running_ray(address: str) -> Iterator[None]:
     """A Ray that runs already; our code travels to its workers as their working directory."""
-    refuse_dead_address(address)
+    refuse_wrong_address(address)
+    take_token()
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, runtime_env=code_to_send())
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -194,22 +197,36 @@ def running_ray(address: str) -> Iterator[None]:
             ray.shutdown()
 
 
-def refuse_dead_address(address: str) -> None:
-    """Find out at once what Ray would find out after minutes of log lines: that nobody listens there."""
+def refuse_wrong_address(address: str) -> None:
+    """Refuse what Ray would chew on for minutes: the address of a dashboard, or one where nobody listens."""
     if address.startswith(("http://", "https://")):
         raise ClusterError(
             f"{address} is the address of a Ray dashboard: expected that of the Ray itself, such as auto or HOST:6379. "
             f"To run the command as a job there: ancestral submit --address {address} -- VERB ..."
         )
-    named = os.environ.get("RAY_ADDRESS", "") if address == AUTO else address
-    host, _, port = named.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        return
+    if address != AUTO:
+        refuse_dead_address(address)
+    elif "RAY_ADDRESS" in os.environ:
+        refuse_dead_address(os.environ["RAY_ADDRESS"], "auto means what RAY_ADDRESS says; ")
+
+
+def refuse_dead_address(address: str, note: str = "") -> None:
+    """Find out at once that nobody listens at a host and port; an address without a port is left to Ray."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
-    except (OSError, OverflowError) as error:
-        said = f"RAY_ADDRESS says {named}; {error}" if address == AUTO else str(error)
-        raise ClusterError(no_answer(address, said)) from error
+        if parts.hostname and parts.port:
+            socket.create_connection((parts.hostname, parts.port), timeout=SECONDS_TO_ANSWER).close()
+    except (OSError, ValueError) as error:
+        raise ClusterError(no_answer(address, f"{note}{error}")) from error
+
+
+def take_token() -> None:
+    """Show a Ray that wants a token the one of this user (RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH, ~/.ray/auth_token).
+
+    By itself Ray does so for local clusters alone. One that wants no token does not mind it.
+    """
+    logging.getLogger(token_setup.__name__).setLevel(logging.ERROR)
+    token_setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
 
 
 def no_answer(address: str, why: str) -> str:

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -17,16 +17,31 @@ Config = TypeVar("Config")
 
 
 class PlainLoader(yaml.SafeLoader):
-    """YAML as people mean it: `off` and `yes` are words, 1e-3 is a number (both differ in YAML 1.1)."""
+    """YAML as people mean it, where YAML 1.1 differs.
 
+    `off` and `yes` are words, 1e-3 is a number, 010, 1:30 and 2020-01-01 are words, and a key given twice is an
+    error.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping with every key once."""
+        keys = [key.value for key, _ in node.value]
+        twice = [key for key in keys if keys.count(key) > 1]
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} is given twice", node.start_mark)
+        return dict(super().construct_mapping(node, deep))
+
+
+REPLACED_TAGS = ("bool", "float", "int", "timestamp")
 
 PlainLoader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
-    ]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in REPLACED_TAGS]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 PlainLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9_]*)$"), list("-+0123456789")
+)
 PlainLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(
@@ -100,15 +115,36 @@ def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def refuse_unknown_keys(config_type: Any, data: Mapping[str, Any], where: str, path: str = "") -> None:
-    """Walk the dataclasses: a key that none of them has is an error that offers the nearest one."""
+def refuse_unknown_keys(hint: Any, value: Any, where: str, path: str = "") -> None:
+    """Walk the types: a key that none of the dataclasses there has is an error that offers the nearest one.
+
+    Pydantic passes over such keys in plain dataclasses.
+    """
+    if is_dataclass(hint) and isinstance(value, Mapping):
+        refuse_unknown_fields(hint, value, where, path)
+    elif isinstance(value, Mapping) and get_origin(hint) in (dict, Mapping):
+        for key, below in value.items():
+            refuse_unknown_keys(get_args(hint)[1], below, where, f"{path}{key}.")
+    elif isinstance(value, list) and get_origin(hint) in (list, tuple):
+        for index, below in enumerate(value):
+            refuse_unknown_keys(get_args(hint)[0], below, where, f"{path}{index}.")
+    elif isinstance(value, Mapping) and (choices := [it for it in get_args(hint) if is_dataclass(it)]):
+        refuse_unknown_keys(best_fit(choices, value), value, where, path)
+
+
+def refuse_unknown_fields(config_type: Any, data: Mapping[str, Any], where: str, path: str) -> None:
+    """The same for one dataclass and what stands below it."""
     known = {field.name for field in fields(config_type) if field.init}
     hints = get_type_hints(config_type)
     for key, value in data.items():
         if key not in known:
             raise ConfigError(f"{where}: unknown setting {path}{key}. {suggestion(str(key), known, path)}")
-        if is_dataclass(hints[key]) and isinstance(value, Mapping):
-            refuse_unknown_keys(hints[key], value, where, f"{path}{key}.")
+        refuse_unknown_keys(hints[key], value, where, f"{path}{key}.")
+
+
+def best_fit(choices: Iterable[Any], data: Mapping[str, Any]) -> Any:
+    """Of several dataclasses, the one that knows the most of the keys."""
+    return max(choices, key=lambda choice: sum(field.name in data for field in fields(choice)))
 
 
 def suggestion(key: str, known: Iterable[str], path: str = "") -> str:
@@ -128,3 +164,9 @@ def explain_validation(error: ValidationError) -> str:
         came = problem["input"] if not isinstance(problem["input"], Mapping) else "a mapping"
         lines.append(f"{where}: {problem['msg'].removeprefix('Value error, ')} (got {came!r})")
     return "; ".join(lines) + "."
+
+
+def to_yaml(config: object) -> str:
+    """A config as YAML that `--config` takes again."""
+    plain = TypeAdapter(type(config)).dump_python(config, mode="json")
+    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))

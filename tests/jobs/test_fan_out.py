@@ -3,9 +3,9 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import ray
@@ -16,6 +16,9 @@ from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, WorkerCrash
 from jobs import fan_out as subject
 from jobs.fan_out import explain_ray, fan_out, fan_out_actors
 from pipeline.errors import AncestralError, ClusterError, ModelError, TooManyFailures
+
+
+remote: Any = ray.remote
 
 
 class FakeRay:
@@ -94,7 +97,7 @@ def test_our_error_ends_it_and_calls_back_what_is_out(fake: FakeRay) -> None:
 def test_a_reader_that_stops_calls_back_what_is_out(fake: FakeRay) -> None:
     results = fan_out(range(10), fake.submit, 4)
     next(results)
-    results.close()
+    cast("Generator[Any]", results).close()
     assert len(fake.cancelled) == 3
 
 
@@ -163,7 +166,7 @@ class TestOnRay:
         assert not isinstance(error, AncestralError)
 
     def test_our_error_in_an_actors_constructor_arrives_too(self) -> None:
-        @ray.remote
+        @remote
         class Actor:
             def __init__(self) -> None:
                 raise ModelError("expected a model,\ngot a picture")
@@ -176,7 +179,7 @@ class TestOnRay:
         assert str(caught.value) == "expected a model,\ngot a picture"
 
     def test_a_killed_worker_is_retried(self, tmp_path: Path) -> None:
-        @ray.remote(max_retries=subject.TASK_RETRIES)
+        @remote(max_retries=subject.TASK_RETRIES)
         def work(plan: int) -> int:
             attempt = tmp_path / f"attempt-{plan}"
             if plan == 2 and not attempt.exists():
@@ -188,7 +191,7 @@ class TestOnRay:
         assert (tmp_path / "attempt-2").exists()
 
     def test_a_killed_actors_plans_are_done_again(self, tmp_path: Path) -> None:
-        @ray.remote(max_restarts=-1, max_task_retries=-1, num_cpus=0.5)
+        @remote(max_restarts=-1, max_task_retries=-1, num_cpus=0.5)
         class Actor:
             def work(self, plan: int) -> int:
                 (tmp_path / f"pid-{os.getpid()}").touch()

@@ -1,0 +1,308 @@
+"""The command `ancestral`: parses what was typed, calls one verb, and turns every error into one message.
+
+Verbs are imported when they are called, so that `--help` answers at once, without Ray or torch.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from jobs.cli_options import EPILOG, Address, ConfigFile, Sets, ShowConfig, VerbCommand, version_wanted
+from pipeline.storage import Location, locate
+
+Config = TypeVar("Config")
+
+app = typer.Typer(
+    name="ancestral",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(epilog=EPILOG)
+def ancestral(
+    context: typer.Context,
+    folder: Annotated[
+        str, typer.Option("-C", metavar="DIR", help="Relative paths start at DIR, as in git.", show_default=False)
+    ] = "",
+    version: Annotated[
+        bool, typer.Option("--version", callback=version_wanted, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Prepare corpora, train autoregressive models, and sample datasets from them in bulk, on Ray.
+
+    A path may be a URI, such as s3://bucket/folder, wherever one stands.
+    """
+    context.obj = str(Path(folder).absolute()) if folder else str(Path.cwd())
+
+
+def place(context: typer.Context, text: str) -> Location:
+    """A path or URI as it was typed, relative ones to `-C DIR`."""
+    return locate(text, context.obj)
+
+
+def file_place(context: typer.Context, text: str | None) -> Location | None:
+    """The same for an option that may be left out."""
+    return place(context, text) if text else None
+
+
+def settings(
+    context: typer.Context, config_type: type[Config], file: str | None, sets: list[str] | None, show: bool
+) -> Config:
+    """The config of a verb; where `--show-config` asks for it, print it and stop."""
+    from jobs.config import load_config
+
+    config = load_config(config_type, file_place(context, file), sets or ())
+    if show:
+        print_config(config)
+    return config
+
+
+def print_config(config: object) -> None:
+    """Print a resolved config as YAML that `--config` takes again, and stop."""
+    from jobs.config import to_yaml
+
+    typer.echo(to_yaml(config), nl=False)
+    raise typer.Exit
+
+
+@app.command(cls=VerbCommand)
+def prepare(
+    context: typer.Context,
+    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A folder or file of recordings or pictures.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The dataset's folder: new, or one to go on with.")],
+    config: ConfigFile = None,
+    sets: Sets = None,
+    address: Address = "local",
+    show_config: ShowConfig = False,
+) -> None:
+    """Make a dataset of a corpus; its layout is found out.
+
+    [bold]Examples[/bold]
+
+    ancestral prepare LJSpeech-1.1 lj
+
+    ancestral prepare fsdd digits --set audio.sample_rate_hz=8000
+
+    ancestral prepare s3://bucket/cifar s3://bucket/pictures
+    """
+    from pipeline.preparation.config import PrepareConfig
+
+    chosen = settings(context, PrepareConfig, config, sets, show_config)
+    from jobs.cluster import connect
+    from jobs.prepare import prepare as run
+
+    with connect(address) as cluster:
+        run(place(context, corpus), place(context, out), chosen, cluster, Console())
+
+
+@app.command(cls=VerbCommand)
+def train(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="What `prepare` or `generate` made.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The model's folder: new, or one to go on with.")],
+    recipe: Annotated[
+        str, typer.Option("--recipe", metavar="NAME", help="A named, complete config; an unknown one lists them all.")
+    ],
+    config: ConfigFile = None,
+    sets: Sets = None,
+    address: Address = "local",
+    show_config: ShowConfig = False,
+) -> None:
+    """Train a model by a recipe; the best one is left in OUT.
+
+    [bold]Examples[/bold]
+
+    ancestral train lj voice --recipe wavenet-small
+
+    ancestral train lj voice --recipe wavenet-small --set training.steps=200
+
+    ancestral train --recipe wavenet-small --show-config
+    """
+    from jobs.recipes import load_recipe
+
+    chosen = load_recipe(recipe, file_place(context, config), sets or [])
+    if show_config:
+        print_config(chosen)
+    from jobs.cluster import connect
+    from jobs.train import train as run
+
+    with connect(address) as cluster:
+        run(place(context, dataset), place(context, out), chosen, cluster, Console())
+
+
+@app.command(cls=VerbCommand)
+def generate(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="What `train` made.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The dataset's folder: new, or one to go on with.")],
+    requests: Annotated[
+        str, typer.Option("--requests", metavar="FILE", help="JSON lines: condition, length or size, seed, count.")
+    ],
+    config: ConfigFile = None,
+    sets: Sets = None,
+    address: Address = "local",
+    show_config: ShowConfig = False,
+) -> None:
+    """Sample a dataset from a model, one item for each that is requested.
+
+    [bold]Examples[/bold]
+
+    ancestral generate voice spoken --requests wishes.jsonl
+
+    ancestral generate voice spoken --requests wishes.jsonl --set export=files
+    """
+    from pipeline.generation.config import GenerateConfig
+
+    chosen = settings(context, GenerateConfig, config, sets, show_config)
+    from jobs.cluster import connect
+    from jobs.generate import generate as run
+
+    with connect(address) as cluster:
+        run(place(context, model), place(context, out), place(context, requests), chosen, cluster, Console())
+
+
+@app.command(cls=VerbCommand)
+def evaluate(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="What `train` made.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Whose held-out items are scored.")],
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Where the figures go, as JSON; else beside the model.")
+    ] = None,
+    config: ConfigFile = None,
+    sets: Sets = None,
+    address: Address = "local",
+    show_config: ShowConfig = False,
+) -> None:
+    """Score held-out items exactly, in bits per timestep or per dimension.
+
+    [bold]Examples[/bold]
+
+    ancestral evaluate voice lj
+
+    ancestral evaluate voice lj --set split=test --out figures.json
+    """
+    from pipeline.evaluation.config import EvaluateConfig
+
+    chosen = settings(context, EvaluateConfig, config, sets, show_config)
+    from jobs.cluster import connect
+    from jobs.evaluate import evaluate as run
+
+    with connect(address) as cluster:
+        run(place(context, model), place(context, dataset), chosen, cluster, Console(), file_place(context, out))
+
+
+@app.command(cls=VerbCommand)
+def verify(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="What `prepare` or `generate` made.")],
+    address: Annotated[
+        str, typer.Option("--address", metavar="ADDRESS", help="A running Ray that reads it; else this process does.")
+    ] = "",
+) -> None:
+    """Check every byte, row and total of a dataset; exit with 1 where something is wrong.
+
+    [bold]Examples[/bold]
+
+    ancestral verify lj
+    """
+    from jobs.verify import verify as run
+
+    if not address:
+        raise typer.Exit(1 if run(place(context, dataset), Console()) else 0)
+    from jobs.cluster import connect
+
+    with connect(address) as cluster:
+        num_problems = run(place(context, dataset), Console(), cluster)
+    raise typer.Exit(1 if num_problems else 0)
+
+
+@app.command(cls=VerbCommand)
+def report(
+    context: typer.Context,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Datasets, models and figures to show.")],
+    out: Annotated[str, typer.Option("--out", metavar="FILE", help="The page.")] = "report.html",
+) -> None:
+    """Write one page to look at and listen to; it needs no other file.
+
+    [bold]Examples[/bold]
+
+    ancestral report lj voice spoken --out voice.html
+    """
+    from jobs.report import report as run
+
+    run([place(context, path) for path in paths], place(context, out), Console())
+
+
+@app.command(cls=VerbCommand)
+def submit(
+    context: typer.Context,
+    command: Annotated[list[str], typer.Argument(metavar="-- VERB ...", help="The command, as it is run here.")],
+    address: Annotated[
+        str, typer.Option("--address", metavar="URL", help="A Ray's dashboard, http://HOST:8265; else a local Ray.")
+    ] = "",
+) -> None:
+    """Run a verb as a Ray job and follow its log; Ctrl-C stops the job.
+
+    The job's machines must reach the paths: a shared folder, or URIs.
+
+    [bold]Examples[/bold]
+
+    ancestral submit -- verify lj
+
+    ancestral submit --address http://head:8265 -- prepare s3://b/lj s3://b/out
+    """
+    from jobs.submit import submit as run
+
+    takes_address = "address" in refuse_what_no_job_can(parse_verb(command)).params
+    raise typer.Exit(run(command, takes_address, context.obj, address, Console()))
+
+
+@app.command(cls=VerbCommand)
+def demo(
+    context: typer.Context,
+    out: Annotated[str, typer.Argument(metavar="[OUT]", help="The folder that it all goes to.")] = "demo",
+) -> None:
+    """Do the whole job, small: make a corpus, prepare, train, generate, evaluate, report.
+
+    [bold]Examples[/bold]
+
+    ancestral demo
+    """
+    from jobs.demo import demo as run
+
+    run(place(context, out), Console())
+
+
+def parse_verb(words: list[str]) -> Any:
+    """A verb and its arguments as typer understands them, not run; raises typer's usage errors."""
+    group: Any = typer.main.get_command(app)
+    outer = typer.Context(group, info_name="ancestral")
+    name, command, rest = group.resolve_command(outer, list(words))
+    return command.make_context(name, rest, parent=outer)
+
+
+def refuse_what_no_job_can(verb: typer.Context) -> typer.Context:
+    """Refuse verbs that start a Ray of their own, and an address other than that of the Ray that the job is sent to."""
+    if verb.info_name in ("submit", "demo"):
+        raise typer.BadParameter(f"{verb.info_name} cannot run as a job: it starts a Ray of its own.")
+    if verb.params.get("address", "") not in ("", "local"):
+        raise typer.BadParameter("--address stands before the -- here: it says where the job is sent.")
+    return verb
+
+
+def main() -> None:
+    """Run what was typed and exit."""
+    from jobs.cli_errors import run_explained
+
+    raise SystemExit(run_explained(typer.main.get_command(app)))
+
+
+if __name__ == "__main__":
+    main()
