@@ -1,7 +1,6 @@
 import io
 import os
 import signal
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from pipeline.storage import Location
 from tests.pipeline.generation.tiny_models import SPEECH, save_tiny
 
 REQUESTS = """\
-{"count": 5, "speaker": "ann", "emotion": "glad", "phones": [["a", 0.5], ["sil", 0.302]]}
-{"id": "two", "count": 4, "seed": 3, "speaker": "bob", "emotion": "calm", "phones": [["b", 0.4]]}
+{"count": 5, "speaker": "ann", "emotion": "glad", "phones": [["a", LONG], ["sil", 0.002]]}
+{"id": "two", "count": 4, "seed": 3, "speaker": "bob", "emotion": "calm", "phones": [["b", LONG]]}
 """
 
 ROOM = Cluster("local", 2, 0)
@@ -35,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Location:
 
 @pytest.fixture
 def requests(tmp_path: Path) -> Location:
-    (tmp_path / "requests.jsonl").write_text(REQUESTS)
+    (tmp_path / "requests.jsonl").write_text(REQUESTS.replace("LONG", "0.02"))
     return Location(str(tmp_path / "requests.jsonl"))
 
 
@@ -52,16 +51,22 @@ def contents(out: Location) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in names}
 
 
-def kill_soon(actor: Any) -> None:
-    """Kill the actor's process while it draws."""
+def start_and_kill(actor: Any, plan: job.Plan) -> Any:
+    """Start a plan and kill the actor's process once it has drawn a part of it."""
     pid = ray.get(actor.__ray_call__.remote(lambda self: os.getpid()))
-    threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
+    reference = actor.generate.remote(plan)
+    while not (underway := ray.get(actor.levels_underway.remote())):
+        assert not ray.wait([reference], timeout=0.01)[0], "the shard was drawn before it could be killed"
+    assert 0 < underway < sum(item.num_timesteps for item in plan.entries)
+    os.kill(pid, signal.SIGKILL)
+    return reference
 
 
 def test_actors_interrupts_and_kills_leave_no_trace(
     ray_local: None, model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One actor undisturbed; one stopped by Ctrl-C, then two of which one is killed: the same bytes."""
+    requests.write_text(REQUESTS.replace("LONG", "1.5"))
     one, two = Location(str(tmp_path / "one")), Location(str(tmp_path / "two"))
     info, said = run(model, one, requests, num_actors=1, export="files")
     assert (info.num_rows, len(info.shards)) == (9, 5)
@@ -83,13 +88,17 @@ def test_actors_interrupts_and_kills_leave_no_trace(
     assert not (two / "dataset.json").exists()
     assert started == [0, 1, 2, 3]
 
+    killed: list[int] = []
+
     def killing(actor: Any, plan: job.Plan) -> Any:
-        if plan.index == 3:
-            kill_soon(actor)
-        return actor.generate.remote(plan)
+        if killed:
+            return actor.generate.remote(plan)
+        killed.append(plan.index)
+        return start_and_kill(actor, plan)
 
     monkeypatch.setattr(job, "submit", killing)
     run(model, two, requests, num_actors=2, export="files")
+    assert killed
     assert contents(two) == {**contents(one), "plan.json": (two / "plan.json").read_bytes()}
 
 
@@ -116,7 +125,9 @@ def draw_here(plans: Any, num_actors: int, sampler: Any, advance: Any, console: 
 def test_nothing_is_drawn_and_nothing_claimed_when_a_late_request_is_bad(
     model: Location, requests: Location, tmp_path: Path
 ) -> None:
-    requests.write_text(REQUESTS + '{"speaker": "eve", "emotion": "calm", "phones": [["b", 0.4]]}\n')
+    requests.write_text(
+        REQUESTS.replace("LONG", "0.02") + '{"speaker": "eve", "emotion": "calm", "phones": [["b", 0.4]]}\n'
+    )
     with pytest.raises(RequestError, match="line 3: speaker 'eve'"):
         run(model, Location(str(tmp_path / "out")), requests)
     assert not (tmp_path / "out").exists()
@@ -139,7 +150,7 @@ def test_fewer_requests_leave_no_stale_shards_or_files(
     out = Location(str(tmp_path / "out"))
     run(model, out, requests, export="files")
     assert (out / "wav/000002").names() == ["000001-0004.wav", "two-0000.wav"]
-    requests.write_text(REQUESTS.splitlines()[1] + "\n")
+    requests.write_text(REQUESTS.replace("LONG", "0.02").splitlines()[1] + "\n")
     run(model, out, requests, export="files")
     assert (out / "wav").names() == ["000000", "000001"]
     assert (out / "shards").names() == ["000000.parquet", "000001.parquet"]
