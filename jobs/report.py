@@ -1,0 +1,151 @@
+"""`report`: any mix of datasets, models and evaluations to one page that can be opened, mailed and read offline.
+
+report([locate("demo")], locate("demo/report.html"), console)
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+
+from pipeline.errors import ConfigError, OccupiedError
+from pipeline.model_folder import MODEL_FILE, read_model_info
+from pipeline.reports.page import render_page
+from pipeline.reports.subjects import (
+    EVALUATION_FORMAT,
+    TIMINGS_FORMAT,
+    DatasetSubject,
+    EvaluationSubject,
+    ModelSubject,
+    Subjects,
+    check_evaluation,
+    read_json_object,
+    read_metrics,
+    read_timings,
+)
+from pipeline.shards.dataset import DATASET_FILE, PLAN_FILE, open_dataset
+from pipeline.storage import Location
+
+EXPECTED = "a dataset, a model, an evaluation or timings page, or a folder that holds some of these"
+
+DEEPEST = 3
+"""How far below a given folder is looked: demo/model-speech/evaluations/x.json and no further."""
+
+MOST_FOLDERS = 2000
+"""A folder of this many others is a corpus or a home directory given by mistake."""
+
+
+@dataclass
+class Found:
+    """What has been recognised so far."""
+
+    datasets: dict[str, DatasetSubject] = field(default_factory=dict)
+    models: dict[str, ModelSubject] = field(default_factory=dict)
+    evaluations: dict[str, EvaluationSubject] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+    num_looked_at: int = 0
+
+    def __len__(self) -> int:
+        return len(self.datasets) + len(self.models) + len(self.evaluations) + len(self.timings)
+
+    def subjects(self) -> Subjects:
+        """The same for the page."""
+        values = (tuple(part.values()) for part in (self.datasets, self.models))
+        datasets, models = values
+        return Subjects(datasets, models, tuple(self.evaluations.values()), self.timings)  # type: ignore[arg-type]
+
+
+def report(paths: Sequence[Location], out: Location, console: Console) -> Location:
+    """Write the report on `paths` to `out` (a file, or a folder to write report.html into); returns the file.
+
+    ConfigError where a path is nothing that can be reported on; DatasetError and ModelError for damaged ones.
+    """
+    found = Found()
+    for path in paths:
+        before = len(found)
+        recognise(path, found, console)
+        if len(found) == before:
+            raise ConfigError(f"{path}: expected {EXPECTED}; found none. Check the path.")
+    place = place_of(out)
+    page = render_page(found.subjects())
+    place.write_text(page)
+    console.print(f"report: {place} ({len(page.encode()) / 1e6:.1f} MB)", highlight=False, soft_wrap=True)
+    return place
+
+
+def place_of(out: Location) -> Location:
+    """The file to write: `out`, or report.html in it."""
+    if out.is_folder() or not out.name.endswith((".html", ".htm")):
+        out = out / "report.html"
+    if out.is_folder():
+        raise OccupiedError(f"{out} is a folder; expected the name of a file to write the report to.")
+    return out
+
+
+def recognise(path: Location, found: Found, console: Console) -> None:
+    """One path that the user gave."""
+    if not path.exists():
+        raise ConfigError(f"{path} does not exist; expected {EXPECTED}. Check the path.")
+    if path.is_file():
+        add_page(path, found)
+        return
+    if (path / PLAN_FILE).is_file() and not (path / DATASET_FILE).is_file():
+        open_dataset(path)  # says that it is not finished, and what to do
+    search(path, found, console, DEEPEST)
+
+
+def search(folder: Location, found: Found, console: Console, depth: int) -> None:
+    """A folder: itself, or what stands below it."""
+    found.num_looked_at += 1
+    if found.num_looked_at > MOST_FOLDERS:
+        raise ConfigError(f"{folder}: looked into {MOST_FOLDERS} folders; give the ones to report on by name.")
+    names = folder.names()
+    if DATASET_FILE in names:
+        found.datasets[folder.uri] = DatasetSubject(folder.name, open_dataset(folder))
+        return
+    if PLAN_FILE in names:
+        console.print(f"report: {folder} is not finished and left out", highlight=False, soft_wrap=True)
+        return
+    if MODEL_FILE in names:
+        metrics = read_metrics(folder / "metrics.jsonl")
+        found.models[folder.uri] = ModelSubject(folder.name, read_model_info(folder), metrics)
+    for place in pages(folder, names):
+        add_page(place, found, is_asked_for=False)
+    for name in names if depth else ():
+        if (folder / name).is_folder():
+            search(folder / name, found, console, depth - 1)
+
+
+def pages(folder: Location, names: Sequence[str]) -> Iterator[Location]:
+    """JSON files that may be pages of ours; those of datasets and models are known by their names."""
+    for name in names:
+        if name.endswith(".json") and name != MODEL_FILE and (folder / name).is_file():
+            yield folder / name
+
+
+def add_page(place: Location, found: Found, *, is_asked_for: bool = True) -> None:
+    """An evaluation or a timings page; another file is an error where the user named it, else passed over."""
+    page = known_page(place, is_asked_for)
+    if page.get("format") == EVALUATION_FORMAT:
+        check_evaluation(page, str(place))
+        found.evaluations[place.uri] = EvaluationSubject(last_part(page["model"]), page)
+    elif page.get("format") == TIMINGS_FORMAT:
+        found.timings.update(read_timings(page, str(place)))
+    elif is_asked_for:
+        raise ConfigError(f"{place}: expected {EXPECTED}; this JSON file is of format {page.get('format')!r}.")
+
+
+def known_page(place: Location, is_asked_for: bool) -> dict[str, Any]:
+    """The page, or an empty one for somebody else's JSON that lies about."""
+    try:
+        return read_json_object(place)
+    except ConfigError:
+        if is_asked_for:
+            raise
+        return {}
+
+
+def last_part(path: str) -> str:
+    """A model's name from where it stood when it was evaluated."""
+    return path.rstrip("/").rsplit("/", 1)[-1]
