@@ -229,11 +229,8 @@ class WaveNet(WaveformModel):
     def first_convolution(self, lookups: Tensor) -> Tensor:
         """The sum over taps of what each level contributes: [B, T, input kernel · R] to [B, T, R]."""
         taps = lookups.chunk(self.config.input_kernel_size, -1)
-        return (
-            torch.stack([delay(tap, len(taps) - 1 - j) for j, tap in enumerate(taps)]).sum(0)
-            if len(taps) > 1
-            else lookups
-        )
+        delayed = [delay(tap, len(taps) - 1 - j) for j, tap in enumerate(taps)]
+        return torch.stack(delayed).sum(0)
 
     def logits(self, all_z: Tensor) -> Tensor:
         """All layers' z side by side [..., L·H] to logits [..., K]: the skip connections and the head."""

@@ -81,7 +81,15 @@ class Draws:
         return self.model.from_sequence(sequence, self.shape)
 
     def drawn(self) -> Drawn:
-        """What has been drawn; copied outside `sampling_mode`, so that gradients may flow through it."""
+        """What has been drawn; copied outside `sampling_mode`, so that gradients may flow through it.
+
+        ValueError where the model gave no probabilities: a draw from NaN is a level like any other, and would pass.
+        """
+        if not bool(self.nll_nats.isfinite().all()):
+            lanes = (~self.nll_nats.isfinite()).nonzero().flatten().tolist()
+            raise ValueError(
+                f"the model's parameters are not finite (lanes {lanes}): its weights are damaged or diverged"
+            )
         return Drawn(self.items(self.levels).clone(), self.nll_nats.clone())
 
 

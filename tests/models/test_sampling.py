@@ -161,6 +161,15 @@ def test_a_temperature_of_zero_is_refused(sample: Sampler, temperature: float | 
 
 
 @both_samplers
+def test_a_model_that_diverged_is_an_error_and_not_a_dataset_of_zeros(sample: Sampler) -> None:
+    model = tiny_model("wavenet")
+    with torch.no_grad():
+        next(model.parameters()).fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"not finite \(lanes \[0, 1\]\)"):
+        sample(model, (3,), None, keys_of(2))
+
+
+@both_samplers
 @pytest.mark.parametrize("lengths", [[4, 1], [-1, 1], [1]])
 def test_lengths_that_do_not_fit_are_refused(sample: Sampler, lengths: list[int]) -> None:
     with pytest.raises(ValueError, match="lengths must be 2 numbers from 0 to 3"):
