@@ -1,0 +1,42 @@
+# What people and CI run. Everything happens in .venv, which `make setup` makes; nothing else on the machine is touched.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+EXTRAS := dev,demo,speech,s3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test demo bench clean
+
+help: ## list what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1|\2/' | column -t -s '|'
+
+setup: $(INSTALLED) ## .venv with exactly the versions of constraints.txt; done at once where it stands
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "needs Python 3.11 or newer, $(PYTHON) is `$(PYTHON) --version 2>&1`; name one: make setup PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+check: setup ## ruff, mypy, the walls between packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup ## every test
+	$(BIN)/python -m pytest
+
+demo: setup ## the whole job on an embedded corpus; ends by naming a report to open
+	$(BIN)/ancestral demo demo
+
+bench: setup ## ours against peers and ceilings
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS),bench]'
+	@for subject in $(filter-out benchmarks/__init__.py benchmarks/harness.py,$(wildcard benchmarks/*.py)); do \
+		$(BIN)/python -m benchmarks.$$(basename $$subject .py) || exit 1; done
+
+clean: ## remove what the tools and the demo left, .venv stays
+	rm -rf demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find jobs pipeline models tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
