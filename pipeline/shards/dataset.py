@@ -212,7 +212,7 @@ class Dataset:
             with place.open() as file, pq.ParquetFile(file, page_checksum_verification=True) as parquet:
                 check_stamp(parquet.schema_arrow, self.info.conventions, str(place))
                 return parquet.read(columns=columns)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise DatasetError(
                 f"{place}: damaged ({error}); `ancestral verify {self.folder}` says how to mend."
             ) from error

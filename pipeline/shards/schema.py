@@ -134,5 +134,7 @@ def check_stamp(schema: pa.Schema, conventions: Conventions, where: str) -> None
     if found != expected:
         raise DatasetError(
             f"{where}: this shard was written under other conventions than its dataset: expected {expected.decode()}, "
-            f"found {found.decode()}. Prepare the dataset again into a new folder."
+            f"found {found.decode('utf-8', 'replace')}. Prepare the dataset again into a new folder."
         )
+    if not schema.equals(schema_for(conventions)):
+        raise DatasetError(f"{where}: its columns are not those of the format; it is damaged, or not of our making.")
