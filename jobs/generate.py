@@ -75,8 +75,8 @@ def generate(
 ) -> DatasetInfo:
     """Draw every request into a dataset at `out`; shards that stand already are passed over.
 
-    All requests are checked before anything is drawn. RequestError, ModelError, OccupiedError, TooManyFailures,
-    ConfigError (no GPU where one is asked for), Interrupted (Ctrl-C).
+    All requests are checked before anything is drawn. RequestError, ModelError, OccupiedError, ConfigError (no GPU
+    where one is asked for), Interrupted (Ctrl-C).
     """
     info = read_model_info(model)
     target = Target(info.conventions, info.conditioning, config.max_timesteps)
@@ -86,7 +86,7 @@ def generate(
     settings = {**digested(info.digest, config), "items_per_shard": config.items_per_shard}
     lineage = {**settings, "model_uri": str(model), "requests_sha256": totals.sha256}
     claim(out, "generate", lineage)
-    advance = Advance(info.conventions, totals, config.max_failure_share)
+    advance = Advance(info.conventions, totals)
     plans = pending(shard_plans(read_requests(requests, target), info.digest, config), out, advance)
     try:
         draw(plans, num_actors, (model, out, config), advance, console)

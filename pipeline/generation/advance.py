@@ -1,9 +1,8 @@
-"""How far a generation run is, how fast, and whether too much of it failed."""
+"""How far a generation run is, and how fast."""
 
 import time
 from dataclasses import dataclass, field
 
-from pipeline.errors import TooManyFailures
 from pipeline.generation.reading import Totals
 from pipeline.shards.commit import Commit
 from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
@@ -18,10 +17,8 @@ class Advance:
 
     conventions: Conventions
     totals: Totals
-    max_failure_share: float
     num_items: int = 0
     num_levels: int = 0
-    num_failures: int = 0
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -34,22 +31,12 @@ class Advance:
 
     def found(self, commit: Commit) -> None:
         """Count a shard that an earlier run made."""
-        self._count(commit)
+        self.num_items += commit.num_rows
 
     def drawn(self, commit: Commit) -> None:
         """Count a shard that this run made."""
+        self.num_items += commit.num_rows
         self.num_levels += sum(commit.tally.num_levels.values())
-        self._count(commit)
-
-    def _count(self, commit: Commit) -> None:
-        self.num_items += commit.num_rows + len(commit.failures)
-        self.num_failures += len(commit.failures)
-        if self.num_failures > self.max_failure_share * self.totals.num_items:
-            raise TooManyFailures(
-                f"{self.num_failures} of {self.totals.num_items} items failed, more than the max_failure_share of "
-                f"{self.max_failure_share:g} allows; one of them: {commit.failures[-1].reason}. Train the model "
-                "again, or allow a share of failures with --set max_failure_share=0.1."
-            )
 
     def items(self, levels_underway: int) -> float:
         """Items finished, with the part that is drawn of those underway."""

@@ -18,7 +18,8 @@ class GenerateConfig:
     export: "files" also writes a WAV or PNG file for each item below OUT/wav or OUT/png.
     max_timesteps: the longest item, 65 s at 16 kHz. A mistyped duration is found before it fills the memory: a lane
         takes 8 bytes a timestep, and its condition a few more.
-    max_failure_share: 0, since an item fails only where the model's parameters are no numbers: the model is broken.
+
+    There is no share of failures to allow: a checked request can be drawn, or the model itself is broken.
     """
 
     num_lanes: int = 16
@@ -27,7 +28,6 @@ class GenerateConfig:
     device: Literal["cpu", "cuda"] = "cpu"
     export: Literal["none", "files"] = "none"
     max_timesteps: int = 2**20
-    max_failure_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.num_lanes < 1 or self.num_lanes % LANE_MULTIPLE:
@@ -35,5 +35,3 @@ class GenerateConfig:
         for name in ("items_per_shard", "num_actors", "max_timesteps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.max_failure_share <= 1:
-            raise ValueError(f"max_failure_share must be from 0 to 1, got {self.max_failure_share}")

@@ -10,11 +10,12 @@ import torch
 from models.counter_random import item_key
 from models.sampling import DrawnItem, LaneRequest, sample_lanes
 from pipeline.conditions import stack_conditions
+from pipeline.errors import ModelError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.export import export_shard
 from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel, ModelInfo
-from pipeline.shards.commit import Commit, Failure
+from pipeline.shards.commit import Commit
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.schema import AudioConventions, ImageConventions
 from pipeline.shards.writer import write_shard
@@ -34,20 +35,13 @@ def generate_shard(
     config: GenerateConfig,
     on_levels: OnLevels = lambda num_levels: None,
 ) -> Commit:
-    """Draw the plan's items and write them. An item whose likelihood is no number is a failure, not a row."""
+    """Draw the plan's items and write them. ModelError for a model that gives no probabilities."""
     drawn = draw_items(plan.entries, exported, config, on_levels)
     path = sampling_path(config)
-    rows: list[dict[str, Any]] = []
-    failures: list[Failure] = []
-    for item, result in zip(plan.entries, drawn, strict=True):
-        if math.isfinite(result.nll_nats):
-            rows.append(row_of(item, result, exported.info, path))
-        else:
-            reason = f"the model gave parameters that are no numbers (nll {result.nll_nats})"
-            failures.append(Failure(item.item_id, item.request, "draw", reason))
+    rows = [row_of(item, result, exported.info, path) for item, result in zip(plan.entries, drawn, strict=True)]
     if config.export == "files":
         export_shard(folder, plan.index, rows, exported.info.conventions)
-    return write_shard(folder, plan, rows, failures, exported.info.conventions)
+    return write_shard(folder, plan, rows, [], exported.info.conventions)
 
 
 def sampling_path(config: GenerateConfig) -> str:
@@ -70,7 +64,10 @@ def draw_items(
         def report(position: int, before: int = done, lengths: list[int] = lengths) -> None:
             on_levels(before + sum(min(position, length) for length in lengths))
 
-        results = sample_lanes(exported.model, requests, config.num_lanes, report)
+        try:
+            results = sample_lanes(exported.model, requests, config.num_lanes, report)
+        except ValueError as error:
+            raise ModelError(f"{exported.folder}: cannot be drawn from: {error}. Train the model again.") from error
         drawn.update(zip(group, results, strict=True))
         done += sum(lengths)
     return [drawn[place] for place in range(len(items))]

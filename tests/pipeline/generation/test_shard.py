@@ -1,6 +1,5 @@
 import copy
 import math
-from dataclasses import replace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -10,6 +9,7 @@ import torch
 from models.counter_random import item_keys
 from models.sampling import sample_naive
 from pipeline.conditions import stack_conditions
+from pipeline.errors import ModelError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import shard_plans
 from pipeline.generation.requests import Request, Target, parse_request
@@ -125,18 +125,15 @@ def test_the_seed_the_id_and_the_condition_each_change_an_item(folder: Location,
     assert len(set(rows)) == 5
 
 
-def test_parameters_that_are_no_numbers_are_a_failure_and_no_row(folder: Location, speech_model: ExportedModel) -> None:
-    info = replace(speech_model.info, weights_sha256="broken")
-    broken = ExportedModel(speech_model.folder, info, copy.deepcopy(speech_model.model))
+def test_a_model_that_gives_no_numbers_is_an_error_and_writes_nothing(
+    folder: Location, speech_model: ExportedModel
+) -> None:
+    broken = ExportedModel(speech_model.folder, speech_model.info, copy.deepcopy(speech_model.model))
     torch.nn.init.constant_(broken.model.get_parameter("output.bias"), math.nan)
-    requests = requests_of(SPOKEN[:1], speech_model)
-    plan = next(iter(shard_plans(requests, info.digest, GenerateConfig())))
-    commit = generate_shard(folder, plan, broken, GenerateConfig())
-    assert commit.num_rows == 0
-    assert [(failure.item_id, failure.stage) for failure in commit.failures] == [
-        ("000001-0000", "draw"),
-        ("000001-0001", "draw"),
-    ]
+    plan = next(iter(shard_plans(requests_of(SPOKEN[:1], speech_model), "m", GenerateConfig())))
+    with pytest.raises(ModelError, match=r"not finite.*Train the model again"):
+        generate_shard(folder, plan, broken, GenerateConfig(export="files"))
+    assert not folder.exists()
 
 
 def test_progress_counts_every_level_once(folder: Location, speech_model: ExportedModel) -> None:
