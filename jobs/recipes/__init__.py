@@ -1,0 +1,82 @@
+"""Named, complete configs for `ancestral train`: one YAML file each, beside this one.
+
+A recipe names a model with those of its settings that the dataset does not decide, how it is trained, and on how many
+workers. Settings that follow from the dataset (levels, colours, speakers, phones) are left out.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from jobs.config import overlay, parse_config, parse_set, parse_yaml, read_yaml, refuse_unknown_keys, suggestion
+from models import MODELS
+from pipeline.errors import ConfigError
+from pipeline.storage import Location
+from pipeline.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, and how. `model` holds `name` and the model's own settings.
+
+    `num_workers` changes how long it takes and not what comes out (but for rounding): a run may go on with more or
+    fewer. A cluster that has fewer places gets fewer workers.
+    """
+
+    model: dict[str, Any]
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    num_workers: int = 2
+
+    def __post_init__(self) -> None:
+        if self.num_workers < 1:
+            raise ValueError(f"num_workers must be at least 1, got {self.num_workers}")
+
+
+def recipe_names() -> list[str]:
+    """The recipes that there are."""
+    return sorted(page.name.removesuffix(".yaml") for page in files(__name__).iterdir() if page.name.endswith(".yaml"))
+
+
+def load_recipe(name: str, file: Location | None = None, sets: Iterable[str] = ()) -> Recipe:
+    """A recipe by its name, a YAML file laid over it, and `a.b=c` settings over both; ConfigError for what is unknown.
+
+    A file that names another model than the recipe does brings that model's settings, all of them.
+    """
+    if name not in recipe_names():
+        raise ConfigError(f"no recipe is named {name!r}. {suggestion(name, recipe_names())}")
+    data = parse_yaml(files(__name__).joinpath(f"{name}.yaml").read_text("utf-8"), f"recipe {name}")
+    if file:
+        data = lay_over(data, read_yaml(file))
+    for setting in sets:
+        data = lay_over(data, parse_set(setting))
+    return parse_recipe(data, str(file) if file else f"recipe {name}")
+
+
+def lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings over others; another model's settings replace those of the model below."""
+    before, now = model_name(below), model_name(above)
+    if now and now != before:
+        below = {**below, "model": {}}
+    return overlay(below, above)
+
+
+def model_name(data: Mapping[str, Any]) -> str:
+    """The name in `model.name`, if there is one."""
+    model = data.get("model")
+    return str(model.get("name", "")) if isinstance(model, Mapping) else ""
+
+
+def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
+    """Plain values to a recipe, its model's settings checked as strictly as the others."""
+    recipe = parse_config(Recipe, data, where)
+    settings = dict(recipe.model)
+    name = settings.pop("name", None)
+    if name not in MODELS:
+        raise ConfigError(f"{where}: model.name is {name!r}. {suggestion(str(name), MODELS)}")
+    config_type = MODELS[name].config
+    refuse_unknown_keys(config_type, settings, where, "model.")
+    parsed = parse_config(config_type, settings, f"{where}: model {name}")
+    return Recipe(
+        {"name": name, **{key: getattr(parsed, key) for key in settings}}, recipe.training, recipe.num_workers
+    )

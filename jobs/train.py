@@ -1,0 +1,211 @@
+"""`train`: Ray Train's workers run the training loop of `pipeline.training` and tell how far they are.
+
+train(dataset, out, load_recipe("wavenet-small"), cluster, console)
+
+Checkpoints are the run's own (`pipeline/training/checkpoint.py`): whoever starts the workers, they go on from the last
+whole one. After a lost worker `fit` is called again here and not left to Ray's `max_failures`, which cannot tell a lost
+worker from an error that our own code raised, and would start the workers again after both.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import ray
+import torch
+from rich.console import Console
+
+from jobs.cluster import Cluster
+from jobs.progress import ProgressView, progress
+from jobs.recipes import Recipe
+from jobs.training_mailbox import Messenger, open_mailbox
+from pipeline.errors import AncestralError, ClusterError, Interrupted
+from pipeline.model_folder import ModelInfo, read_model_info
+from pipeline.shards.dataset import open_dataset
+from pipeline.shards.schema import AudioConventions
+from pipeline.storage import Location, open_filesystem
+from pipeline.training.loop import run
+from pipeline.training.metrics import Measured
+from pipeline.training.plan import RunPlan, claim, finished, make_plan
+from pipeline.training.world import Distributed
+
+MOST_STARTS = 4
+"""Workers are lost now and then; what loses them four times in one run will do so again."""
+
+SECONDS_BETWEEN_LOOKS = 0.3
+SECONDS_TO_STOP = 90
+"""After Ctrl-C: workers that are only starting take most of it."""
+
+
+def train(dataset: Location, out: Location, recipe: Recipe, cluster: Cluster, console: Console) -> ModelInfo:
+    """Train a model; the same command again goes on where it stopped, and does nothing where it is finished.
+
+    DatasetError, ConfigError (settings that do not fit the dataset; divergence), OccupiedError, ModelError,
+    StorageError, ClusterError (workers lost again and again), Interrupted (Ctrl-C; a checkpoint is written).
+    """
+    plan = make_plan(open_dataset(dataset), out, recipe.model, recipe.training)
+    claim(plan)
+    if info := finished(plan):
+        console.print(f"{out} is finished already. {summary(info)}", highlight=False, soft_wrap=True)
+        return info
+    Training(plan, num_workers(recipe, cluster, console), cluster.num_gpus > 0, console).run()
+    info = read_model_info(out)
+    console.print(f"{out}: {summary(info)}", highlight=False, soft_wrap=True)
+    return info
+
+
+def num_workers(recipe: Recipe, cluster: Cluster, console: Console) -> int:
+    """As many as the recipe says, or as many as there is room for."""
+    places = cluster.num_gpus or cluster.num_cpus
+    if places < recipe.num_workers:
+        kind = "GPUs" if cluster.num_gpus else "CPUs"
+        console.print(f"The recipe asks for {recipe.num_workers} workers; this cluster has {places} {kind}.")
+    return min(places, recipe.num_workers)
+
+
+def summary(info: ModelInfo) -> str:
+    """The figures of a trained model in a line."""
+    level = "timestep" if isinstance(info.conventions, AudioConventions) else "dimension"
+    figures, bits = info.figures, info.figures["validation_bits"]
+    held_out = f"held out {bits:.3f} (after step {figures['best_step']}), " if bits is not None else ""
+    size = f"{info.name}, {figures['num_parameters']:,} weights"
+    work = f"{figures['num_steps']} steps in {figures['seconds']:.0f} s ({figures['levels_per_s']:,.0f} {level}s/s)"
+    return f"{size}, {work}; bits per {level}: {held_out}training {figures['train_bits']:.3f}."
+
+
+class Training:
+    """One command's training: starts the workers, shows what they tell, starts them again when one is lost."""
+
+    def __init__(self, plan: RunPlan, num_workers: int, use_gpu: bool, console: Console) -> None:
+        self.plan, self.num_workers, self.use_gpu, self.console = plan, num_workers, use_gpu, console
+        self.mailbox = open_mailbox()
+        self.last_failure = ""
+
+    def run(self) -> None:
+        """To the end of the run, or out with the error that ended it."""
+        try:
+            with progress(self.console, "train", self.plan.training.num_steps) as view:
+                view.update(0, f"starting {self.num_workers} workers")
+                for _ in range(MOST_STARTS):
+                    if self.attempt(view):
+                        return
+                    view.update(0, f"a worker was lost; starting {self.num_workers} again")
+        finally:
+            ray.kill(self.mailbox)
+        raise ClusterError(
+            f"workers were lost {MOST_STARTS} times, the last time with: {self.last_failure}. A likely cause is too "
+            f"little memory: lower training.batch_size. The same command goes on from the last checkpoint in {self.plan.run_folder}."
+        )
+
+    def attempt(self, view: ProgressView) -> bool:
+        """One start of the workers; whether they came to the end. Errors of our own code come out as they are."""
+        fit = Fit(self.plan, self.mailbox, self.num_workers, self.use_gpu)
+        fit.start()
+        try:
+            while fit.is_alive():
+                fit.join(SECONDS_BETWEEN_LOOKS)
+                self.show(view)
+        except KeyboardInterrupt:
+            self.stop(fit, view)
+        self.show(view, fit.error)
+        self.last_failure = last_line(fit.error)
+        return fit.error is None
+
+    def show(self, view: ProgressView, failure: Exception | None = None) -> None:
+        """What the workers have told; raises what our own code raised there."""
+        measured, notes, error = ray.get(self.mailbox.news.remote())
+        for note in notes:
+            self.console.print(note, highlight=False, soft_wrap=True)
+        if measured:
+            view.update(measured.step, told(measured))
+        if isinstance(error, AncestralError):
+            raise error from None
+        if error is not None and failure is not None:
+            raise error from failure  # a mistake of ours: with the traceback that Ray kept
+
+    def stop(self, fit: "Fit", view: ProgressView) -> None:
+        """Let the workers write a checkpoint; a second Ctrl-C does not wait for it."""
+        view.update(0, "stopping after a checkpoint")
+        self.mailbox.wish_stop.remote()
+        with contextlib.suppress(KeyboardInterrupt):
+            fit.join(SECONDS_TO_STOP)
+        raise Interrupted(f"stopped; the same command goes on from the last checkpoint in {self.plan.run_folder}.")
+
+
+def last_line(error: Exception | None) -> str:
+    """The end of a long message from Ray, which is where the cause stands."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:200] if error and lines else type(error).__name__
+
+
+def told(measured: Measured) -> str:
+    """What stands beside the bar."""
+    held_out = "" if measured.validation_bits is None else f", held out {measured.validation_bits:.3f}"
+    return f"{measured.train_bits:.3f} bits{held_out}, {measured.levels_per_s:,.0f} levels/s"
+
+
+class Fit(threading.Thread):
+    """`TorchTrainer.fit` in a thread: there Ray leaves Ctrl-C to us, and the driver can tell what goes on."""
+
+    def __init__(self, plan: RunPlan, mailbox: Any, num_workers: int, use_gpu: bool) -> None:
+        super().__init__(name="fit", daemon=True)
+        self.plan, self.mailbox, self.num_workers, self.use_gpu = plan, mailbox, num_workers, use_gpu
+        self.error: Exception | None = None
+
+    def run(self) -> None:  # noqa: D102
+        try:
+            with ray_storage(self.plan.run_folder) as storage:
+                self.fit(storage)
+        except Exception as error:  # whatever it is, the driver's own thread decides what it means
+            self.error = error
+
+    def fit(self, storage: dict[str, Any]) -> None:
+        """Start the workers and wait for them. Ray looks every 2 s by itself, a noticeable part of a short run."""
+        os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchTrainer
+
+        TorchTrainer(
+            work,
+            train_loop_config={"plan": self.plan, "mailbox": self.mailbox},
+            scaling_config=ScalingConfig(num_workers=self.num_workers, use_gpu=self.use_gpu),
+            run_config=RunConfig(name="train", failure_config=FailureConfig(max_failures=0), **storage),
+        ).fit()
+
+
+@contextlib.contextmanager
+def ray_storage(run_folder: Location) -> Iterator[dict[str, Any]]:
+    """Where Ray Train keeps its own papers, which nobody needs afterwards; every node must reach it."""
+    folder = run_folder / "ray"
+    folder.make_folder()
+    try:
+        if folder.local_path:
+            yield {"storage_path": str(folder.local_path)}
+        else:
+            from pyarrow.fs import FSSpecHandler, PyFileSystem
+
+            filesystem, path = open_filesystem(folder.uri)
+            wrapped = PyFileSystem(FSSpecHandler(filesystem))  # type: ignore[abstract]  # the stubs miss its methods
+            yield {"storage_path": path, "storage_filesystem": wrapped}
+    finally:
+        folder.remove_folder()
+
+
+def work(settings: dict[str, Any]) -> None:
+    """What each worker does. An error of our own code is told before it is raised."""
+    import ray.train.torch
+
+    torch.set_num_threads(1)  # one thread a worker: more of them slow each other down
+    try:
+        run(settings["plan"], Distributed(ray.train.torch.get_device()), Messenger(settings["mailbox"]))
+    except Exception as error:
+        if is_ours(error):
+            ray.get(settings["mailbox"].fail.remote(error))
+        raise
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether our own code is the cause. Torch raises RuntimeError when another worker is gone, and out of memory."""
+    return not isinstance(error, RuntimeError | ConnectionError | ray.exceptions.RayError)
