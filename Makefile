@@ -9,7 +9,7 @@ EXTRAS := dev,demo,speech,s3
 .PHONY: help setup check test demo bench clean
 
 help: ## list what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1|\2/' | column -t -s '|'
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/'
 
 setup: $(INSTALLED) ## .venv with exactly the versions of constraints.txt; done at once where it stands
 
