@@ -1,0 +1,312 @@
+"""Preparing as a job: what is done is passed over, what is killed goes on, too many failures stop it."""
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from jobs.cluster import Cluster, connect
+from jobs.prepare import Preparation, Runner, prepare, prepare_one
+from pipeline.errors import CorpusError, OccupiedError, StorageError, TooManyFailures
+from pipeline.items import Item
+from pipeline.preparation.config import PrepareConfig, ShardConfig, SpeechConfig
+from pipeline.preparation.plan import Survey, survey
+from pipeline.shards.dataset import DatasetInfo, open_dataset
+from pipeline.shards.plan import ShardPlan
+from pipeline.shards.verify import verify_folder
+from pipeline.storage import locate
+from tests.corpus_builders import fsdd_corpus, manifest_corpus, write_png
+
+ROOT = Path(__file__).parents[2]
+
+CONFIG = PrepareConfig(speech=SpeechConfig(phones="off"), shards=ShardConfig(2))
+
+Wrapper = Callable[[Iterable[ShardPlan[Item]]], Iterable[ShardPlan[Item]]]
+
+
+def in_process(
+    corpus: Path, out: Path, config: PrepareConfig = CONFIG, wrap: Wrapper = iter
+) -> tuple[DatasetInfo, str]:
+    """Prepare without Ray; `wrap` sees the plans that are given out. Returns what was printed, too."""
+    printed = io.StringIO()
+
+    def runner_for(found: Survey) -> Runner:
+        return lambda plans: (prepare_one(locate(str(out)), plan, config, found.conventions) for plan in wrap(plans))
+
+    found = survey(locate(str(corpus)), config)
+    info = Preparation(locate(str(out)), config, found, Console(file=printed)).run(runner_for)
+    return info, printed.getvalue()
+
+
+def on_ray(corpus: Path, out: Path, config: PrepareConfig = CONFIG) -> DatasetInfo:
+    with connect() as cluster:
+        return prepare(locate(str(corpus)), locate(str(out)), config, cluster, Console(file=io.StringIO()))
+
+
+def content(out: Path) -> dict[str, bytes]:
+    """Every file but the commits, which hold times."""
+    files = (path for path in out.rglob("*") if path.is_file() and path.parent.name != "commits")
+    return {str(path.relative_to(out)): path.read_bytes() for path in files}
+
+
+def counted(given: list[int]) -> Wrapper:
+    """Note the plans that are given out."""
+
+    def wrap(plans: Iterable[ShardPlan[Item]]) -> Iterator[ShardPlan[Item]]:
+        for plan in plans:
+            given.append(plan.index)
+            yield plan
+
+    return wrap
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return fsdd_corpus(tmp_path / "corpus")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def test_the_figures_are_printed_as_it_ends(corpus: Path, out: Path) -> None:
+    info, printed = in_process(corpus, out)
+    assert info.lineage["layout"] == "fsdd"
+    assert f"{out}: 12 rows (" in printed
+    assert "0.0 minutes of 16000 Hz, shards: 6, " in printed
+    assert "failed" not in printed
+
+
+def test_what_is_done_is_passed_over(corpus: Path, out: Path) -> None:
+    in_process(corpus, out)
+    before, given = content(out), list[int]()
+    _, printed = in_process(corpus, out, wrap=counted(given))
+    assert given == []
+    assert "shards: 6 (6 stood already)" in printed
+    assert content(out) == before
+
+
+def test_only_what_has_changed_is_redone(corpus: Path, out: Path) -> None:
+    in_process(corpus, out)
+    given: list[int] = []
+    os.utime(corpus / "recordings" / "1_ann_0.wav", (1, 1))
+    (out / "shards" / "000004.parquet").write_bytes(b"torn")
+    (out / "commits" / "000000.json").unlink()
+    in_process(corpus, out, wrap=counted(given))
+    assert given == [0, 2, 4]
+    assert list(verify_folder(locate(str(out)))) == []
+
+
+def test_another_setting_redoes_everything_and_drops_what_is_left_over(corpus: Path, out: Path) -> None:
+    in_process(corpus, out)
+    info, _ = in_process(corpus, out, replace(CONFIG, shards=ShardConfig(6)))
+    assert len(info.shards) == 2
+    assert list(verify_folder(locate(str(out)))) == []
+
+
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_a_run_that_breaks_off_goes_on_and_ends_the_same(corpus: Path, out: Path, tmp_path: Path, after: int) -> None:
+    def breaking(plans: Iterable[ShardPlan[Item]]) -> Iterator[ShardPlan[Item]]:
+        for number, plan in enumerate(plans):
+            if number == after:
+                raise StorageError("the disk is full")
+            yield plan
+
+    with pytest.raises(StorageError):
+        in_process(corpus, out, wrap=breaking)
+    assert not (out / "dataset.json").exists()
+    given: list[int] = []
+    in_process(corpus, out, wrap=counted(given))
+    assert given == list(range(after, 6))
+    in_process(corpus, tmp_path / "unbroken")
+    assert content(out) == content(tmp_path / "unbroken")
+
+
+def test_a_finished_dataset_that_is_redone_is_unfinished_until_it_is_done(corpus: Path, out: Path) -> None:
+    in_process(corpus, out)
+    seen: list[bool] = []
+
+    def looking(plans: Iterable[ShardPlan[Item]]) -> Iterator[ShardPlan[Item]]:
+        for plan in plans:
+            seen.append((out / "dataset.json").exists())
+            yield plan
+
+    (out / "commits" / "000003.json").unlink()
+    in_process(corpus, out, wrap=looking)
+    assert seen == [False]
+    assert (out / "dataset.json").exists()
+
+
+def with_failures(folder: Path, num_good: int, num_bad: int) -> Path:
+    good = [{"audio_filepath": f"{number}.wav"} for number in range(num_good)]
+    return manifest_corpus(folder, [*["no json"] * num_bad, *good])
+
+
+class TestFailures:
+    """Bad items stop a run when there are more of them than the config allows, and not before."""
+
+    def test_as_many_as_are_allowed_pass(self, tmp_path: Path, out: Path) -> None:
+        corpus = with_failures(tmp_path / "corpus", 19, 1)
+        info, printed = in_process(corpus, out)
+        assert (info.num_rows, info.num_failures) == (19, 1)
+        assert f"1 items failed: see {out / 'failures.parquet'}" in printed
+
+    def test_one_more_stops_the_run_early_with_the_failures_written(self, tmp_path: Path, out: Path) -> None:
+        corpus = with_failures(tmp_path / "corpus", 30, 4)
+        given: list[int] = []
+        with pytest.raises(TooManyFailures) as caught:
+            in_process(corpus, out, wrap=counted(given))
+        message = str(caught.value)
+        assert f"2 of 34 items of {corpus} failed, and max_failure_share allows 0.05" in message
+        assert "manifest.jsonl line 2" in message
+        assert "not JSON" in message
+        assert given == [0]
+        assert len(pd.read_parquet(out / "failures.parquet")) == 2
+        assert not (out / "dataset.json").exists()
+
+    def test_allowing_more_goes_on_from_there(self, tmp_path: Path, out: Path) -> None:
+        corpus = with_failures(tmp_path / "corpus", 30, 4)
+        with pytest.raises(TooManyFailures):
+            in_process(corpus, out)
+        given: list[int] = []
+        info, _ = in_process(corpus, out, replace(CONFIG, max_failure_share=0.5), counted(given))
+        assert given == list(range(1, 17))
+        assert (info.num_rows, info.num_failures) == (30, 4)
+        assert list(verify_folder(locate(str(out)))) == []
+
+    def test_failures_of_shards_that_stood_already_count(self, tmp_path: Path, out: Path) -> None:
+        corpus = with_failures(tmp_path / "corpus", 30, 4)
+        in_process(corpus, out, replace(CONFIG, max_failure_share=0.5))
+        with pytest.raises(TooManyFailures, match="2 of 34"):
+            in_process(corpus, out)
+        assert not (out / "dataset.json").exists()
+
+
+def test_nothing_is_left_where_the_corpus_is_none(tmp_path: Path, out: Path) -> None:
+    with pytest.raises(CorpusError):
+        in_process(tmp_path / "missing", out)
+    assert not out.exists()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(corpus: Path, out: Path) -> None:
+    out.mkdir()
+    (out / "thesis.txt").write_text("precious")
+    with pytest.raises(OccupiedError, match=r"thesis\.txt"):
+        in_process(corpus, out)
+    with pytest.raises(OccupiedError, match="recordings"):
+        in_process(corpus, corpus)
+    assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.ray
+def test_ray_gives_the_same_bytes_as_one_process(ray_local: None, corpus: Path, out: Path, tmp_path: Path) -> None:
+    info = on_ray(corpus, out)
+    in_process(corpus, tmp_path / "plain")
+    assert content(out) == content(tmp_path / "plain")
+    assert open_dataset(locate(str(out))).info == info
+
+
+@pytest.mark.ray
+def test_too_many_failures_stop_a_run_on_ray(ray_local: None, tmp_path: Path, out: Path) -> None:
+    for number in range(6):
+        path = write_png(tmp_path / "corpus" / "cat" / f"{number}.png")
+        if number > 2:
+            path.write_bytes(b"damaged")
+    with pytest.raises(TooManyFailures, match="at stage decode: not an image"):
+        on_ray(tmp_path / "corpus", out)
+    assert (out / "failures.parquet").is_file()
+
+
+DRIVER = """
+import sys
+from rich.console import Console
+from jobs.cluster import connect
+from jobs.prepare import prepare
+from pipeline.preparation.config import PrepareConfig, ShardConfig, SpeechConfig
+from pipeline.storage import locate
+
+config = PrepareConfig(speech=SpeechConfig(phones="off"), shards=ShardConfig(1))
+with connect() as cluster:
+    prepare(locate(sys.argv[1]), locate(sys.argv[2]), config, cluster, Console())
+"""
+
+
+def ray_folder_of(pid: int) -> Path | None:
+    """The folder of the local Ray that a process holds."""
+    links = (link.resolve() for link in Path(f"/proc/{pid}/fd").iterdir())
+    return next((link.parent for link in links if link.name == "in-use"), None)
+
+
+@pytest.mark.ray
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="finds what the killed driver left by way of /proc")
+def test_a_killed_driver_s_rerun_ends_with_the_same_bytes(tmp_path: Path, out: Path) -> None:
+    corpus = fsdd_corpus(tmp_path / "corpus", takes=16, digits=5)
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(corpus), str(out)], cwd=ROOT)
+    left = None
+    try:
+        while driver.poll() is None and len(list(out.glob("commits/*.json"))) < 10:
+            left = left or ray_folder_of(driver.pid)
+            time.sleep(0.005)
+        assert driver.poll() is None
+    finally:
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+        remove_when_quiet(left)
+    num_kept = len(list(out.glob("commits/*.json")))
+    assert 10 <= num_kept < 160
+    assert not (out / "dataset.json").exists()
+    config, given = replace(CONFIG, shards=ShardConfig(1)), list[int]()
+    in_process(corpus, out, config, counted(given))
+    assert len(given) == 160 - num_kept
+    in_process(corpus, tmp_path / "unbroken", config)
+    assert content(out) == content(tmp_path / "unbroken")
+    assert list(verify_folder(locate(str(out)))) == []
+
+
+def remove_when_quiet(folder: Path | None) -> None:
+    """Remove what a killed local Ray left, once its processes, which die with their driver, write no more."""
+    num_quiet = 0
+    while folder and num_quiet < 5:
+        num_quiet = 0 if folder.exists() else num_quiet + 1
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.1)
+
+
+def test_a_worker_imports_no_torch() -> None:
+    code = "import sys, jobs.prepare; print('torch' in sys.modules, 'models' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(("name", "num_rows"), [("fsdd", 600), ("mnist", 5000)])
+def test_real_corpora(ray_local: None, shared_data: Path, out: Path, name: str, num_rows: int) -> None:
+    config = PrepareConfig(speech=SpeechConfig(phones="off"))
+    info = on_ray(shared_data / name, out, config)
+    assert (info.num_rows, info.num_failures) == (num_rows, 0)
+    assert list(verify_folder(locate(str(out)))) == []
+
+
+def test_the_cluster_says_how_much_is_in_flight(corpus: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def fan_out(plans: Iterable[ShardPlan[Item]], submit: object, limit: int) -> Iterator[int]:
+        asked.append(limit)
+        return iter([prepare_one(locate(str(out)), plan, CONFIG, found.conventions) for plan in plans])
+
+    found = survey(locate(str(corpus)), CONFIG)
+    monkeypatch.setattr("jobs.prepare.fan_out", fan_out)
+    cluster = Cluster("local", 3, 0)
+    prepare(locate(str(corpus)), locate(str(out)), CONFIG, cluster, Console(file=io.StringIO()))
+    assert asked == [6]
