@@ -12,8 +12,9 @@ VERMILION = "#d55e00"
 INK = "#123456"
 """Text and axes. In an SVG figure the page's own text colour is put in its place, so that it follows light and dark."""
 
+TILE = "#14161c"
 ON_TILE = "#b8bcc6"
-"""Text and axes of spectrograms, which lie on a dark tile in both."""
+"""Ground, text and axes of spectrograms: a dark tile in light and dark, `--tile` in report.css."""
 
 FONT_POINTS = 9.0
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.corpora.detect import find_layout
-from pipeline.demo_corpus.digits import DigitsCorpusConfig, load_counts, make_digits_corpus
+from pipeline.demo_corpus.digits import TEST_EVERY, DigitsCorpusConfig, load_counts, make_digits_corpus
 from pipeline.errors import MissingExtra
 from pipeline.image.quantise import quantise
 from pipeline.items import ImageItem
@@ -49,6 +49,11 @@ def test_the_folder_is_read_as_pictures_in_ten_classes(corpus: Path) -> None:
     labels = [item.label for item in layout.items(location) if isinstance(item, ImageItem)]
     assert len(labels) == 100
     assert set(labels) == {str(digit) for digit in range(10)}
+
+
+def test_every_class_is_held_out_in_part() -> None:
+    _, classes = load_counts()
+    assert set(classes[::TEST_EVERY]) == set(range(10))
 
 
 def test_all_there_is_is_1797_pictures() -> None:

@@ -1,0 +1,118 @@
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from jobs.report import report
+from pipeline.errors import AncestralError, ConfigError, DatasetError, OccupiedError
+from pipeline.storage import Location
+from tests.pipeline.reports.subject_builders import (
+    audio_row,
+    evaluation_page,
+    metrics,
+    model_subject,
+    timings_page,
+    write_dataset,
+    write_json,
+)
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Location:
+    """A folder as the demo leaves it."""
+    root = Location(str(tmp_path / "demo"))
+    write_dataset(root / "dataset-speech", [audio_row("c", speaker="ada")])
+    model = root / "model-speech"
+    write_json(model / "model.json", asdict(model_subject("m").info))
+    (model / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics(10)) + '{"step": 12')
+    write_json(model / "evaluations/abc-test.json", evaluation_page())
+    write_json(root / "timings.json", timings_page())
+    write_json(root / "somebody.json", ["else"])
+    (root / "broken.json").write_text("{")
+    (root / "corpus-speech/manifest.jsonl").write_text("{}\n")
+    return root
+
+
+def sections(place: Location) -> set[str]:
+    text = place.read_text()
+    return {name for name in ("listen", "training", "likelihood", "timings", "data") if f'<section id="{name}"' in text}
+
+
+def test_a_folder_is_searched_for_all_that_can_be_shown(demo: Location, tmp_path: Path, console: Console) -> None:
+    out = Location(str(tmp_path / "page.html"))
+    assert report([demo], out, console) == out
+    assert sections(out) == {"listen", "training", "likelihood", "timings", "data"}
+
+
+def test_each_path_is_recognised_for_what_it_is(demo: Location, tmp_path: Path, console: Console) -> None:
+    paths = {
+        "dataset-speech": {"listen", "data"},
+        "model-speech": {"training", "likelihood"},
+        "model-speech/evaluations/abc-test.json": {"likelihood"},
+        "timings.json": {"timings"},
+    }
+    for name, expected in paths.items():
+        out = report([demo / name], Location(str(tmp_path / "out.html")), console)
+        assert sections(out) == expected, name
+
+
+def test_a_folder_as_output_gets_report_html(demo: Location, tmp_path: Path, console: Console) -> None:
+    out = report([demo / "timings.json"], Location(str(tmp_path)), console)
+    assert out.uri == str(tmp_path / "report.html")
+
+
+def test_the_same_thing_given_twice_is_shown_once(demo: Location, tmp_path: Path, console: Console) -> None:
+    out = report([demo / "timings.json", demo], Location(str(tmp_path / "o.html")), console)
+    assert out.read_text().count('class="card pair"') == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere", "does not exist"),
+        ("somebody.json", "expected a JSON object, got a list"),
+        ("broken.json", "expected JSON"),
+        ("model-speech/model.json", "of format 'ancestral-model'"),
+        ("corpus-speech", "expected a dataset, a model, an evaluation"),
+    ],
+)
+def test_anything_else_is_a_clear_error(
+    demo: Location, tmp_path: Path, console: Console, name: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        report([demo / name], Location(str(tmp_path / "o.html")), console)
+    assert not (tmp_path / "o.html").exists()
+
+
+def test_an_unfinished_dataset_is_an_error_where_named_and_left_out_where_found(
+    demo: Location, tmp_path: Path, console: Console
+) -> None:
+    (demo / "dataset-speech/dataset.json").remove()
+    with pytest.raises(DatasetError, match="not finished"):
+        report([demo / "dataset-speech"], Location(str(tmp_path / "o.html")), console)
+    out = report([demo], Location(str(tmp_path / "o.html")), console)
+    assert "listen" not in sections(out)
+    assert isinstance(console.file, io.StringIO)
+    assert "not finished and left out" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("field", ["bits", "split", "num_items"])
+def test_a_damaged_evaluation_is_named(demo: Location, tmp_path: Path, console: Console, field: str) -> None:
+    page = evaluation_page(**{field: None})
+    place = write_json(demo / "bad-evaluation.json", page)
+    with pytest.raises(AncestralError, match=rf"bad-evaluation\.json: {field} is None"):
+        report([place], Location(str(tmp_path / "o.html")), console)
+
+
+def test_a_folder_where_the_file_should_stand(demo: Location, tmp_path: Path, console: Console) -> None:
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(OccupiedError, match="is a folder"):
+        report([demo], Location(str(tmp_path)), console)
