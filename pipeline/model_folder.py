@@ -76,7 +76,8 @@ def save_model(
     info = ModelInfo(**{**info.__dict__, "weights_sha256": hashlib.sha256(data).hexdigest()})
     (folder / WEIGHTS_FILE).write_bytes(data)
     (folder / CARD_FILE).write_text(card)
-    (folder / MODEL_FILE).write_text(json.dumps(asdict(info), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    # Keys are not sorted: the order of attributes is the order of the model's embeddings.
+    (folder / MODEL_FILE).write_text(json.dumps(asdict(info), indent=1, ensure_ascii=False) + "\n")
     return info
 
 
