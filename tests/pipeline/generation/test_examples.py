@@ -1,0 +1,40 @@
+"""The requests in examples/ are what the models that they are for can make."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.conditions import Conditioning
+from pipeline.generation.reading import check_requests
+from pipeline.generation.requests import Target
+from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
+from pipeline.storage import Location
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+
+DIGITS = tuple("0123456789")
+SPOKEN = Conditioning(
+    {"label": DIGITS, "speaker": ("jackson", "nicolas", "theo")},
+    ("aɪ", "f", "iə", "n", "oʊ", "s", "v", "z", "ə", "ɛ", "ɹ"),
+    hop=40,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "conventions", "conditioning", "num_items"),
+    [
+        ("spoken-digits", AudioConventions(8000), SPOKEN, 6),
+        ("digit-images", ImageConventions(28, 28, 1), Conditioning({"label": DIGITS}), 16),
+        ("noise", AudioConventions(16000), Conditioning(), 4),
+    ],
+)
+def test_example(name: str, conventions: Conventions, conditioning: Conditioning, num_items: int) -> None:
+    totals = check_requests(Location(str(EXAMPLES / f"{name}.jsonl")), Target(conventions, conditioning, 2**20))
+    assert totals.num_items == num_items
+
+
+def test_every_example_is_named_in_the_page_and_tested_here() -> None:
+    names = {path.name for path in EXAMPLES.glob("*.jsonl")}
+    assert names == {"spoken-digits.jsonl", "digit-images.jsonl", "noise.jsonl"}
+    page = (EXAMPLES / "README.md").read_text()
+    assert all(f"`{name}`" in page for name in names)
