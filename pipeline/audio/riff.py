@@ -5,6 +5,7 @@ to an even number (Microsoft/IBM, Multimedia Programming Interface and Data Spec
 """
 
 import io
+import os
 import struct
 from pathlib import Path
 from typing import IO
@@ -17,8 +18,8 @@ def missing_bytes(source: Path | bytes) -> int:
     """How many bytes of its data chunk a WAV file lacks; 0 for whole files and for other formats."""
     if isinstance(source, bytes):
         return missing_from(io.BytesIO(source), len(source))
-    with source.open("rb") as file:
-        return missing_from(file, source.stat().st_size)
+    with source.open("rb", buffering=0) as file:  # a few bytes are read: filling a buffer would cost more
+        return missing_from(file, os.fstat(file.fileno()).st_size)
 
 
 def missing_from(file: IO[bytes], num_bytes: int) -> int:
