@@ -51,6 +51,16 @@ PlainLoader.add_implicit_resolver(
 )
 
 
+class PlainDumper(yaml.SafeDumper):
+    """Quotes what either reading of YAML would take for something other than a word."""
+
+
+PlainDumper.yaml_implicit_resolvers = {
+    first: [*PlainLoader.yaml_implicit_resolvers.get(first, []), *resolvers]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def load_config(config_type: type[Config], file: Location | None = None, sets: Iterable[str] = ()) -> Config:
     """A config from its defaults, a YAML file and `a.b=c` settings, each over the one before."""
     data: dict[str, Any] = read_yaml(file) if file else {}
@@ -169,4 +179,4 @@ def explain_validation(error: ValidationError) -> str:
 def to_yaml(config: object) -> str:
     """A config as YAML that `--config` takes again."""
     plain = TypeAdapter(type(config)).dump_python(config, mode="json")
-    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+    return str(yaml.dump(plain, Dumper=PlainDumper, sort_keys=False, allow_unicode=True))

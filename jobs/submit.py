@@ -4,6 +4,7 @@ Ctrl-C stops the job, as it stops the verb when it runs here. What was finished 
 """
 
 import asyncio
+import logging
 import shlex
 import sys
 import time
@@ -16,6 +17,9 @@ from rich.console import Console
 
 from jobs.cluster import AUTO, code_to_send, local_ray, own_environment, refuse_dead_address, take_token
 from pipeline.errors import ClusterError, Interrupted
+
+CHATTY = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
+"""Loggers that tell of uploads and closed connections amid the job's own log."""
 
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_UNTIL_WAITING_IS_TOLD = 10.0
@@ -55,6 +59,8 @@ def open_client(address: str) -> JobSubmissionClient:
     if address != AUTO:
         refuse_dead_address(address)
     take_token()
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         return JobSubmissionClient(address)
     except AuthenticationError as error:

@@ -43,7 +43,8 @@ def verify_on_ray(dataset: Location) -> Iterator[Problem]:
 
 def problems_of(dataset: Location) -> Iterator[Problem]:
     """What a worker does."""
-    yield from verify_folder(dataset)
+    for problem in verify_folder(dataset):  # noqa: UP028  # Ray sends into its generators; `yield from` would pass it on
+        yield problem
 
 
 def show(problem: Problem, console: Console) -> None:

@@ -17,7 +17,6 @@ from jobs import fan_out as subject
 from jobs.fan_out import explain_ray, fan_out, fan_out_actors
 from pipeline.errors import AncestralError, ClusterError, ModelError, TooManyFailures
 
-
 remote: Any = ray.remote
 
 
@@ -166,8 +165,7 @@ class TestOnRay:
         assert not isinstance(error, AncestralError)
 
     def test_our_error_in_an_actors_constructor_arrives_too(self) -> None:
-        @remote
-        class Actor:
+        class Broken:
             def __init__(self) -> None:
                 raise ModelError("expected a model,\ngot a picture")
 
@@ -175,7 +173,7 @@ class TestOnRay:
                 return plan
 
         with pytest.raises(ModelError) as caught:
-            list(fan_out_actors([1], [Actor.remote()], lambda actor, plan: actor.work.remote(plan)))
+            list(fan_out_actors([1], [remote(Broken).remote()], lambda actor, plan: actor.work.remote(plan)))
         assert str(caught.value) == "expected a model,\ngot a picture"
 
     def test_a_killed_worker_is_retried(self, tmp_path: Path) -> None:
@@ -191,14 +189,14 @@ class TestOnRay:
         assert (tmp_path / "attempt-2").exists()
 
     def test_a_killed_actors_plans_are_done_again(self, tmp_path: Path) -> None:
-        @remote(max_restarts=-1, max_task_retries=-1, num_cpus=0.5)
-        class Actor:
+        class Steady:
             def work(self, plan: int) -> int:
                 (tmp_path / f"pid-{os.getpid()}").touch()
                 time.sleep(0.05)
                 return plan
 
-        actors = [Actor.remote() for _ in range(2)]
+        actor_type = remote(max_restarts=-1, max_task_retries=-1, num_cpus=0.5)(Steady)
+        actors = [actor_type.remote() for _ in range(2)]
         results = []
         for result in fan_out_actors(range(12), actors, lambda actor, plan: actor.work.remote(plan)):
             results.append(result)
