@@ -24,7 +24,7 @@ MOST_BYTES = 10_000_000
 
 MOST_PAIRS = 8
 FEWEST_PAIRS = 2
-PICTURES_PER_CLASS = 8
+PICTURES_PER_CLASS = 10
 MOST_GROUPS = 6
 """Datasets of a kind that are shown; more are listed with their totals alone."""
 
