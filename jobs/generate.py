@@ -80,7 +80,8 @@ def generate(
     """
     info = read_model_info(model)
     target = Target(info.conventions, info.conditioning, config.max_timesteps)
-    totals = check_requests(requests, target)
+    with progress(console, "check requests") as view:
+        totals = check_requests(requests, target, view.update)
     num_shards = -(-totals.num_items // config.items_per_shard)
     num_actors = min(config.num_actors, num_places(config, cluster), num_shards)
     settings = {**digested(info.digest, config), "items_per_shard": config.items_per_shard}

@@ -2,7 +2,7 @@
 
 import hashlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from pipeline.storage import Location
 
 MOST_LINE_BYTES = 2**20
 """A line longer than this is no request: about twenty minutes of phones fit."""
+
+OnRequest = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,18 @@ def numbered_lines(file: Location) -> Iterator[tuple[int, bytes]]:
                 yield line_number, line
 
 
-def check_requests(file: Location, target: Target) -> Totals:
-    """Read the whole file once and find the first error in it; what is kept in memory is 8 bytes a request."""
+def check_requests(file: Location, target: Target, on_request: OnRequest = lambda num_requests: None) -> Totals:
+    """Read the whole file once and find the first error in it; what is kept in memory is 8 bytes a request.
+
+    It takes about 0.1 ms a request, and `on_request` is told the number of each.
+    """
     whole, hashes = hashlib.sha256(), array("Q")
     num_items = num_timesteps = 0
     for line_number, line in numbered_lines(file):
         request = request_of(file, line_number, line, target)
         whole.update(line)
         hashes.append(id_hash(request.request_id))
+        on_request(len(hashes))
         num_items += request.count
         num_timesteps += request.count * request.num_timesteps
     if not hashes:

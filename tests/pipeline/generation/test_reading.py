@@ -26,7 +26,9 @@ def ann(**more: Any) -> dict[str, Any]:
 
 def test_totals_of_a_file_with_blank_lines(tmp_path: Path) -> None:
     file = requests_file(tmp_path, ann(count=3), "", "  ", ann(id="x", num_timesteps=5))
-    totals = check_requests(file, TARGET)
+    told: list[int] = []
+    totals = check_requests(file, TARGET, told.append)
+    assert told == [1, 2]
     assert (totals.num_requests, totals.num_items, totals.num_timesteps) == (2, 4, 35)
     assert [request.request_id for request in read_requests(file, TARGET)] == ["000001", "x"]
 
