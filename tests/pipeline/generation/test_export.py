@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from pipeline.audio.companding import encode_fast
+from pipeline.audio.companding import decode_levels, encode_fast
 from pipeline.generation.export import drop_exported, export_shard, file_stem, png_bytes, wav_bytes
 from pipeline.shards.schema import AudioConventions, ImageConventions
 from pipeline.storage import Location
@@ -19,6 +19,8 @@ def test_a_wav_file_gives_every_level_back_to_another_reader(companding: str) ->
     levels = np.arange(256, dtype=np.uint8)
     x, sample_rate_hz = soundfile.read(io.BytesIO(wav_bytes(levels.tobytes(), conventions)), dtype="float32")
     assert (sample_rate_hz, x.ndim) == (8000, 1)
+    exact = np.minimum(decode_levels(levels, 256, conventions.companding), 1 - 2**-15)  # the largest 16-bit value
+    assert np.abs(x - exact).max() <= 2**-16
     assert encode_fast(x.astype(np.float32), 256, conventions.companding).tolist() == levels.tolist()
 
 
