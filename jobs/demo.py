@@ -128,7 +128,7 @@ def earlier_seconds(out: Location) -> dict[str, float]:
 def make_corpora(stages: Stages) -> None:
     """Speech and digits, as files."""
     config, out = stages.config, stages.out
-    with stages.titled("Make two corpora"), stages.console.status("making"):
+    with stages.titled("Make two corpora"), stages.console.status("espeak-ng reads aloud"):
         num_utterances = stages.timed(
             "make speech", lambda: make_speech_corpus(out / "corpus-speech", config.speech_corpus)
         )
