@@ -8,6 +8,7 @@ import logging
 import shlex
 import sys
 import time
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -18,7 +19,7 @@ from rich.console import Console
 from jobs.cluster import AUTO, code_to_send, local_ray, own_environment, refuse_dead_address, take_token
 from pipeline.errors import ClusterError, Interrupted
 
-CHATTY = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
+CHATTY = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk", "ray._private.runtime_env.packaging")
 """Loggers that tell of uploads and closed connections amid the job's own log."""
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -101,8 +102,11 @@ async def follow(client: JobSubmissionClient, job: str, console: Console) -> Non
     """Print the log as it grows, until the job has ended; say so where it has not started after a while."""
     told = asyncio.create_task(tell_waiting(client, job, console))
     try:
-        async for lines in client.tail_job_logs(job):
-            console.print(lines, end="", markup=False, highlight=False, soft_wrap=True)
+        with warnings.catch_warnings():
+            # Ray calls aiohttp in a way that is deprecated there.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            async for lines in client.tail_job_logs(job):
+                console.print(lines, end="", markup=False, highlight=False, soft_wrap=True)
     except (RuntimeError, OSError) as error:
         console.print(f"the log broke off ({first_line(error)}); still waiting for {job}", markup=False)
     finally:
