@@ -10,6 +10,7 @@ worker from an error that our own code raised, and would start the workers again
 import contextlib
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,6 +86,7 @@ class Training:
 
     def run(self) -> None:
         """To the end of the run, or out with the error that ended it."""
+        make_ray_data_settings()
         try:
             with progress(self.console, "train", self.plan.training.num_steps) as view:
                 view.update(0, f"starting {self.num_workers} workers")
@@ -96,7 +98,8 @@ class Training:
             ray.kill(self.mailbox)
         raise ClusterError(
             f"workers were lost {MOST_STARTS} times, the last time with: {self.last_failure}. A likely cause is too "
-            f"little memory: lower training.batch_size. The same command goes on from the last checkpoint in {self.plan.run_folder}."
+            "little memory: lower training.batch_size. The same command goes on from the last checkpoint in "
+            f"{self.plan.run_folder}."
         )
 
     def attempt(self, view: ProgressView) -> bool:
@@ -104,8 +107,7 @@ class Training:
         fit = Fit(self.plan, self.mailbox, self.num_workers, self.use_gpu)
         fit.start()
         try:
-            while fit.is_alive():
-                fit.join(SECONDS_BETWEEN_LOOKS)
+            while not fit.ended.wait(SECONDS_BETWEEN_LOOKS):
                 self.show(view)
         except KeyboardInterrupt:
             self.stop(fit, view)
@@ -130,7 +132,7 @@ class Training:
         view.update(0, "stopping after a checkpoint")
         self.mailbox.wish_stop.remote()
         with contextlib.suppress(KeyboardInterrupt):
-            fit.join(SECONDS_TO_STOP)
+            fit.ended.wait(SECONDS_TO_STOP)
         raise Interrupted(f"stopped; the same command goes on from the last checkpoint in {self.plan.run_folder}.")
 
 
@@ -153,6 +155,7 @@ class Fit(threading.Thread):
         super().__init__(name="fit", daemon=True)
         self.plan, self.mailbox, self.num_workers, self.use_gpu = plan, mailbox, num_workers, use_gpu
         self.error: Exception | None = None
+        self.ended = threading.Event()  # a `join` that Ctrl-C interrupts takes the thread for ended (Python 3.11)
 
     def run(self) -> None:  # noqa: D102
         try:
@@ -160,6 +163,8 @@ class Fit(threading.Thread):
                 self.fit(storage)
         except Exception as error:  # whatever it is, the driver's own thread decides what it means
             self.error = error
+        finally:
+            self.ended.set()
 
     def fit(self, storage: dict[str, Any]) -> None:
         """Start the workers and wait for them. Ray looks every 2 s by itself, a noticeable part of a short run."""
@@ -173,6 +178,15 @@ class Fit(threading.Thread):
             scaling_config=ScalingConfig(num_workers=self.num_workers, use_gpu=self.use_gpu),
             run_config=RunConfig(name="train", failure_config=FailureConfig(max_failures=0), **storage),
         ).fit()
+
+
+def make_ray_data_settings() -> None:
+    """Have Ray make the settings of Ray Data, which `fit` asks for: it warns of its own defaults when it does."""
+    import ray.data
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        ray.data.DataContext.get_current()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,174 @@
+"""Training on Ray's workers: what they tell, and that nothing is lost when one is killed, or on Ctrl-C."""
+
+import importlib
+import io
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from jobs.cluster import Cluster, describe
+from jobs.recipes import Recipe
+from jobs.train import is_ours, last_line, num_workers, summary, train
+from pipeline.errors import AncestralError, ConfigError, Interrupted, StorageError
+from pipeline.model_folder import ModelInfo
+from pipeline.shards.dataset import Dataset
+from pipeline.storage import Location
+from pipeline.training.loop import run
+from tests.pipeline.training.datasets import audio_dataset
+from tests.pipeline.training.runs import TRAINING, WAVENET, figures, small_plan
+
+LONG = replace(TRAINING, num_steps=400, log_every=20, validate_every=100, checkpoint_every=50)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return audio_dataset(tmp_path_factory.mktemp("data") / "audio")
+
+
+def console() -> tuple[Console, io.StringIO]:
+    page = io.StringIO()
+    return Console(file=page, width=200), page
+
+
+def trained(dataset: Dataset, out: Path, recipe: Recipe) -> tuple[ModelInfo, str]:
+    screen, page = console()
+    info = train(dataset.folder, Location(str(out)), recipe, describe("local"), screen)
+    return info, page.getvalue()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("waited in vain")
+
+
+def checkpoint_steps(out: Path) -> list[int]:
+    return sorted(int(page.stem) for page in (out / "run/checkpoints").glob("*.json"))
+
+
+def workers() -> list[int]:
+    """The pids of the workers of a training run that is at work below this process."""
+    psutil: Any = importlib.import_module("psutil")  # comes with Ray, once it is imported
+    children = psutil.Process().children(recursive=True)
+    return [child.pid for child in children if b"RayTrainWorker" in command_line(child.pid)]
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""  # it has ended
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(180)
+def test_a_killed_worker_costs_nothing_and_the_weights_are_those_of_an_undisturbed_run(
+    dataset: Dataset, tmp_path: Path, ray_local: None
+) -> None:
+    out = tmp_path / "out"
+
+    def kill_one() -> None:
+        wait_for(lambda: checkpoint_steps(out) and checkpoint_steps(out)[-1] >= 100)
+        os.kill(workers()[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    info, said = trained(dataset, out, Recipe(WAVENET, LONG))
+    killer.join()
+    assert "Going on from step" in said
+    assert info.figures["num_steps"] == 400
+    assert not (out / "run/ray").exists()
+    plan = small_plan(dataset, tmp_path / "alone", **vars(LONG))
+    assert run(plan)
+    here, alone = figures(out), figures(tmp_path / "alone")
+    assert [line[0] for line in here] == [line[0] for line in alone]
+    assert [line[1] for line in here] == pytest.approx([line[1] for line in alone], rel=1e-8)
+    again, said = trained(dataset, out, Recipe(WAVENET, LONG))
+    assert again == info
+    assert "is finished already" in said
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(180)
+def test_ctrl_c_writes_a_checkpoint_and_the_same_command_goes_on(
+    dataset: Dataset, tmp_path: Path, ray_local: None
+) -> None:
+    out, recipe = tmp_path / "out", Recipe(WAVENET, replace(LONG, num_steps=10**6, checkpoint_every=10**6))
+
+    def interrupt() -> None:
+        wait_for(workers)
+        time.sleep(3)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(Interrupted, match="the same command goes on"):
+        trained(dataset, out, recipe)
+    (step,) = checkpoint_steps(out)
+    assert 0 < step < 10**6
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(180)
+def test_an_error_of_our_own_comes_out_as_it_is_and_is_not_tried_again(
+    dataset: Dataset, tmp_path: Path, ray_local: None
+) -> None:
+    recipe = Recipe(WAVENET, replace(LONG, learning_rate=1e300, warm_up_steps=0))
+    screen, page = console()
+    with pytest.raises(ConfigError, match="training diverged at step") as caught:
+        train(dataset.folder, Location(str(tmp_path / "out")), recipe, describe("local"), screen)
+    assert caught.value.__cause__ is None
+    assert "lost" not in page.getvalue()
+
+
+def test_no_more_workers_than_there_is_room_for() -> None:
+    screen, page = console()
+    recipe = Recipe(WAVENET, TRAINING, num_workers=4)
+    assert num_workers(recipe, Cluster("local", 8, 0), screen) == 4
+    assert page.getvalue() == ""
+    assert num_workers(recipe, Cluster("local", 2, 0), screen) == 2
+    assert "this cluster has 2 CPUs" in page.getvalue()
+    assert num_workers(recipe, Cluster("local", 8, 1), screen) == 1
+    assert "this cluster has 1 GPUs" in page.getvalue()
+
+
+def test_what_is_tried_again_and_what_is_not() -> None:
+    assert is_ours(StorageError("full"))
+    assert is_ours(AncestralError("x"))
+    assert is_ours(TypeError("a mistake"))
+    assert not is_ours(RuntimeError("Connection closed by peer"))
+    assert not is_ours(ConnectionResetError())
+
+
+def test_the_end_of_a_long_message() -> None:
+    assert last_line(RuntimeError("one\n\n two \n")) == "two"
+    assert last_line(RuntimeError("")) == "RuntimeError"
+
+
+def test_a_dataset_that_does_not_fit_is_told_before_anything_is_started(dataset: Dataset, tmp_path: Path) -> None:
+    cluster, (screen, _) = Cluster("local", 2, 0), console()
+    recipe = Recipe({"name": "pixelcnn"}, TRAINING)
+    with pytest.raises(ConfigError, match=r"model pixelcnn makes image, and .* holds audio"):
+        train(dataset.folder, Location(str(tmp_path / "out")), recipe, cluster, screen)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_summary_tells_the_figures(dataset: Dataset, tmp_path: Path) -> None:
+    plan = small_plan(dataset, tmp_path / "out")
+    run(plan)
+    data = json.loads((tmp_path / "out/model.json").read_text())
+    screen, page = console()
+    info = train(dataset.folder, plan.out, Recipe(WAVENET, TRAINING), Cluster("local", 2, 0), screen)
+    assert f"held out {data['figures']['validation_bits']:.3f}" in page.getvalue()
+    assert summary(info) in page.getvalue()
