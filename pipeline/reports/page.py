@@ -78,6 +78,7 @@ def sections(subjects: Subjects, num_pairs: int) -> dict[str, Any]:
     audio = groups(subjects, "audio")[:MOST_GROUPS]
     pairs_each = max(FEWEST_PAIRS, num_pairs // max(1, len(audio)))
     return {
+        "is_of_models": bool(subjects.models or subjects.evaluations or any(s.is_generated for s in subjects.datasets)),
         "headline": headline(subjects),
         "audio": [audio_section(group, pairs_each) for group in audio],
         "images": [image_section(group) for group in groups(subjects, "image")[:MOST_GROUPS]],

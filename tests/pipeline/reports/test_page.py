@@ -153,6 +153,7 @@ def test_a_corpus_that_nothing_was_generated_from_is_shown_alone(subjects: Subje
     text = render_page(Subjects(datasets=(subjects.datasets[0], subjects.datasets[2])))
     assert Outline(text).tags.count("audio") == 1
     assert 'class="name generated"' not in text
+    assert "What the data holds" in text
 
 
 def test_the_corpus_is_the_one_that_the_model_was_trained_on(tmp_path: Path) -> None:
