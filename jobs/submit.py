@@ -12,6 +12,7 @@ import warnings
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import ray
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobStatus, JobSubmissionClient
 from rich.console import Console
@@ -39,8 +40,9 @@ def submit(words: list[str], takes_address: bool, folder: str, address: str, con
     # Ray prefers RAY_ADDRESS to the address that it is given.
     with own_environment(), ray_to_use as url:
         client = open_client(url)
-        python = "python" if address else sys.executable
-        job = send(client, entrypoint(words, takes_address, folder, python), console)
+        # Where two run on one machine, auto may mean the other one, hence the whole address of ours.
+        python, at = ("python", AUTO) if address else (sys.executable, ray.get_runtime_context().gcs_address)
+        job = send(client, entrypoint(words, at if takes_address else "", folder, python), console)
         try:
             asyncio.run(follow(client, job, console))
         except KeyboardInterrupt:
@@ -48,11 +50,11 @@ def submit(words: list[str], takes_address: bool, folder: str, address: str, con
         return tell_end(client, job, console)
 
 
-def entrypoint(words: list[str], takes_address: bool, folder: str, python: str = "python") -> str:
-    """The command line of the job: every word quoted, since a shell reads it."""
-    at = ["--address", AUTO] if takes_address else []
+def entrypoint(words: list[str], at: str, folder: str, python: str = "python") -> str:
+    """The command line of the job, at a Ray's address where the verb takes one; quoted, since a shell reads it."""
     verb, *rest = words
-    return shlex.join([python, "-m", "jobs.cli", "-C", folder, verb, *at, *rest])
+    address = ["--address", at] if at else []
+    return shlex.join([python, "-m", "jobs.cli", "-C", folder, verb, *address, *rest])
 
 
 def open_client(address: str) -> JobSubmissionClient:

@@ -160,7 +160,8 @@ class TestOnAHead:
 
 
 @pytest.mark.ray
-def test_without_an_address_a_ray_is_started_for_the_job(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("head")
+def test_without_an_address_a_ray_is_started_for_the_job_beside_another_one(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "jobs.cli", "-C", str(tmp_path), "submit", "--", "verify", "none"]
     ended = subprocess.run(line, capture_output=True, text=True, check=False, timeout=100)
     assert ended.returncode == 1
@@ -175,14 +176,14 @@ def test_nobody_there_is_one_message(address: str, said: Submitted) -> None:
 
 
 def test_every_word_is_quoted() -> None:
-    line = entrypoint(["prepare", "a b", "$(rm x)", "--set", "a=[1, 2]"], True, "/home/a b")
+    line = entrypoint(["prepare", "a b", "$(rm x)", "--set", "a=[1, 2]"], "auto", "/home/a b")
     at = ["python", "-m", "jobs.cli", "-C", "/home/a b", "prepare", "--address", "auto"]
     assert shlex.split(line) == [*at, "a b", "$(rm x)", "--set", "a=[1, 2]"]
     assert "'$(rm x)'" in line
 
 
 def test_a_verb_that_needs_no_ray_gets_no_address() -> None:
-    assert "--address" not in entrypoint(["report", "a"], False, "/")
+    assert "--address" not in entrypoint(["report", "a"], "", "/")
 
 
 class FakeClient:
