@@ -19,7 +19,7 @@ from torch import Tensor
 from models import MODELS, build
 from models.autoregressive import Autoregressive
 from pipeline.conditions import Conditioning
-from pipeline.errors import ModelError
+from pipeline.errors import DatasetError, ModelError
 from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import Conventions, conventions_from
 from pipeline.storage import Location
@@ -97,6 +97,8 @@ def read_model_info(folder: Location) -> ModelInfo:
         conditioning = from_plain(Conditioning, data["conditioning"])
         conventions = conventions_from(data["conventions"], str(place))
         return ModelInfo(**{**data, "conventions": conventions, "conditioning": conditioning})
+    except DatasetError as error:
+        raise ModelError(str(error)) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{place}: damaged ({error}); export the model again.") from error
 

@@ -1,0 +1,128 @@
+"""Batches: every level is scored once, and with what the whole item would give."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.wavenet import WaveNet, WaveNetConfig
+from pipeline.batches import audio_batch, conditioning_of, cut_windows, hop_of, image_batch, image_levels
+from pipeline.conditions import Conditioning
+from pipeline.errors import DatasetError, RequestError
+from pipeline.shards.schema import AudioConventions, ImageConventions
+
+AUDIO = AudioConventions(8000, num_levels=16)
+HOP = 5
+SPOKEN = Conditioning({"speaker": ("ann", "bob")}, ("a", "b", "sil"), HOP)
+
+
+def row(length: int, seed: int = 0) -> dict[str, object]:
+    levels = np.random.default_rng(seed).integers(0, 16, length).astype(np.uint8)
+    return {
+        "item_id": f"item-{seed}",
+        "speaker": "bob",
+        "levels": levels.tobytes(),
+        "num_timesteps": length,
+        "phone": ["a", "sil", "b"],
+        "phone_start": [0, length // 3, length // 2],
+        "phone_end": [length // 3, length // 2, length],
+    }
+
+
+@given(st.integers(1, 300), st.integers(1, 80), st.integers(0, 60), st.integers(1, 12))
+def test_windows_score_every_timestep_once_with_enough_before_them(
+    length: int, window: int, field: int, hop: int
+) -> None:
+    windows = cut_windows(length, window, field, hop)
+    assert [t for w in windows for t in range(w.start, w.stop)] == list(range(length))
+    for each in windows:
+        assert each.context_start % hop == 0
+        assert each.context_start == 0 or each.start - each.context_start >= field
+        assert each.start - each.context_start < field + hop
+
+
+@pytest.mark.parametrize("kernel", [2, 3])
+def test_windows_give_the_likelihood_that_the_whole_item_gives(kernel: int) -> None:
+    torch.manual_seed(0)
+    config = WaveNetConfig(16, 4, 8, 6, 6, kernel, (1, 2, 4), 1, 2, SPOKEN.model_config(3))
+    model = WaveNet(config).double()
+    item = row(143)
+    (whole,) = cut_windows(143, 1000, model.receptive_field, HOP)
+    one = audio_batch([item], [whole], AUDIO, SPOKEN)
+    expected = model.nll_nats(one.x, one.condition)[one.scored]
+    parts = cut_windows(143, 30, model.receptive_field, HOP)
+    many = audio_batch([item] * len(parts), parts, AUDIO, SPOKEN)
+    found = model.nll_nats(many.x, many.condition)[many.scored]
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_padding_is_silence_and_is_not_scored() -> None:
+    rows = [row(23, 1), row(10, 2)]
+    windows = [cut_windows(23, 100, 7, HOP)[0], cut_windows(10, 100, 7, HOP)[0]]
+    batch = audio_batch(rows, windows, AUDIO, SPOKEN)
+    assert batch.x.shape == (2, 25)  # a whole number of frames
+    assert batch.x[1, 10:].tolist() == [8] * 15
+    assert batch.scored.sum(1).tolist() == [23, 10]
+    assert batch.num_scored == 33
+    assert batch.condition is not None
+    assert batch.condition.phones is not None
+    assert batch.condition.phones.shape == (2, 5)
+
+
+def test_a_window_gets_the_frames_that_lie_under_it() -> None:
+    item = row(143)
+    whole = SPOKEN.frames(item["phone"], item["phone_start"], item["phone_end"], 143, "x")  # type: ignore[arg-type]
+    window = cut_windows(143, 30, 11, HOP)[2]
+    condition = audio_batch([item], [window], AUDIO, SPOKEN).condition
+    assert condition is not None
+    assert condition.phones is not None
+    first = window.context_start // HOP
+    frames = condition.phones[0]
+    assert frames.tolist() == whole.phones[first : first + len(frames)].tolist()
+    assert len(frames) == math.ceil((window.stop - window.context_start) / HOP)
+
+
+def test_images_are_turned_from_bytes_to_channels_first() -> None:
+    conventions = ImageConventions(2, 3, 3, num_levels=256)
+    pixels = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)  # row, column, channel
+    levels = image_levels(pixels.tobytes(), conventions)
+    assert levels[2, 1, 0] == pixels[1, 0, 2]
+    item = {"item_id": "x", "label": "7", "levels": pixels.tobytes()}
+    batch = image_batch([item, item], conventions, Conditioning({"label": ("3", "7")}))
+    assert batch.x.shape == (2, 3, 2, 3)
+    assert batch.scored.all()
+    assert batch.condition is not None
+    assert batch.condition.attributes is not None
+    assert batch.condition.attributes.tolist() == [[1], [1]]
+
+
+def test_the_conditioning_of_a_dataset_is_sorted_and_whole() -> None:
+    vocabularies = {"speaker": ["bob", "ann"], "phone": ["sil", "a"], "emotion": []}
+    found = conditioning_of(AUDIO, vocabularies, ["speaker", "phones"], 0.005)
+    assert found == Conditioning({"speaker": ("ann", "bob")}, ("a", "sil"), 40)
+    assert conditioning_of(AUDIO, vocabularies, [], 0.005) == Conditioning()
+
+
+def test_a_column_that_no_row_has_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(DatasetError, match=r"emotion, which no row has; this dataset offers: phones, speaker\."):
+        conditioning_of(AUDIO, {"speaker": ["ann"], "phone": ["a"], "emotion": []}, ["emotion"], 0.005)
+    with pytest.raises(DatasetError, match="offers: nothing"):
+        conditioning_of(AUDIO, {}, ["phones"], 0.005)
+
+
+def test_a_frame_is_a_whole_number_of_timesteps() -> None:
+    assert hop_of(AudioConventions(16000), 0.005) == 80
+    with pytest.raises(DatasetError, match="no whole number of timesteps"):
+        hop_of(AudioConventions(11025), 0.005)
+
+
+def test_an_item_without_what_the_model_needs_is_named() -> None:
+    item = {**row(20), "speaker": "eve"}
+    with pytest.raises(RequestError, match="item-0: speaker 'eve'; this model knows these values of speaker: ann, bob"):
+        audio_batch([item], cut_windows(20, 50, 3, HOP), AUDIO, SPOKEN)
+    item = {**row(20), "phone": None, "phone_start": None, "phone_end": None}
+    with pytest.raises(RequestError, match="item-0: no phones"):
+        audio_batch([item], cut_windows(20, 50, 3, HOP), AUDIO, SPOKEN)
