@@ -38,7 +38,7 @@ def bad_wavs(folder: Path) -> dict[str, str]:
     files = {
         "truncated.wav": (whole[: len(whole) // 2], "truncated"),
         "header_only.wav": (whole[:20], "not audio"),
-        "zero_bytes.wav": (b"", "not audio"),
+        "zero_bytes.wav": (b"", "no bytes"),
         "text.wav": (b"this is no audio at all, only text\n" * 20, "not audio"),
         "lying_rate.wav": (bytes(lying_rate), "1092676 Hz"),
     }

@@ -54,7 +54,14 @@ def decode(source: Path | bytes, max_duration_s: float) -> Recording:
             check_header(file, max_duration_s)
             return Recording(read_mono(file), file.samplerate)
     except sf.LibsndfileError as error:
+        if not num_bytes(source):
+            raise ItemError("decode", "empty: the file has no bytes") from error
         raise ItemError("decode", f"not audio that can be read: {error.error_string.rstrip('.')}") from error
+
+
+def num_bytes(source: Path | bytes) -> int:
+    """How long the file is."""
+    return len(source) if isinstance(source, bytes) else source.stat().st_size
 
 
 def check_header(file: sf.SoundFile, max_duration_s: float) -> None:
