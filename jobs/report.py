@@ -25,9 +25,13 @@ from pipeline.reports.subjects import (
     read_timings,
 )
 from pipeline.shards.dataset import DATASET_FILE, PLAN_FILE, open_dataset
+from pipeline.shards.schema import FORMAT as DATASET_FORMAT
 from pipeline.storage import Location
 
 EXPECTED = "a dataset, a model, an evaluation or timings page, or a folder that holds some of these"
+
+METRICS_FILE = "metrics.jsonl"
+EVALUATIONS_FOLDER = "evaluations"
 
 DEEPEST = 3
 """How far below a given folder is looked: demo/model-speech/evaluations/x.json and no further."""
@@ -104,12 +108,13 @@ def search(folder: Location, found: Found, console: Console, depth: int) -> None
     if DATASET_FILE in names:
         found.datasets[folder.uri] = DatasetSubject(folder.name, open_dataset(folder))
         return
-    if PLAN_FILE in names:
+    if PLAN_FILE in names and known_page(folder / PLAN_FILE, is_asked_for=False).get("format") == DATASET_FORMAT:
         console.print(f"report: {folder} is not finished and left out", highlight=False, soft_wrap=True)
         return
     if MODEL_FILE in names:
-        metrics = read_metrics(folder / "metrics.jsonl")
+        metrics = read_metrics(folder / METRICS_FILE)
         found.models[folder.uri] = ModelSubject(folder.name, read_model_info(folder), metrics)
+        names = [name for name in names if name == EVALUATIONS_FOLDER]  # the rest is the training run's own
     for place in pages(folder, names):
         add_page(place, found, is_asked_for=False)
     for name in names if depth else ():
@@ -118,9 +123,9 @@ def search(folder: Location, found: Found, console: Console, depth: int) -> None
 
 
 def pages(folder: Location, names: Sequence[str]) -> Iterator[Location]:
-    """JSON files that may be pages of ours; those of datasets and models are known by their names."""
+    """JSON files that may be pages of ours."""
     for name in names:
-        if name.endswith(".json") and name != MODEL_FILE and (folder / name).is_file():
+        if name.endswith(".json") and (folder / name).is_file():
             yield folder / name
 
 

@@ -34,6 +34,7 @@ def demo(tmp_path: Path) -> Location:
     write_json(model / "model.json", asdict(model_subject("m").info))
     (model / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics(10)) + '{"step": 12')
     write_json(model / "evaluations/abc-test.json", evaluation_page())
+    write_json(model / "run/plan.json", {"format": "ancestral-run"})
     write_json(root / "timings.json", timings_page())
     write_json(root / "somebody.json", ["else"])
     (root / "broken.json").write_text("{")
@@ -50,6 +51,8 @@ def test_a_folder_is_searched_for_all_that_can_be_shown(demo: Location, tmp_path
     out = Location(str(tmp_path / "page.html"))
     assert report([demo], out, console) == out
     assert sections(out) == {"listen", "training", "likelihood", "timings", "data"}
+    assert isinstance(console.file, io.StringIO)
+    assert "left out" not in console.file.getvalue()
 
 
 def test_each_path_is_recognised_for_what_it_is(demo: Location, tmp_path: Path, console: Console) -> None:
