@@ -50,7 +50,7 @@ class ImageItem:
 
 @dataclass(frozen=True, slots=True)
 class BadItem:
-    """An entry that the corpus itself got wrong (a line that cannot be read, an id given twice): a failure to record."""
+    """An entry that the corpus itself got wrong (a broken line, an id given twice): a failure to record."""
 
     item_id: str
     source: str
