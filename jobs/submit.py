@@ -46,6 +46,9 @@ def submit(words: list[str], takes_address: bool, folder: str, address: str, con
         try:
             asyncio.run(follow(client, job, console))
         except KeyboardInterrupt:
+            if not address:
+                # The terminal sent Ctrl-C to our own Ray too, which may not answer any more; the job ends with it.
+                raise Interrupted(stopped(job)) from None
             stop(client, job, console)
         return tell_end(client, job, console)
 
@@ -147,11 +150,16 @@ def stop(client: JobSubmissionClient, job: str, console: Console) -> None:
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
+def stopped(job: str) -> str:
+    """The message for a job that was stopped."""
+    return f"{job} was stopped; what is finished is kept; submit the same command again to go on"
+
+
 def tell_end(client: JobSubmissionClient, job: str, console: Console) -> int:
     """Say how the job ended; 0 where it succeeded."""
     info: Any = client.get_job_info(job)
     if info.status == JobStatus.STOPPED:
-        raise Interrupted(f"{job} was stopped; what is finished is kept; submit the same command again to go on")
+        raise Interrupted(stopped(job))
     if info.status == JobStatus.SUCCEEDED:
         console.print(f"{job} succeeded", highlight=False)
         return 0

@@ -239,3 +239,26 @@ def test_a_job_that_waits_for_a_place_says_so(said: Submitted, monkeypatch: pyte
 
     asyncio.run(watch())
     assert "job_1 waits: no node has 8 CPUs. Ctrl-C withdraws it." in said.text
+
+
+@pytest.mark.ray
+def test_ctrl_c_ends_the_job_and_the_ray_that_was_started_for_it(tmp_path: Path) -> None:
+    """Ctrl-C reaches the whole process group, as in a terminal: our own Ray's processes too."""
+    os.mkfifo(tmp_path / "config.yaml")  # the job waits for it for ever
+    words = ["-C", str(tmp_path), "submit", "--", "prepare", "corpus", "out", "--config", "config.yaml"]
+    line = [sys.executable, "-m", "jobs.cli", *words]
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process: subprocess.Popen[str] = subprocess.Popen(line, start_new_session=True, **streams)
+    assert process.stdout is not None
+    while "Running entrypoint" not in process.stdout.readline():
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "was stopped; what is finished is kept" in said
+    assert "Traceback" not in said
+    for _ in range(100):
+        if not (left := [line for line in command_lines() if f"-C {tmp_path} prepare" in line]):
+            break
+        time.sleep(0.1)
+    assert not left, "the job's process lives on"
