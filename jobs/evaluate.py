@@ -76,7 +76,7 @@ def evaluate(
     place = out or evaluation.place(model)
     place.write_text(evaluation.to_json())
     console.print(table(evaluation))
-    console.print(f"evaluate: written to {place}", highlight=False)
+    console.print(f"written to {place}", highlight=False, soft_wrap=True)
     return evaluation
 
 

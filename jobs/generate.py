@@ -97,7 +97,8 @@ def generate(
         ) from None
     drop_exported(out, num_shards if config.export == "files" else 0)
     dataset = finish(out, num_shards, info.conventions, lineage)
-    console.print(f"generate: {dataset.num_rows} items in {out} ({advance.rates()})", highlight=False)
+    pace = advance.rates() if advance.num_levels else "all of them stood already"
+    console.print(f"{out}: {dataset.num_rows} items, {pace}", highlight=False, soft_wrap=True)
     return dataset
 
 

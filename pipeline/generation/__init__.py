@@ -1,6 +1,7 @@
 """Requests → plans → one generated shard: draws from an exported model, in the format of a prepared dataset.
 
 requests.py   one line of a requests file
+fields.py     its fields, checked
 timing.py     its durations and phones, in timesteps
 reading.py    the file: a stream, checked whole before anything is drawn
 plan.py       requests × count → items → shards

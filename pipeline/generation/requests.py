@@ -27,6 +27,14 @@ from typing import Any
 
 from pipeline.conditions import Conditioning
 from pipeline.errors import ItemError, RequestError
+from pipeline.generation.fields import (
+    MOST_WHOLE_NUMBER,
+    request_id_of,
+    shown,
+    temperature_of,
+    text_of,
+    whole_number,
+)
 from pipeline.generation.timing import Phones, timed_phones, timesteps_of, uniform_phones
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions
 
@@ -34,13 +42,6 @@ OPTIONS = ("id", "count", "seed", "temperature")
 AUDIO_KEYS = ("duration_s", "num_timesteps", "phones", "text")
 IMAGE_KEYS = ("height", "width", "channels")
 """Asked for now and then; named in the error, since a picture's size is the model's."""
-
-MOST_ID_CHARACTERS = 200
-MOST_SEED = 2**63 - 1
-"""The dataset's column of seeds is a signed 64-bit number."""
-
-LEAST_TEMPERATURE, MOST_TEMPERATURE = 1e-3, 1e3
-"""Near the first draws are the likeliest levels, near the last they are all equal: nothing lies beyond."""
 
 DEFAULT_LANGUAGE = "en-us"
 """espeak's name of the language that `text` is read in where neither the request nor the model says."""
@@ -79,8 +80,8 @@ def parse_request(line: str, line_number: int, target: Target, where: str) -> Re
     num_timesteps, phones = timing_of(data, target, where)
     return Request(
         request_id=request_id_of(data, line_number, where),
-        count=whole_number(data, "count", 1, 1, MOST_SEED, where),
-        seed=whole_number(data, "seed", 0, 0, MOST_SEED, where),
+        count=whole_number(data, "count", 1, 1, MOST_WHOLE_NUMBER, where),
+        seed=whole_number(data, "seed", 0, 0, MOST_WHOLE_NUMBER, where),
         temperature=temperature_of(data, where),
         attributes=attributes,
         num_timesteps=num_timesteps,
@@ -110,12 +111,6 @@ def without_repeats(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         raise RequestError(f"{where}: the key {next(key for key in keys if keys.count(key) > 1)!r} comes twice.")
     return data
-
-
-def shown(value: object) -> str:
-    """What came, short enough for a message."""
-    text = repr(value)
-    return text if len(text) <= 64 else text[:60] + "..."
 
 
 def known_keys(target: Target) -> list[str]:
@@ -154,44 +149,6 @@ def explain_unknown(key: str, known: list[str], target: Target) -> str:
     return f"unknown key {key!r}. " + (f"Did you mean {near[0]!r}? " if near else "") + offered
 
 
-def text_of(data: Mapping[str, Any], key: str, where: str) -> str:
-    """A value that must be text with something in it."""
-    value = data[key]
-    if not isinstance(value, str) or not value.strip() or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise RequestError(f'{where}: {key} must be text, as in {{"{key}": "..."}}, got {value!r}.')
-    return value
-
-
-def request_id_of(data: Mapping[str, Any], line_number: int, where: str) -> str:
-    """The request's own name, or the number of its line with six digits."""
-    if "id" not in data:
-        return f"{line_number:06d}"
-    name = text_of(data, "id", where)
-    if len(name) > MOST_ID_CHARACTERS or not name.isprintable():
-        raise RequestError(f"{where}: id must be 1 to {MOST_ID_CHARACTERS} printable characters, got {shown(name)}.")
-    return name
-
-
-def whole_number(data: Mapping[str, Any], key: str, default: int, least: int, most: int, where: str) -> int:
-    """A whole number within bounds."""
-    value = data.get(key, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise RequestError(f"{where}: {key} must be a whole number from {least} to {most}, got {shown(value)}.")
-    return value
-
-
-def temperature_of(data: Mapping[str, Any], where: str) -> float:
-    """A number above zero, and not so far from one that float32 cannot divide by it."""
-    value = data.get("temperature", 1.0)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not LEAST_TEMPERATURE <= value <= MOST_TEMPERATURE:
-        raise RequestError(
-            f"{where}: temperature must be a number from {LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g} "
-            f"(1 follows the model), got {shown(value)}."
-        )
-    return float(value)
-
-
 def timing_of(data: Mapping[str, Any], target: Target, where: str) -> tuple[int, Phones]:
     """The length in timesteps and the phones over it; 0 and none for a picture."""
     if not isinstance(target.conventions, AudioConventions):
@@ -227,7 +184,7 @@ def length_of(data: Mapping[str, Any], sample_rate_hz: int, where: str) -> int:
         raise RequestError(f"{where}: give one of duration_s and num_timesteps, got {came}.")
     if "duration_s" in data:
         return timesteps_of(data["duration_s"], sample_rate_hz, where)
-    return whole_number(data, "num_timesteps", 1, 1, MOST_SEED, where)
+    return whole_number(data, "num_timesteps", 1, 1, MOST_WHOLE_NUMBER, where)
 
 
 def espeak_phones(data: Mapping[str, Any], where: str) -> list[str]:

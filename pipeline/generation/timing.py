@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from pipeline.errors import RequestError
+from pipeline.generation.fields import shown
 
 MOST_SECONDS = 1e6
 """Eleven days: no duration is longer, and none too large for a float."""
@@ -29,7 +30,7 @@ class Phones:
 def timed_phones(pairs: Any, sample_rate_hz: int, where: str) -> Phones:
     """`[[phone, duration_s], ...]` as a request gives it; RequestError for anything else."""
     if not isinstance(pairs, list) or not pairs:
-        raise RequestError(f'{where}: phones must be a list such as [["h", 0.08], ["aɪ", 0.2]], got {pairs!r}.')
+        raise RequestError(f'{where}: phones must be a list such as [["h", 0.08], ["aɪ", 0.2]], got {shown(pairs)}.')
     names, durations_s = zip(
         *(phone_and_duration(pair, number, where) for number, pair in enumerate(pairs)), strict=True
     )
@@ -40,7 +41,7 @@ def timed_phones(pairs: Any, sample_rate_hz: int, where: str) -> Phones:
 def phone_and_duration(pair: Any, number: int, where: str) -> tuple[str, float]:
     """One pair, checked."""
     if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[0], str) or not pair[0]:
-        raise RequestError(f"{where}: phones[{number}] must be [phone, duration_s], got {pair!r}.")
+        raise RequestError(f"{where}: phones[{number}] must be [phone, duration_s], got {shown(pair)}.")
     return pair[0], positive_seconds(pair[1], f"phones[{number}]", where)
 
 
@@ -73,5 +74,5 @@ def positive_seconds(value: Any, name: str, where: str) -> float:
     """A number of seconds above zero."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not 0 < value <= MOST_SECONDS:
-        raise RequestError(f"{where}: {name} must be a number of seconds above 0, got {repr(value)[:40]}.")
+        raise RequestError(f"{where}: {name} must be a number of seconds above 0, got {shown(value)}.")
     return float(value)

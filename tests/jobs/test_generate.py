@@ -112,7 +112,7 @@ def test_what_stands_is_not_made_again(
     before = contents(out)
     monkeypatch.undo()
     monkeypatch.setattr(job, "SamplerActor", None)
-    run(model, out, requests)
+    assert "stood already" in run(model, out, requests)[1]
     assert contents(out) == before
 
 

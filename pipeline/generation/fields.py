@@ -1,0 +1,57 @@
+"""One field of a request at a time: the value, or an error that says what was expected, what came, and where."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.errors import RequestError
+
+MOST_ID_CHARACTERS = 200
+MOST_WHOLE_NUMBER = 2**63 - 1
+"""The dataset's columns of whole numbers are signed, of 64 bits."""
+
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 1e-3, 1e3
+"""Near the first draws are the likeliest levels, near the last they are all equal: nothing lies beyond."""
+
+
+def text_of(data: Mapping[str, Any], key: str, where: str) -> str:
+    """A value that must be text with something in it."""
+    value = data[key]
+    if not isinstance(value, str) or not value.strip() or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise RequestError(f'{where}: {key} must be text, as in {{"{key}": "..."}}, got {shown(value)}.')
+    return value
+
+
+def request_id_of(data: Mapping[str, Any], line_number: int, where: str) -> str:
+    """The request's own name, or the number of its line with six digits."""
+    if "id" not in data:
+        return f"{line_number:06d}"
+    name = text_of(data, "id", where)
+    if len(name) > MOST_ID_CHARACTERS or not name.isprintable():
+        raise RequestError(f"{where}: id must be 1 to {MOST_ID_CHARACTERS} printable characters, got {shown(name)}.")
+    return name
+
+
+def whole_number(data: Mapping[str, Any], key: str, default: int, least: int, most: int, where: str) -> int:
+    """A whole number within bounds."""
+    value = data.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise RequestError(f"{where}: {key} must be a whole number from {least} to {most}, got {shown(value)}.")
+    return value
+
+
+def temperature_of(data: Mapping[str, Any], where: str) -> float:
+    """A number above zero, and not so far from one that float32 cannot divide by it."""
+    value = data.get("temperature", 1.0)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not LEAST_TEMPERATURE <= value <= MOST_TEMPERATURE:
+        raise RequestError(
+            f"{where}: temperature must be a number from {LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g} "
+            f"(1 follows the model), got {shown(value)}."
+        )
+    return float(value)
+
+
+def shown(value: object) -> str:
+    """What came, short enough for a message."""
+    text = repr(value)
+    return text if len(text) <= 64 else text[:60] + "..."
