@@ -16,7 +16,7 @@ def text_of(console: Console) -> str:
 
 def test_a_file_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 1.0, 6.0, 6.0, 7.0, 20.0, 20.0])
-    monkeypatch.setattr(subject.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("jobs.progress.time.monotonic", lambda: next(clock))
     console = Console(file=io.StringIO())
     with progress(console, "prepare", 10) as view:
         view.update(1)
