@@ -4,6 +4,7 @@ The corpus is walked twice, once to count its items and once to plan, so that pl
 something from the first shard on. Ray tasks are `prepare_one` and nothing else.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -111,8 +112,13 @@ class Preparation:
             return  # `finish` says that it is missing
         self.num_failures += len(commit.failures)
         view.advance(commit.num_rows + len(commit.failures), f"{self.num_failures} failed" if self.num_failures else "")
-        if self.num_failures > self.config.max_failure_share * self.found.num_items:
+        if self.num_failures > self.most_failures():
             self.give_up(commit)
+
+    def most_failures(self) -> float:
+        """How many bad items this run may have; never all of them."""
+        allowed = max(self.config.max_failure_share * self.found.num_items, self.config.failures_always_allowed)
+        return min(allowed, self.found.num_items - 1)
 
     def give_up(self, last: Commit) -> None:
         """Leave the failures so far to be read, and say what they are."""
@@ -121,10 +127,11 @@ class Preparation:
         write_failures(self.out, made)
         one = last.failures[-1]
         raise TooManyFailures(
-            f"{self.num_failures} of {self.found.num_items} items of {self.found.corpus} failed, and max_failure_share "
-            f"allows {self.config.max_failure_share:g} of them. One was {one.item_id} ({one.source}), at stage "
-            f"{one.stage}: {one.reason}. All so far are rows of {self.out / FAILURES_FILE}. Mend the files, or allow "
-            "more with --set max_failure_share=0.5 and run the same command again: finished shards are kept."
+            f"{self.num_failures} of {self.found.num_items} items of {self.found.corpus} failed; max_failure_share "
+            f"{self.config.max_failure_share:g} allows {math.floor(self.most_failures())}. One was {one.item_id} "
+            f"({one.source}), at stage {one.stage}: {one.reason}. "
+            f"All so far are rows of {self.out / FAILURES_FILE}. Mend the files, or allow more with "
+            "--set max_failure_share=0.5 and run the same command again: finished shards are kept."
         )
 
     def summary(self, info: DatasetInfo, seconds: float) -> str:

@@ -104,8 +104,11 @@ class PrepareConfig:
     split: SplitConfig = field(default_factory=SplitConfig)
     max_failure_share: float = 0.05
     """Corpora in the wild have a few bad files in a hundred; more than that is a wrong setting or a broken disk."""
+    failures_always_allowed: int = 5
+    """One bad file in a folder of ten is a row in failures.parquet, not the end; all items bad always is."""
 
     def __post_init__(self) -> None:
+        expect(self.failures_always_allowed >= 0, "failures_always_allowed", "0 or more", self)
         expect(0 <= self.max_failure_share <= 1, "max_failure_share", "0 to 1", self)
 
 

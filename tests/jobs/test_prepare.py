@@ -29,7 +29,7 @@ from tests.corpus_builders import fsdd_corpus, manifest_corpus, write_png
 
 ROOT = Path(__file__).parents[2]
 
-CONFIG = PrepareConfig(speech=SpeechConfig(phones="off"), shards=ShardConfig(2))
+CONFIG = PrepareConfig(speech=SpeechConfig(phones="off"), shards=ShardConfig(2), failures_always_allowed=0)
 
 Wrapper = Callable[[Iterable[ShardPlan[Item]]], Iterable[ShardPlan[Item]]]
 
@@ -168,7 +168,7 @@ class TestFailures:
         with pytest.raises(TooManyFailures) as caught:
             in_process(corpus, out, wrap=counted(given))
         message = str(caught.value)
-        assert f"2 of 34 items of {corpus} failed, and max_failure_share allows 0.05" in message
+        assert f"2 of 34 items of {corpus} failed; max_failure_share 0.05 allows 1" in message
         assert "manifest.jsonl line 2" in message
         assert "not JSON" in message
         assert given == [0]
@@ -191,6 +191,17 @@ class TestFailures:
         with pytest.raises(TooManyFailures, match="2 of 34"):
             in_process(corpus, out)
         assert not (out / "dataset.json").exists()
+
+    def test_a_few_never_stop_a_small_corpus(self, tmp_path: Path, out: Path) -> None:
+        corpus = with_failures(tmp_path / "corpus", 2, 5)
+        info, _ = in_process(corpus, out, replace(CONFIG, failures_always_allowed=5))
+        assert (info.num_rows, info.num_failures) == (2, 5)
+
+    def test_a_corpus_of_bad_items_alone_is_an_error(self, tmp_path: Path, out: Path) -> None:
+        corpus = with_failures(tmp_path / "corpus", 0, 3)
+        with pytest.raises(TooManyFailures, match="3 of 3"):
+            in_process(corpus, out, replace(CONFIG, failures_always_allowed=5, max_failure_share=1.0))
+        assert len(pd.read_parquet(out / "failures.parquet")) == 3
 
 
 def test_nothing_is_left_where_the_corpus_is_none(tmp_path: Path, out: Path) -> None:
