@@ -47,9 +47,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class Position:
-    """How far a run has come: `step` steps are done. Its random numbers are functions of seed and step alone."""
+    """How far a run has come: `step` steps are done, `num_levels` levels were scored in them, in `seconds`.
+
+    Its random numbers are functions of seed and step alone.
+    """
 
     step: int = 0
+    num_levels: int = 0
     seed: int = 0
     plan_digest: str = ""
     best: Best | None = None

@@ -130,7 +130,8 @@ class Run:
         """One step more is done."""
         before = self.position.tally
         tally = Tally(before.nats + nats, before.num_levels + num_levels, before.seconds + seconds)
-        self.position = replace(self.position, step=self.position.step + 1, tally=tally)
+        total = self.position.num_levels + num_levels
+        self.position = replace(self.position, step=self.position.step + 1, num_levels=total, tally=tally)
 
     def part(self, slots: list[Slot]) -> Batch:
         """What falls to this rank of a global batch."""
@@ -197,11 +198,12 @@ class Run:
             self.learner.average.load_state_dict(self.best)
         best = self.position.best
         figures = {
-            **self.metrics.last_figures(),
+            "train_bits": self.metrics.last_train_bits(),
             "validation_bits": best.bits if best else None,
             "best_step": best.step if best else self.position.step,
             "num_steps": self.position.step,
             "seconds": round(self.position.seconds, 1),
+            "levels_per_s": round(self.position.num_levels / max(self.position.seconds, 1e-9), 1),
             "weights": "averaged" if self.config.ema_decay else "last",
         }
         export(self.plan, self.dataset, self.learner.average, figures)

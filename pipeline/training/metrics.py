@@ -10,7 +10,7 @@ levels_per_s          scored levels a second, over all workers
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from pipeline.storage import Location
 
@@ -75,10 +75,9 @@ class MetricsFile:
         """One more line."""
         self._lines.append(measured.to_line())
 
-    def last_figures(self) -> dict[str, Any]:
-        """Bits and speed of the last line: what the exported model tells of its training."""
-        line = json.loads(self._lines[-1]) if self._lines else {}
-        return {key: line[key] for key in ("train_bits", "levels_per_s") if key in line}
+    def last_train_bits(self) -> float:
+        """Training bits of the last line."""
+        return float(json.loads(self._lines[-1])["train_bits"])
 
     def write(self) -> None:
         """Write the file."""

@@ -45,7 +45,7 @@ def trained(dataset: Dataset, out: Path, recipe: Recipe) -> tuple[ModelInfo, str
     return info, page.getvalue()
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 150) -> Any:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if found := condition():
@@ -73,7 +73,7 @@ def command_line(pid: int) -> bytes:
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_killed_worker_costs_nothing_and_the_weights_are_those_of_an_undisturbed_run(
     dataset: Dataset, tmp_path: Path, ray_local: None
 ) -> None:
@@ -101,7 +101,7 @@ def test_a_killed_worker_costs_nothing_and_the_weights_are_those_of_an_undisturb
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_ctrl_c_writes_a_checkpoint_and_the_same_command_goes_on(
     dataset: Dataset, tmp_path: Path, ray_local: None
 ) -> None:
@@ -120,7 +120,7 @@ def test_ctrl_c_writes_a_checkpoint_and_the_same_command_goes_on(
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_an_error_of_our_own_comes_out_as_it_is_and_is_not_tried_again(
     dataset: Dataset, tmp_path: Path, ray_local: None
 ) -> None:

@@ -40,7 +40,7 @@ def taught(optimiser: str = "adam", steps: int = 3) -> Learner:
 
 
 def position(step: int) -> Position:
-    return Position(step, 3, PLAN, Best(step, 1.25), Tally(0.1 + step, 7, 0.5), 12.5)
+    return Position(step, 100 * step, 3, PLAN, Best(step, 1.25), Tally(0.1 + step, 7, 0.5), 12.5)
 
 
 def save(run: Path, step: int, keep: int = 10) -> None:
