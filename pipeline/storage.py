@@ -6,6 +6,7 @@ objects by itself. A reader never sees half a file.
 
 import contextlib
 import errno
+import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import IO, Any, TypeVar, cast
 import fsspec
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
+from fsspec.spec import AbstractBufferedFile
 
 from pipeline.errors import StorageError
 
@@ -138,7 +140,9 @@ class Location:
         """The file, opened for reading."""
         if mode not in ("rb", "r"):
             raise ValueError(f"open is for reading, got mode {mode!r}; write with write_bytes, which is all or nothing")
-        return cast("IO[Any]", self._fs.open(self._path, mode))
+        file = self._fs.open(self._path, mode)
+        # A remote file has no `readline(limit)`, which bounds a hostile line; the standard buffer brings it.
+        return io.BufferedReader(file) if isinstance(file, AbstractBufferedFile) else cast("IO[Any]", file)
 
     @explained
     def write_bytes(self, data: bytes) -> None:
