@@ -120,7 +120,7 @@ def train(
 
     ancestral train lj voice --recipe wavenet-small
 
-    ancestral train lj voice --recipe wavenet-small --set training.steps=200
+    ancestral train lj voice --recipe wavenet-small --set training.num_steps=200
 
     ancestral train --recipe wavenet-small --show-config
     """

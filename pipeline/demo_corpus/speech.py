@@ -25,7 +25,7 @@ from pipeline.storage import Location
 COLOURS = ("red", "blue", "green", "white")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
-SPEAKERS = {"ada": "f2", "cleo": "f4", "max": "m3", "otto": "m7"}
+SPEAKERS = {"high-1": "f2", "high-2": "f4", "low-1": "m3", "low-2": "m7"}
 """Speaker → voice variant: two higher and two lower voices, each distinct to the ear."""
 
 STYLES = {

@@ -13,7 +13,7 @@ def write_tones(folder: Path, num_items: int, sample_rate_hz: int = 8000) -> Non
     times_s = np.arange(sample_rate_hz // 10) / sample_rate_hz
     for index in range(num_items):
         tone = 0.5 * np.sin(2 * np.pi * (200 + 50 * index) * times_s)
-        with wave.open(str(recordings / f"{index % 10}_ada_{index}.wav"), "wb") as file:
+        with wave.open(str(recordings / f"{index % 10}_high_{index}.wav"), "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(sample_rate_hz)

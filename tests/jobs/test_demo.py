@@ -29,13 +29,13 @@ def stages(out: Location, seconds: dict[str, float] | None = None) -> Stages:
 def test_requests_ask_for_the_held_out_utterances_as_they_were_timed(out: Location) -> None:
     phones: dict[str, Any] = {"phone": ["a", "sil", "b"], "phone_start": [0, 100, 100], "phone_end": [100, 100, 2400]}
     rows = [
-        audio_row("seen", speaker="ada", emotion="calm"),
-        audio_row("x", speaker="ada", emotion="calm", split="test", **phones),
-        audio_row("y", speaker="max", emotion="calm", split="test"),
+        audio_row("seen", speaker="high-1", emotion="calm"),
+        audio_row("x", speaker="high-1", emotion="calm", split="test", **phones),
+        audio_row("y", speaker="low-1", emotion="calm", split="test"),
     ]
     lines = speech_requests(write_dataset(out, rows).dataset, "test", 9, 0.8)
     assert [line["id"] for line in lines] == ["x", "y"]
-    target = Target(AUDIO, Conditioning({"speaker": ("ada", "max"), "emotion": ("calm",)}, ("a", "b"), 40), 10**6)
+    target = Target(AUDIO, Conditioning({"speaker": ("high-1", "low-1"), "emotion": ("calm",)}, ("a", "b"), 40), 10**6)
     request = parse_request(json.dumps(lines[0]), 1, target, "line 1")
     assert request.num_timesteps == 2400
     assert (request.phones.phone, request.phones.start, request.phones.end) == (("a", "b"), (0, 100), (100, 2400))
@@ -43,9 +43,9 @@ def test_requests_ask_for_the_held_out_utterances_as_they_were_timed(out: Locati
 
 
 def test_requests_are_spread_over_voices(out: Location) -> None:
-    rows = [audio_row(f"{s}{n}", speaker=s, split="test") for s in ("ada", "max") for n in range(4)]
+    rows = [audio_row(f"{s}{n}", speaker=s, split="test") for s in ("high-1", "low-1") for n in range(4)]
     lines = speech_requests(write_dataset(out, rows).dataset, "test", 4, 1.0)
-    assert [line["speaker"] for line in lines] == ["ada", "max", "ada", "max"]
+    assert [line["speaker"] for line in lines] == ["high-1", "low-1", "high-1", "low-1"]
 
 
 def test_every_class_is_asked_for(out: Location) -> None:

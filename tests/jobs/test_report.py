@@ -29,7 +29,7 @@ def console() -> Console:
 def demo(tmp_path: Path) -> Location:
     """A folder as the demo leaves it."""
     root = Location(str(tmp_path / "demo"))
-    write_dataset(root / "dataset-speech", [audio_row("c", speaker="ada")])
+    write_dataset(root / "dataset-speech", [audio_row("c", speaker="high-1")])
     model = root / "model-speech"
     write_json(model / "model.json", asdict(model_subject("m").info))
     (model / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics(10)) + '{"step": 12')

@@ -52,7 +52,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_an_interrupted_making_goes_on(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "made.json.begun").write_text("")
     (tmp_path / "wavs").mkdir()
-    (tmp_path / "wavs" / "ada-calm-red-zero.wav").write_bytes(b"half")
+    (tmp_path / "wavs" / "high-1-calm-red-zero.wav").write_bytes(b"half")
     make_speech_corpus(locate(str(tmp_path)), SMALL)
     assert files(tmp_path) == files(corpus)
 

@@ -87,7 +87,7 @@ def model_subject(
 ) -> ModelSubject:
     """A model with a falling loss."""
     config = {"num_levels": conventions.num_levels}
-    conditioning = Conditioning({"speaker": ("ada", "max")})
+    conditioning = Conditioning({"speaker": ("high-1", "low-1")})
     lineage = {"dataset_digest": dataset_digest}
     info = ModelInfo("wavenet", config, conventions, conditioning, "0" * 64, lineage, {"num_parameters": 12345})
     return ModelSubject(name, info, metrics(num_lines))
@@ -118,7 +118,7 @@ def evaluation_page(**fields: Any) -> dict[str, Any]:
         "marginal_bits": 6.25,
         "num_items": 32,
         "num_levels_scored": 250_000,
-        "per_attribute": {"speaker": {"ada": {"bits": 2.25, "num_items": 16, "num_levels": 125_000}}},
+        "per_attribute": {"speaker": {"high-1": {"bits": 2.25, "num_items": 16, "num_levels": 125_000}}},
         **fields,
     }
 

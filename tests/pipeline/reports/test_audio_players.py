@@ -34,7 +34,7 @@ def test_the_player_plays_the_levels(tmp_path: Path) -> None:
 
 
 def test_each_generated_item_stands_beside_the_corpus_item_of_its_condition(tmp_path: Path) -> None:
-    conditions = [(speaker, emotion) for speaker in ("ada", "max") for emotion in ("calm", "excited")]
+    conditions = [(speaker, emotion) for speaker in ("high-1", "low-1") for emotion in ("calm", "excited")]
     corpus_rows = [audio_row(f"c-{s}-{e}", speaker=s, emotion=e, text="red one") for s, e in conditions]
     made_rows = [audio_row(f"g-{s}-{e}", speaker=s, emotion=e) for s, e in reversed(conditions)]
     corpus = write_dataset(place(tmp_path, "c"), corpus_rows)
@@ -51,11 +51,11 @@ def test_each_generated_item_stands_beside_the_corpus_item_of_its_condition(tmp_
 
 def test_the_same_words_count_more_than_the_same_voice(tmp_path: Path) -> None:
     rows = [
-        audio_row("same-voice", phone=["x", "y"], speaker="ada", emotion="calm"),
-        audio_row("same-words", speaker="max", emotion="excited"),
+        audio_row("same-voice", phone=["x", "y"], speaker="high-1", emotion="calm"),
+        audio_row("same-words", speaker="low-1", emotion="excited"),
     ]
     corpus = write_dataset(place(tmp_path, "c"), rows)
-    made_rows = [audio_row("g", speaker="ada", emotion="calm")]
+    made_rows = [audio_row("g", speaker="high-1", emotion="calm")]
     made = write_dataset(place(tmp_path, "g"), made_rows, made=Made("generate"))
     (pair,) = player_pairs(corpus, made, 1)
     assert pair.corpus is not None
@@ -64,26 +64,26 @@ def test_the_same_words_count_more_than_the_same_voice(tmp_path: Path) -> None:
 
 
 def test_between_equals_a_held_out_item_is_taken(tmp_path: Path) -> None:
-    rows = [audio_row("seen", speaker="ada"), audio_row("held-out", speaker="ada", split="test")]
+    rows = [audio_row("seen", speaker="high-1"), audio_row("held-out", speaker="high-1", split="test")]
     corpus = write_dataset(place(tmp_path, "c"), rows)
-    made = write_dataset(place(tmp_path, "g"), [audio_row("g", speaker="ada")], made=Made("generate"))
+    made = write_dataset(place(tmp_path, "g"), [audio_row("g", speaker="high-1")], made=Made("generate"))
     (pair,) = player_pairs(corpus, made, 1)
     assert pair.corpus is not None
     assert (pair.corpus.item_id, pair.corpus.note) == ("held-out", "held out")
 
 
 def test_what_has_nothing_in_common_is_not_put_side_by_side(tmp_path: Path) -> None:
-    corpus = write_dataset(place(tmp_path, "c"), [audio_row("c", phone=["x", "y"], speaker="max")])
-    made = write_dataset(place(tmp_path, "g"), [audio_row("g", speaker="ada")], made=Made("generate"))
+    corpus = write_dataset(place(tmp_path, "c"), [audio_row("c", phone=["x", "y"], speaker="low-1")])
+    made = write_dataset(place(tmp_path, "g"), [audio_row("g", speaker="high-1")], made=Made("generate"))
     (pair,) = player_pairs(corpus, made, 1)
     assert pair.corpus is None
     assert pair.generated is not None
 
 
 def test_conditions_take_turns(tmp_path: Path) -> None:
-    rows = [audio_row(f"{speaker}-{n}", speaker=speaker) for speaker in ("ada", "max") for n in range(6)]
+    rows = [audio_row(f"{speaker}-{n}", speaker=speaker) for speaker in ("high-1", "low-1") for n in range(6)]
     pairs = player_pairs(write_dataset(place(tmp_path, "c"), rows), None, 4)
-    assert [pair.condition for pair in pairs] == [("ada",), ("max",), ("ada",), ("max",)]
+    assert [pair.condition for pair in pairs] == [("high-1",), ("low-1",), ("high-1",), ("low-1",)]
 
 
 def test_a_long_item_is_cut_and_says_so(tmp_path: Path) -> None:

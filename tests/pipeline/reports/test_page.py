@@ -61,9 +61,9 @@ def everything(folder: Path) -> Subjects:
     root = Location(str(folder))
     failure = Failure("bad.wav", "corpus/bad.wav", "decode", "zero length")
     speech = write_dataset(
-        root / "dataset-speech", [audio_row("c", speaker="ada", text="red one")], failures=(failure,)
+        root / "dataset-speech", [audio_row("c", speaker="high-1", text="red one")], failures=(failure,)
     )
-    spoken = write_dataset(root / "generated-speech", [audio_row("g", speaker="ada")], made=Made("generate"))
+    spoken = write_dataset(root / "generated-speech", [audio_row("g", speaker="high-1")], made=Made("generate"))
     digits = write_dataset(root / "dataset-digits", [picture_row("p", "3")], PICTURES)
     drawn = write_dataset(root / "generated-digits", [picture_row("q", "3")], PICTURES, Made("generate"))
     evaluations = (
@@ -159,8 +159,8 @@ def test_a_corpus_that_nothing_was_generated_from_is_shown_alone(subjects: Subje
 def test_the_corpus_is_the_one_that_the_model_was_trained_on(tmp_path: Path) -> None:
     """Two corpora of the same conventions: the lineage of model and generated dataset tells which is meant."""
     root = Location(str(tmp_path))
-    wrong = write_dataset(root / "wrong", [audio_row("c-wrong", speaker="ada")])
-    right = write_dataset(root / "right", [audio_row("c-right", 600, speaker="ada")])
+    wrong = write_dataset(root / "wrong", [audio_row("c-wrong", speaker="high-1")])
+    right = write_dataset(root / "right", [audio_row("c-right", 600, speaker="high-1")])
     model = model_subject("m", dataset_digest=right.dataset.info.digest)
     made = write_dataset(root / "g", [audio_row("g")], made=Made("generate", model.info.digest))
     groups = page_module.groups(Subjects((wrong, right, made), (model,)), "audio")
