@@ -13,7 +13,7 @@ from pipeline.storage import Location
 
 
 def test_attributes_keep_their_order_through_a_model_folder(tmp_path: Path) -> None:
-    conditioning = Conditioning({"speaker": ("ada", "cleo", "max"), "emotion": ("calm", "excited")})
+    conditioning = Conditioning({"speaker": ("high-1", "high-2", "low-1"), "emotion": ("calm", "excited")})
     config = MODELS["wavenet"].config(
         residual_channels=4,
         gate_channels=8,
