@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from rich.console import Console
 
 from jobs.cluster import Cluster, describe
 from jobs.recipes import Recipe
 from jobs.train import is_ours, last_line, num_workers, summary, train
 from pipeline.errors import AncestralError, ConfigError, Interrupted, StorageError
-from pipeline.model_folder import ModelInfo
+from pipeline.model_folder import ModelInfo, load_model
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
 from pipeline.training.loop import run
@@ -95,6 +96,8 @@ def test_a_killed_worker_costs_nothing_and_the_weights_are_those_of_an_undisturb
     here, alone = figures(out), figures(tmp_path / "alone")
     assert [line[0] for line in here] == [line[0] for line in alone]
     assert [line[1] for line in here] == pytest.approx([line[1] for line in alone], rel=1e-8)
+    weights = [load_model(Location(str(folder))).model.state_dict() for folder in (out, tmp_path / "alone")]
+    torch.testing.assert_close(weights[0], weights[1], rtol=1e-5, atol=1e-7)
     again, said = trained(dataset, out, Recipe(WAVENET, LONG))
     assert again == info
     assert "is finished already" in said

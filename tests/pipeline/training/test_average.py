@@ -5,29 +5,28 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from models.linear_ar import LinearARConfig
 from pipeline.model_folder import load_model
 from pipeline.storage import Location
 from pipeline.training import loop
-from pipeline.training.config import TrainingConfig
 from pipeline.training.loop import Run, run
 from pipeline.training.plan import make_plan
-from pipeline.training.step import Learner, average_decay, move_average
+from pipeline.training.step import average_decay, move_average
 from pipeline.training.world import Alone
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.runs import TRAINING, Watcher, small_plan
 
 
 def test_it_keeps_its_share_and_takes_the_rest() -> None:
-    learner = Learner("linear_ar", LinearARConfig(order=2), TrainingConfig(), torch.device("cpu"))
+    model, average = nn.Linear(2, 1, bias=False), nn.Linear(2, 1, bias=False)
     with torch.no_grad():
-        learner.model.coefficients.fill_(1.0)
-        learner.average.coefficients.fill_(0.0)
-    move_average(learner.average, learner.model, 0.75)
-    assert learner.average.coefficients.tolist() == [0.25, 0.25]
-    move_average(learner.average, learner.model, 0.0)
-    assert learner.average.coefficients.tolist() == [1.0, 1.0]
+        model.weight.fill_(1.0)
+        average.weight.fill_(0.0)
+    move_average(average, model, 0.75)
+    assert average.weight.tolist() == [[0.25, 0.25]]
+    move_average(average, model, 0.0)
+    assert average.weight.tolist() == [[1.0, 1.0]]
 
 
 def test_its_memory_grows_up_to_what_is_asked() -> None:
