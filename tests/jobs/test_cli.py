@@ -199,18 +199,23 @@ def test_a_missing_dataset_fails_verify(tmp_path: Path, capsys: pytest.CaptureFi
     assert "holds no dataset" in capsys.readouterr().out
 
 
-def test_an_address_where_nobody_is_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    start = time.monotonic()
-    for words in (
-        ["prepare", str(tmp_path), str(tmp_path / "out"), "--address", "127.0.0.1:1"],
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["prepare", "corpus", "out", "--address", "127.0.0.1:1"],
         ["submit", "--address", "http://127.0.0.1:1", "--", "verify", "x"],
-    ):
-        assert run(*words) == 1
-        said = capsys.readouterr().err
-        assert "no Ray answered at" in said
-        assert "127.0.0.1:1" in said
-        assert said.count("\n") == 1
-    assert time.monotonic() - start < 10
+    ],
+)
+def test_an_address_where_nobody_is_is_told_at_once(tmp_path: Path, words: list[str]) -> None:
+    # In a process of its own: one that is connected to a Ray already goes on with that.
+    start = time.monotonic()
+    command = [sys.executable, "-m", "jobs.cli", *words]
+    done = subprocess.run(command, cwd=Path.cwd(), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "no Ray answered at" in done.stderr
+    assert "127.0.0.1:1" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert time.monotonic() - start < 30  # Ray by itself looks for two minutes
 
 
 def test_a_verb_parsed_for_a_job_is_not_run(report_calls: list[Any]) -> None:
