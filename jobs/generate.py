@@ -86,7 +86,7 @@ def generate(
     num_actors = min(config.num_actors, num_places(config, cluster), num_shards)
     settings = {**digested(info.digest, config), "items_per_shard": config.items_per_shard}
     lineage = {**settings, "model_uri": str(model), "requests_sha256": totals.sha256}
-    claim(out, "generate", lineage)
+    claim(out, "generate", lineage, {"model digest": info.digest})
     advance = Advance(info.conventions, totals)
     plans = pending(shard_plans(read_requests(requests, target), info.digest, config), out, advance)
     try:

@@ -70,7 +70,7 @@ class Preparation:
     def run(self, runner_for: Callable[[Survey], Runner]) -> DatasetInfo:
         """Claim the folder, make what is not done, finish."""
         started = time.monotonic()
-        claim(self.out, "prepare", self.settings())
+        claim(self.out, "prepare", self.settings(), {"corpus": str(self.found.corpus), "kind": self.found.layout.kind})
         with progress(self.console, "prepare", self.found.num_items) as view:
             for index in runner_for(self.found)(self.unmade(view)):
                 self.note(index, view)

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -100,32 +100,50 @@ def read_page(text: str, where: str) -> dict[str, Any]:
     return data
 
 
-def claim(folder: Location, made_by: str, settings: Any) -> None:
+def claim(folder: Location, made_by: str, settings: Any, identity: Mapping[str, str] | None = None) -> None:
     """Make the folder ours, or refuse one that holds something else. A rerun finds its own claim and goes on.
 
-    `made_by` is "prepare" or "generate"; `settings` are kept for people to read, digests decide what is redone.
+    `made_by` is "prepare" or "generate". `identity` is what the dataset is made from (a corpus, a model), by name: a
+    folder that says otherwise holds another dataset and is refused. `settings` are kept for people to read and may
+    change: digests decide what is redone.
     """
-    page = {"format": FORMAT, "format_version": FORMAT_VERSION, "made_by": made_by, "settings": settings}
+    identity = dict(identity or {})
     place = folder / PLAN_FILE
     if folder.is_file():
         raise OccupiedError(f"{folder} is a file; expected a folder to write a dataset into. Choose another output.")
     if place.is_file():
-        before = read_page(place.read_text(), str(place))
-        if before.get("made_by") != made_by:
-            raise OccupiedError(
-                f"{folder} holds a dataset that `{before.get('made_by')}` made; `{made_by}` would overwrite it. "
-                "Choose another output folder."
-            )
+        check_claim(folder, read_page(place.read_text(), str(place)), made_by, identity)
     elif names := folder.names():
         raise OccupiedError(
             f"{folder} already holds something else ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}); "
             "expected an empty folder or one that this command made. Choose another output folder."
         )
-    place.write_text(json.dumps(page, indent=1, sort_keys=True, default=asdict) + "\n")
+    page = {"format": FORMAT, "format_version": FORMAT_VERSION, "made_by": made_by, "settings": settings}
+    text = json.dumps({**page, "identity": identity}, indent=1, sort_keys=True, default=asdict)
+    place.write_text(text + "\n")
+
+
+def check_claim(folder: Location, before: Mapping[str, Any], made_by: str, identity: Mapping[str, str]) -> None:
+    """Refuse a folder whose `plan.json` says that another command made it, or from something else."""
+    if before.get("made_by") != made_by:
+        raise OccupiedError(
+            f"{folder} holds a dataset that `{before.get('made_by')}` made; `{made_by}` would overwrite it. "
+            "Choose another output folder."
+        )
+    known = before.get("identity")
+    stands = known if isinstance(known, dict) else {}
+    if other := [name for name, value in identity.items() if stands.get(name) != value]:
+        differences = "; ".join(
+            f"its {name} is {stands.get(name, 'not known')}, not {identity[name]}" for name in other
+        )
+        raise OccupiedError(
+            f"{folder} holds another dataset, which `{made_by}` would overwrite: {differences}. "
+            "Choose another output folder, or remove this one if it is not needed any more."
+        )
 
 
 def reopen(folder: Location) -> None:
-    """Take back the word that the dataset is finished: called before the first shard is (re)written."""
+    """Take back the word that the dataset is finished: called before the first shard is (re)written or removed."""
     (folder / DATASET_FILE).remove()
 
 
@@ -166,12 +184,22 @@ def commits(folder: Location, num_shards: int) -> Iterator[Commit]:
 
 
 def drop_strays(folder: Location, num_shards: int) -> None:
-    """Remove shards and commits past the last plan, and writes that never finished."""
+    """Remove shards and commits past the last plan, and writes that never finished.
+
+    `dataset.json` may still list what goes, so it goes first: a kill in between leaves an unfinished dataset.
+    """
+    strays = [
+        folder / part / name
+        for part in ("shards", "commits")
+        for name in (folder / part).names()
+        if not name.split(".")[0].isdigit() or int(name.split(".")[0]) >= num_shards
+    ]
+    if strays:
+        reopen(folder)
+    for place in strays:
+        place.remove()
     for part in ("shards", "commits"):
         (folder / part).remove_partials()
-        for name in (folder / part).names():
-            if not name.split(".")[0].isdigit() or int(name.split(".")[0]) >= num_shards:
-                (folder / part / name).remove()
 
 
 class FailureFile:

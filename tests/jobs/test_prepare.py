@@ -115,6 +115,15 @@ def test_another_setting_redoes_everything_and_drops_what_is_left_over(corpus: P
     assert list(verify_folder(locate(str(out)))) == []
 
 
+def test_another_corpus_never_overwrites_a_finished_dataset(corpus: Path, out: Path, tmp_path: Path) -> None:
+    in_process(corpus, out)
+    before = content(out)
+    write_png(tmp_path / "pictures" / "cat" / "a.png")
+    with pytest.raises(OccupiedError, match="its corpus is .*, not .*/pictures; its kind is audio, not image"):
+        in_process(tmp_path / "pictures", out)
+    assert content(out) == before
+
+
 @pytest.mark.parametrize("after", [0, 1, 5])
 def test_a_run_that_breaks_off_goes_on_and_ends_the_same(corpus: Path, out: Path, tmp_path: Path, after: int) -> None:
     def breaking(plans: Iterable[ShardPlan[Item]]) -> Iterator[ShardPlan[Item]]:

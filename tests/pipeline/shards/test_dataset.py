@@ -52,6 +52,22 @@ class TestClaim:
         with pytest.raises(OccupiedError, match="`prepare` made; `generate` would overwrite it"):
             claim(folder, "generate", {})
 
+    def test_a_dataset_made_from_something_else_is_refused_and_left_alone(self, folder: Location) -> None:
+        claim(folder, "prepare", {"rate": 1}, {"corpus": "/speech", "kind": "audio"})
+        before = (folder / "plan.json").read_bytes()
+        for other in ({"corpus": "/digits", "kind": "audio"}, {"corpus": "/speech", "kind": "image"}):
+            with pytest.raises(
+                OccupiedError, match=r"holds another dataset.* is .*, not .*Choose another output folder"
+            ):
+                claim(folder, "prepare", {"rate": 1}, other)
+        assert (folder / "plan.json").read_bytes() == before
+        claim(folder, "prepare", {"rate": 2}, {"corpus": "/speech", "kind": "audio"})
+
+    def test_a_dataset_that_does_not_say_what_it_is_made_from_is_refused(self, folder: Location) -> None:
+        claim(folder, "prepare", {})
+        with pytest.raises(OccupiedError, match="its corpus is not known, not /speech"):
+            claim(folder, "prepare", {}, {"corpus": "/speech"})
+
     def test_a_folder_with_something_else_is_refused_and_left_alone(self, folder: Location) -> None:
         for name in ("a", "b", "c", "d"):
             (folder / name).write_text("precious")
@@ -95,6 +111,27 @@ class TestFinish:
         assert (folder / "shards").names() == ["000000.parquet", "000001.parquet"]
         assert (folder / "commits").names() == ["000000.json", "000001.json"]
         assert not list((tmp_path / "out" / "shards").glob(".*"))
+
+    @pytest.mark.parametrize("num_rows", [4, 5])
+    def test_a_kill_while_strays_are_dropped_leaves_no_dataset_that_lists_them(
+        self, folder: Location, num_rows: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        build(folder, 6)
+        remove = Location.remove
+
+        def killed(place: Location) -> None:
+            remove(place)
+            if place.name == "000002.parquet":
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(Location, "remove", killed)
+        if num_rows == 5:  # still three shards: nothing goes, and the page stays
+            finish(folder, 3, AUDIO, {})
+            assert (folder / "dataset.json").is_file()
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                finish(folder, 2, AUDIO, {})
+            assert not (folder / "dataset.json").exists()
 
     def test_finishing_twice_writes_the_same_bytes(self, folder: Location) -> None:
         build(folder)
