@@ -12,11 +12,16 @@ from models.conditioning import Condition, ConditionConfig
 from models.counter_random import item_keys
 from models.sampling import sample_cached, sample_naive
 from tests.models.contract_checks import causality_faults, forwarded, influence, rolled, stepped
-from tests.models.tiny import CASES, CONDITIONS, TINY, perturb, tiny_condition, tiny_levels, tiny_model
+from tests.models.tiny import CASES, COLOURS, CONDITIONS, TINY, perturb, tiny_condition, tiny_levels, tiny_model
 
 all_cases = pytest.mark.parametrize(("name", "kind"), CASES)
 all_models = pytest.mark.parametrize("name", MODELS)
 waveform_models = pytest.mark.parametrize("name", [name for name, entry in MODELS.items() if entry.kind == "audio"])
+picture_models = pytest.mark.parametrize("name", [name for name, entry in MODELS.items() if entry.kind == "image"])
+
+
+def test_every_model_of_the_registry_has_a_tiny_config() -> None:
+    assert TINY.keys() == MODELS.keys(), "add the new model's builder to tests/models/tiny.py"
 
 
 @all_cases
@@ -32,6 +37,16 @@ def test_a_second_shift_and_a_missing_shift_are_caught(name: str, by: int, compl
         model, tiny_levels(name), None, lambda inputs, condition: model.predict(rolled(model, inputs, by), condition)
     )
     assert complaint in faults
+
+
+@picture_models
+def test_the_nine_colour_pairs(name: str) -> None:
+    """The Jacobian within a pixel: each colour sees the colours before it in the order red, green, blue, no other."""
+    model, x = tiny_model(name), tiny_levels(name)
+    seen = influence(model, model.predict, model.encode(x), None) != 0
+    for first in range(0, seen.shape[0], len(COLOURS)):
+        pixel = slice(first, first + len(COLOURS))
+        assert torch.equal(seen[pixel, pixel], torch.ones(3, 3).tril(-1).bool()), f"pixel {first // len(COLOURS)}"
 
 
 @all_cases
@@ -87,7 +102,7 @@ def test_receptive_field_is_exact(name: str) -> None:
     assert (seen[: last - field] == 0).all(), "something beyond the far edge is seen"
 
 
-SMALL_DOMAINS = {"audio": (3, (4,)), "image": (2, (2, 2, 2))}
+SMALL_DOMAINS = {"audio": (3, (4,)), "image": (2, (3, 2, 2))}
 
 
 @all_cases

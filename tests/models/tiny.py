@@ -15,6 +15,8 @@ from models.pixelcnn import PixelCNNConfig
 from models.wavenet import WaveNetConfig
 
 HOP = 2
+COLOURS = ("red", "green", "blue")
+"""25 features of 3 colours are 9, 8 and 8, so that every mask meets the remainder."""
 CONDITIONS = {
     "none": ConditionConfig(),
     "global": ConditionConfig({"speaker": 3, "emotion": 2}, channels=4),
@@ -52,32 +54,32 @@ TINY = {
     "pixelcnn": Tiny(
         lambda levels, condition: PixelCNNConfig(
             num_levels=levels,
-            channels=2,
-            hidden=24,
+            channels=len(COLOURS),
+            hidden=25,
             num_layers=2,
             head_channels=32,
             first_kernel=3,
             condition=condition,
         ),
-        (2, 3, 4),
+        (len(COLOURS), 3, 3),
         ("none", "global"),
     ),
     "gated_pixelcnn": Tiny(
         lambda levels, condition: GatedPixelCNNConfig(
             num_levels=levels,
-            channels=2,
-            hidden=24,
+            channels=len(COLOURS),
+            hidden=25,
             num_layers=2,
             head_channels=32,
             first_kernel=3,
             condition=condition,
         ),
-        (2, 3, 4),
+        (len(COLOURS), 3, 3),
         ("none", "global"),
     ),
 }
 
-CASES = [(name, condition) for name in MODELS for condition in TINY[name].conditions]
+CASES = [(name, condition) for name in MODELS if name in TINY for condition in TINY[name].conditions]
 
 
 def tiny_model(name: str, condition: str = "none", num_levels: int = 5, seed: int = 0) -> Autoregressive:
