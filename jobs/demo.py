@@ -25,6 +25,7 @@ from jobs.demo_requests import digit_requests, speech_requests
 from jobs.evaluate import evaluate
 from jobs.generate import generate
 from jobs.prepare import prepare
+from jobs.progress import say
 from jobs.recipes import load_recipe
 from jobs.report import report
 from jobs.train import train
@@ -104,8 +105,8 @@ def demo(out: Location, console: Console, config: DemoConfig | None = None) -> L
         generate_both(stages)
         evaluate_both(stages)
         page = write_report(stages)
-    console.print(f"\n{(time.monotonic() - started) / 60:.1f} minutes in all. Now open", highlight=False)
-    console.print(f"  [bold]{page}[/bold]", highlight=False, soft_wrap=True)
+    say(console, f"\n{(time.monotonic() - started) / 60:.1f} minutes in all. Now open")
+    say(console, f"  {page}", style="bold")
     return page
 
 
@@ -135,10 +136,10 @@ def make_corpora(stages: Stages) -> None:
         num_pictures = stages.timed(
             "make digits", lambda: make_digits_corpus(out / "corpus-digits", config.digits_corpus)
         )
-    stages.console.print(
+    say(
+        stages.console,
         f"speech: {num_utterances} utterances, 4 voices in 2 styles, with the time of every phone\n"
         f"digits: {num_pictures} handwritten digits of 8 x 8 pixels",
-        highlight=False,
     )
 
 

@@ -11,10 +11,11 @@ import ray
 import torch
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from jobs.cluster import Cluster
 from jobs.fan_out import TASK_RETRIES, fan_out
-from jobs.progress import progress
+from jobs.progress import progress, say
 from pipeline.errors import Interrupted
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.evaluation.evaluation import Evaluation, Figure, conclude
@@ -76,7 +77,7 @@ def evaluate(
     place = out or evaluation.place(model)
     place.write_text(evaluation.to_json())
     console.print(table(evaluation))
-    console.print(f"written to {place}", highlight=False, soft_wrap=True)
+    say(console, f"written to {place}")
     return evaluation
 
 
@@ -103,7 +104,7 @@ def score_all(job: Job, cluster: Cluster, console: Console) -> Scores:
 
 def table(evaluation: Evaluation) -> Table:
     """The figures for a person."""
-    page = Table(title=f"{evaluation.split}: {evaluation.unit.replace('_', ' ')}")
+    page = Table(title=Text(f"{evaluation.split}: {evaluation.unit.replace('_', ' ')}"))
     page.add_column("")
     page.add_column("bits", justify="right")
     page.add_column("items", justify="right")
@@ -120,6 +121,6 @@ def table(evaluation: Evaluation) -> Table:
 def add_rows(page: Table, column: str, values: dict[str, Figure]) -> None:
     """One line a value, the first ones where there are many."""
     for value, figure in list(values.items())[:MOST_LINES]:
-        page.add_row(f"{column} {value}", f"{figure.bits:.4f}", f"{figure.num_items:,}", f"{figure.num_levels:,}")
+        page.add_row(Text(f"{column} {value}"), f"{figure.bits:.4f}", f"{figure.num_items:,}", f"{figure.num_levels:,}")
     if len(values) > MOST_LINES:
-        page.add_row(f"... {len(values) - MOST_LINES} more of {column}", "", "", "")
+        page.add_row(Text(f"... {len(values) - MOST_LINES} more of {column}"), "", "", "")

@@ -1,4 +1,7 @@
-"""Progress that is worth watching: a live bar on a terminal, a line now and then where output goes to a file."""
+"""What verbs tell while they work: lines, a live bar on a terminal, a line now and then where output goes to a file.
+
+Names, paths and reasons come from users' data. They are shown as they are: `[x]` is no markup, `:x:` no picture.
+"""
 
 import time
 from collections.abc import Iterator
@@ -6,8 +9,14 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 SECONDS_BETWEEN_LINES = 5.0
+
+
+def say(console: Console, message: str, style: str = "", end: str = "\n") -> None:
+    """Print a message as it is; a terminal wraps it, a file gets each line in one piece."""
+    console.print(Text(message, style=style), end=end, soft_wrap=True)
 
 
 class ProgressView:
@@ -25,12 +34,12 @@ class ProgressView:
 
     def _make_bar(self) -> Progress:
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
         )
         return Progress(*columns, console=self._console, transient=True)
 
@@ -50,7 +59,7 @@ class ProgressView:
     def _print_line(self) -> None:
         self._last_line = time.monotonic()
         share = f"{self._done:g}/{self._total:g}" if self._total else f"{self._done:g}"
-        self._console.print(f"{self._title}: {share} {self._detail}".rstrip(), highlight=False)
+        say(self._console, f"{self._title}: {share} {self._detail}".rstrip())
 
 
 @contextmanager

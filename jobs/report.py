@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from jobs.progress import say
 from pipeline.errors import ConfigError, OccupiedError
 from pipeline.model_folder import MODEL_FILE, read_model_info
 from pipeline.reports.page import render_page
@@ -74,7 +75,7 @@ def report(paths: Sequence[Location], out: Location, console: Console) -> Locati
     place = place_of(out)
     page = render_page(found.subjects())
     place.write_text(page)
-    console.print(f"report: {place} ({len(page.encode()) / 1e6:.1f} MB)", highlight=False, soft_wrap=True)
+    say(console, f"report: {place} ({len(page.encode()) / 1e6:.1f} MB)")
     return place
 
 
@@ -109,7 +110,7 @@ def search(folder: Location, found: Found, console: Console, depth: int) -> None
         found.datasets[folder.uri] = DatasetSubject(folder.name, open_dataset(folder))
         return
     if PLAN_FILE in names and known_page(folder / PLAN_FILE, is_asked_for=False).get("format") == DATASET_FORMAT:
-        console.print(f"report: {folder} is not finished and left out", highlight=False, soft_wrap=True)
+        say(console, f"report: {folder} is not finished and left out")
         return
     if MODEL_FILE in names:
         metrics = read_metrics(folder / METRICS_FILE)

@@ -18,6 +18,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from rich.console import Console
 
 from jobs.cluster import AUTO, code_to_send, local_ray, own_environment, refuse_dead_address, take_token
+from jobs.progress import say
 from pipeline.errors import ClusterError, Interrupted
 
 CHATTY = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk", "ray._private.runtime_env.packaging")
@@ -99,7 +100,7 @@ def send(client: JobSubmissionClient, command: str, console: Console) -> str:
                 raise ClusterError(f"Ray did not take the job: {last_line(error)}") from error
             time.sleep(SECONDS_BETWEEN_LOOKS)
         else:
-            console.print(f"submitted {job}", highlight=False, soft_wrap=True)
+            say(console, f"submitted {job}")
             return job
 
 
@@ -111,9 +112,9 @@ async def follow(client: JobSubmissionClient, job: str, console: Console) -> Non
             # Ray calls aiohttp in a way that is deprecated there.
             warnings.simplefilter("ignore", DeprecationWarning)
             async for lines in client.tail_job_logs(job):
-                console.print(lines, end="", markup=False, highlight=False, soft_wrap=True)
+                say(console, lines, end="")
     except (RuntimeError, OSError) as error:
-        console.print(f"the log broke off ({first_line(error)}); still waiting for {job}", markup=False)
+        say(console, f"the log broke off ({first_line(error)}); still waiting for {job}")
     finally:
         told.cancel()
     while not status_of(client, job).is_terminal():
@@ -127,7 +128,7 @@ async def tell_waiting(client: JobSubmissionClient, job: str, console: Console) 
         if status_of(client, job) != JobStatus.PENDING:
             return
         reason = client.get_job_info(job).message or "the cluster has no place for it yet"
-        console.print(f"{job} waits: {first_line(reason)} Ctrl-C withdraws it.", markup=False, soft_wrap=True)
+        say(console, f"{job} waits: {first_line(reason)} Ctrl-C withdraws it.")
 
 
 def status_of(client: JobSubmissionClient, job: str) -> JobStatus:
@@ -143,7 +144,7 @@ def status_of(client: JobSubmissionClient, job: str) -> JobStatus:
 
 def stop(client: JobSubmissionClient, job: str, console: Console) -> None:
     """Stop the job and wait until it has ended."""
-    console.print(f"stopping {job} ...", highlight=False)
+    say(console, f"stopping {job} ...")
     client.stop_job(job)
     end = time.monotonic() + SECONDS_TO_STOP
     while not status_of(client, job).is_terminal() and time.monotonic() < end:
@@ -161,11 +162,11 @@ def tell_end(client: JobSubmissionClient, job: str, console: Console) -> int:
     if info.status == JobStatus.STOPPED:
         raise Interrupted(stopped(job))
     if info.status == JobStatus.SUCCEEDED:
-        console.print(f"{job} succeeded", highlight=False)
+        say(console, f"{job} succeeded")
         return 0
     # Of a command that ran and failed, the log has told why; all else only Ray knows.
     why = "" if info.driver_exit_code is not None else f": {first_line(info.message or 'no reason given')}"
-    console.print(f"{job} {info.status.value.lower()}{why}", markup=False, highlight=False, soft_wrap=True)
+    say(console, f"{job} {info.status.value.lower()}{why}")
     return 1
 
 

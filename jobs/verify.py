@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from jobs.cluster import Cluster
+from jobs.progress import say
 from pipeline.shards.dataset import open_dataset
 from pipeline.shards.verify import Problem, verify_folder
 from pipeline.storage import Location
@@ -23,9 +23,9 @@ def verify(dataset: Location, console: Console, cluster: Cluster | None = None) 
         num_problems += 1
         show(problem, console)
     if num_problems:
-        console.print(f"{dataset}: {num_problems} problem{'s' * (num_problems > 1)}", highlight=False, soft_wrap=True)
+        say(console, f"{dataset}: {num_problems} problem{'s' * (num_problems > 1)}")
     else:
-        console.print(f"{dataset}: sound; {summary(dataset)}", highlight=False, soft_wrap=True)
+        say(console, f"{dataset}: sound; {summary(dataset)}")
     return num_problems
 
 
@@ -49,8 +49,8 @@ def problems_of(dataset: Location) -> Iterator[Problem]:
 
 def show(problem: Problem, console: Console) -> None:
     """One problem: which file, what is wrong, what to do."""
-    console.print(Text(f"{problem.file}: {problem.what}", style="bold"), soft_wrap=True)
-    console.print(Text(f"    to mend: {problem.mend}"), soft_wrap=True)
+    say(console, f"{problem.file}: {problem.what}", style="bold")
+    say(console, f"    to mend: {problem.mend}")
 
 
 def summary(dataset: Location) -> str:
