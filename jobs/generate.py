@@ -16,7 +16,7 @@ from rich.console import Console
 
 from jobs.cluster import Cluster
 from jobs.fan_out import fan_out_actors
-from jobs.progress import ProgressView, progress
+from jobs.progress import ProgressView, progress, say
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.generation.advance import Advance
 from pipeline.generation.config import GenerateConfig
@@ -98,7 +98,7 @@ def generate(
     drop_exported(out, num_shards if config.export == "files" else 0)
     dataset = finish(out, num_shards, info.conventions, lineage)
     pace = advance.rates() if advance.num_levels else "all of them stood already"
-    console.print(f"{out}: {dataset.num_rows} items, {pace}", highlight=False, soft_wrap=True)
+    say(console, f"{out}: {dataset.num_rows} items, {pace}")
     return dataset
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from jobs.cluster import Cluster
 from jobs.fan_out import TASK_RETRIES, fan_out
-from jobs.progress import ProgressView, progress
+from jobs.progress import ProgressView, progress, say
 from pipeline.errors import TooManyFailures
 from pipeline.items import Item
 from pipeline.preparation.config import PrepareConfig
@@ -75,7 +75,7 @@ class Preparation:
             for index in runner_for(self.found)(self.unmade(view)):
                 self.note(index, view)
         info = finish(self.out, num_shards(self.found, self.config), self.found.conventions, self.lineage())
-        self.console.print(self.summary(info, time.monotonic() - started), highlight=False, soft_wrap=True)
+        say(self.console, self.summary(info, time.monotonic() - started))
         return info
 
     def settings(self) -> dict[str, object]:

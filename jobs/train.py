@@ -19,7 +19,7 @@ import torch
 from rich.console import Console
 
 from jobs.cluster import Cluster
-from jobs.progress import ProgressView, progress
+from jobs.progress import ProgressView, progress, say
 from jobs.recipes import Recipe
 from jobs.training_mailbox import Messenger, open_mailbox
 from pipeline.errors import AncestralError, ClusterError, Interrupted
@@ -49,11 +49,11 @@ def train(dataset: Location, out: Location, recipe: Recipe, cluster: Cluster, co
     plan = make_plan(open_dataset(dataset), out, recipe.model, recipe.training)
     claim(plan)
     if info := finished(plan):
-        console.print(f"{out} is finished already. {summary(info)}", highlight=False, soft_wrap=True)
+        say(console, f"{out} is finished already. {summary(info)}")
         return info
     Training(plan, num_workers(recipe, cluster, console), cluster.num_gpus > 0, console).run()
     info = read_model_info(out)
-    console.print(f"{out}: {summary(info)}", highlight=False, soft_wrap=True)
+    say(console, f"{out}: {summary(info)}")
     return info
 
 
@@ -62,7 +62,7 @@ def num_workers(recipe: Recipe, cluster: Cluster, console: Console) -> int:
     places = cluster.num_gpus or cluster.num_cpus
     if places < recipe.num_workers:
         kind = "GPUs" if cluster.num_gpus else "CPUs"
-        console.print(f"The recipe asks for {recipe.num_workers} workers; this cluster has {places} {kind}.")
+        say(console, f"The recipe asks for {recipe.num_workers} workers; this cluster has {places} {kind}.")
     return min(places, recipe.num_workers)
 
 
@@ -119,7 +119,7 @@ class Training:
         """What the workers have told; raises what our own code raised there."""
         measured, notes, error = ray.get(self.mailbox.news.remote())
         for note in notes:
-            self.console.print(note, highlight=False, soft_wrap=True)
+            say(self.console, note)
         if measured:
             view.update(measured.step, told(measured))
         if isinstance(error, AncestralError):
