@@ -1,0 +1,27 @@
+"""`models/` runs wherever torch and numpy do: it imports nothing else but the standard library and itself."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import models
+
+FOLDER = Path(str(models.__file__)).parent
+ALLOWED = {"torch", "numpy", "models"} | sys.stdlib_module_names
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The top-level names of everything that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "models").split(".")[0]
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.rglob("*.py")), ids=lambda file: str(file.relative_to(FOLDER)))
+def test_torch_and_numpy_are_enough(file: Path) -> None:
+    assert set(imported(file)) <= ALLOWED
