@@ -49,7 +49,8 @@ class Tally:
 class Position:
     """How far a run has come: `step` steps are done, `num_levels` levels were scored in them, in `seconds`.
 
-    Its random numbers are functions of seed and step alone.
+    Its random numbers are functions of seed and step alone. `train_bits` is that of the last line of metrics, kept here
+    so that the end of a run needs nothing of `metrics.jsonl`, which is for people.
     """
 
     step: int = 0
@@ -59,6 +60,7 @@ class Position:
     best: Best | None = None
     tally: Tally = field(default_factory=Tally)
     seconds: float = 0.0
+    train_bits: float | None = None
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Run:
         """All steps that are left, then the export; False if asked to stop before."""
         self.resume_or_initialise()
         if self.world.rank == 0:
-            self.metrics = MetricsFile(self.plan.out, self.position.step)
+            self.metrics = self.open_metrics()
         network = self.world.wrap(self.learner.model)
         while self.position.step < self.config.num_steps:
             if self.take_step(network):
@@ -76,6 +76,16 @@ class Run:
                 return False
         self.export()
         return True
+
+    def open_metrics(self) -> MetricsFile:
+        """The metrics up to here; says what is lost of them, which is no reason not to go on."""
+        metrics = MetricsFile(self.plan.out, self.position.step)
+        if metrics.is_damaged or (self.position.train_bits is not None and metrics.is_empty):
+            self.observer.note(
+                f"{metrics.place} has lost lines that were written before step {self.position.step}: its curves will "
+                "have a gap. The training itself does not read it."
+            )
+        return metrics
 
     def resume_or_initialise(self) -> None:
         """Put back the last whole checkpoint, or start from the first global batch; the same on every rank."""
@@ -169,11 +179,12 @@ class Run:
     def log(self, validation_bits: float | None) -> None:
         """A line of metrics over the steps since the last one."""
         tally = self.position.tally
-        self.position = replace(self.position, tally=Tally())
+        train_bits = bits_per_level(tally.nats, tally.num_levels)
+        self.position = replace(self.position, tally=Tally(), train_bits=train_bits)
         measured = Measured(
             step=self.position.step,
             num_steps=self.config.num_steps,
-            train_bits=bits_per_level(tally.nats, tally.num_levels),
+            train_bits=train_bits,
             learning_rate=learning_rate(self.config, self.position.step - 1),
             seconds=round(self.position.seconds + tally.seconds, 3),
             levels_per_s=round(tally.num_levels / max(tally.seconds, 1e-9), 1),
@@ -184,11 +195,15 @@ class Run:
             self.observer.measured(measured)
 
     def save(self) -> None:
-        """Write a checkpoint and the metrics up to it; rank 0 alone."""
+        """Write the metrics, then the checkpoint; rank 0 alone.
+
+        In this order: a run killed between the two drops the lines past its checkpoint, and could not make up for
+        missing ones.
+        """
         if self.metrics:
+            self.metrics.write()
             checkpoint = Checkpoint(self.position, checkpoint_tensors(self.learner, self.best))
             save_checkpoint(self.plan.run_folder, checkpoint, self.config.keep_checkpoints)
-            self.metrics.write()
 
     def export(self) -> None:
         """Write the best model; rank 0 alone."""
@@ -198,7 +213,7 @@ class Run:
             self.learner.average.load_state_dict(self.best)
         best = self.position.best
         figures = {
-            "train_bits": self.metrics.last_train_bits(),
+            "train_bits": self.position.train_bits,
             "validation_bits": best.bits if best else None,
             "best_step": best.step if best else self.position.step,
             "num_steps": self.position.step,

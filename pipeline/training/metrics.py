@@ -66,19 +66,31 @@ class MetricsFile:
     """`metrics.jsonl`, written whole with every checkpoint, so that no line is of steps that a restart takes again."""
 
     def __init__(self, folder: Location, step: int) -> None:
-        """Go on after `step`; lines of later steps are dropped."""
-        self._place = folder / METRICS_FILE
-        text = self._place.read_text() if step and self._place.is_file() else ""
-        self._lines = [line for line in text.splitlines() if json.loads(line)["step"] <= step]
+        """Go on after `step`; lines of later steps are dropped, and those that cannot be read."""
+        self.place = folder / METRICS_FILE
+        data = self.place.read_bytes() if step and self.place.is_file() else b""
+        steps = {line: step_of(line) for line in data.decode(errors="replace").splitlines()}
+        self.is_damaged = None in steps.values()
+        self._lines = [line for line, its_step in steps.items() if its_step is not None and its_step <= step]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no line yet."""
+        return not self._lines
 
     def add(self, measured: Measured) -> None:
         """One more line."""
         self._lines.append(measured.to_line())
 
-    def last_train_bits(self) -> float:
-        """Training bits of the last line."""
-        return float(json.loads(self._lines[-1])["train_bits"])
-
     def write(self) -> None:
         """Write the file."""
-        self._place.write_text("".join(line + "\n" for line in self._lines))
+        self.place.write_text("".join(line + "\n" for line in self._lines))
+
+
+def step_of(line: str) -> int | None:
+    """The step of a line, None where it cannot be read."""
+    try:
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return step if isinstance(step, int) else None

@@ -11,6 +11,7 @@ from pipeline.errors import ConfigError, OccupiedError
 from pipeline.model_folder import load_model, read_model_info
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
+from pipeline.training.checkpoint import Checkpoint, save_checkpoint
 from pipeline.training.loop import Run, run
 from pipeline.training.plan import make_plan
 from pipeline.training.step import Learner
@@ -72,9 +73,6 @@ def test_a_stopped_run_goes_on_to_the_same_losses_and_weights(
 def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
     dataset: Dataset, undisturbed: Path, tmp_path: Path
 ) -> None:
-    class Killed(Exception):
-        pass
-
     class Killer(Watcher):
         def stop_asked(self, step: int) -> bool:
             if step == 4:
@@ -90,6 +88,53 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
     straight = tmp_path / "straight"
     run(small_plan(dataset, straight, log_every=2))
     assert figures(out) == figures(straight)  # a line that spans the restart is the same, too
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("checkpoint_every", [3, 100])  # 100: the one checkpoint is that of the last step
+@pytest.mark.parametrize("is_written", [False, True])
+def test_killed_around_a_checkpoint_no_line_of_metrics_is_lost(
+    dataset: Dataset,
+    undisturbed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_written: bool,
+    checkpoint_every: int,
+) -> None:
+    def killed(run_folder: Location, checkpoint: Checkpoint, keep: int) -> None:
+        if checkpoint.position.step <= 3 or is_written:
+            save_checkpoint(run_folder, checkpoint, keep)
+        if checkpoint.position.step > 3:
+            raise Killed
+
+    plan = small_plan(dataset, tmp_path / "out", checkpoint_every=checkpoint_every)
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.training.loop.save_checkpoint", killed)
+        with pytest.raises(Killed):
+            run(plan)
+    assert run(plan)
+    assert figures(tmp_path / "out") == figures(undisturbed)
+    kept, straight = (read_model_info(Location(str(folder))) for folder in (tmp_path / "out", undisturbed))
+    assert kept.figures["train_bits"] == straight.figures["train_bits"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff{", b'{"step": 1}\n[]\n{"step": "x"}\n'])
+@pytest.mark.parametrize("stop_after", [6, 8])
+def test_a_damaged_page_of_metrics_ends_no_run(
+    dataset: Dataset, undisturbed: Path, tmp_path: Path, damage: bytes, stop_after: int
+) -> None:
+    plan, watcher = small_plan(dataset, tmp_path / "out"), Watcher()
+    run(plan, observer=Watcher(stop_after))
+    (tmp_path / "out/model.json").unlink(missing_ok=True)
+    page = tmp_path / "out/metrics.jsonl"
+    page.write_bytes(damage) if damage else page.unlink()
+    assert run(plan, observer=watcher)
+    assert watcher.notes[1].startswith(f"{page} has lost lines that were written before step {stop_after}")
+    figures_of = [read_model_info(Location(str(folder))).figures for folder in (tmp_path / "out", undisturbed)]
+    assert figures_of[0]["train_bits"] == figures_of[1]["train_bits"]
 
 
 def test_a_damaged_checkpoint_is_passed_over_and_said(dataset: Dataset, undisturbed: Path, tmp_path: Path) -> None:
