@@ -1,5 +1,6 @@
 """Commits: proof that a shard is whole, written after it, and what is counted on the way."""
 
+import hashlib
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -115,7 +116,10 @@ def read_commit(folder: Location, index: int) -> Commit | None:
 
 
 def is_done(folder: Location, index: int, plan_digest: str) -> bool:
-    """Whether the shard has been written for exactly this plan, and still stands in full length."""
+    """Whether the shard has been written for exactly this plan, and every byte of it still stands.
+
+    The shard is read and its checksum compared: cheap against making it, and a flipped byte is found by the next run.
+    """
     try:
         commit = read_commit(folder, index)
     except DatasetError:
@@ -123,4 +127,9 @@ def is_done(folder: Location, index: int, plan_digest: str) -> bool:
     place = folder / shard_name(index)
     if commit is None or commit.plan_digest != plan_digest or not place.is_file():
         return False
-    return place.size_bytes() == commit.num_bytes
+    return place.size_bytes() == commit.num_bytes and checksum(place.read_bytes()) == commit.sha256
+
+
+def checksum(data: bytes) -> str:
+    """What a commit names a shard's bytes by."""
+    return hashlib.sha256(data).hexdigest()

@@ -3,7 +3,6 @@
 Reads everything. Nothing is mended here: each problem says how to.
 """
 
-import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import DatasetError, StorageError
-from pipeline.shards.commit import Commit, Tally, commit_name, read_commit
+from pipeline.shards.commit import Commit, Tally, checksum, commit_name, read_commit
 from pipeline.shards.dataset import (
     DATASET_FILE,
     FAILURES_FILE,
@@ -114,8 +113,8 @@ def verify_shard(folder: Location, entry: ShardEntry, conventions: Conventions) 
     data = place.read_bytes()
     if len(data) != entry.num_bytes:
         return [Problem(entry.file, f"expected {entry.num_bytes} bytes, found {len(data)}: torn or overwritten")]
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
-        return [Problem(entry.file, "its checksum is not the committed one: bytes have changed", remake_shard(entry))]
+    if checksum(data) != entry.sha256:
+        return [Problem(entry.file, "its checksum is not the committed one: bytes have changed")]
     try:
         return [Problem(entry.file, what, remake_shard(entry)) for what in wrong_rows(data, entry, conventions)]
     except (pa.ArrowException, OSError, UnicodeDecodeError, DatasetError) as error:
@@ -123,7 +122,7 @@ def verify_shard(folder: Location, entry: ShardEntry, conventions: Conventions) 
 
 
 def remake_shard(entry: ShardEntry) -> str:
-    """A shard of full length counts as done, so it has to go before it is made again."""
+    """A shard whose checksum is the committed one counts as done, so it has to go before it is made again."""
     return f"remove {entry.file} and {REMAKE}"
 
 

@@ -1,6 +1,5 @@
 """One shard: rows to Parquet, then the commit."""
 
-import hashlib
 import io
 import socket
 import time
@@ -12,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.shards.commit import Commit, Failure, Tally, shard_name, write_commit
+from pipeline.shards.commit import Commit, Failure, Tally, checksum, shard_name, write_commit
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.schema import ATTRIBUTES, Conventions, ImageConventions, schema_for
 from pipeline.storage import Location
@@ -38,7 +37,7 @@ def write_shard(
         plan_digest=plan.digest,
         num_rows=len(rows),
         num_bytes=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=checksum(data),
         tally=tally_of(rows, conventions),
         failures=tuple(failures),
         run={"written_unix_s": started, "host": socket.gethostname()},

@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, Interrupted, OccupiedError, RequestErro
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.shard import generate_shard
 from pipeline.model_folder import load_model
-from pipeline.shards.dataset import DatasetInfo
+from pipeline.shards.dataset import DatasetInfo, claim
 from pipeline.shards.verify import verify_folder
 from pipeline.storage import Location
 from tests.pipeline.generation.tiny_models import SPEECH, save_tiny
@@ -136,6 +136,14 @@ def test_nothing_is_drawn_and_nothing_claimed_when_a_late_request_is_bad(
 def test_a_folder_of_something_else_is_refused(model: Location, requests: Location, tmp_path: Path) -> None:
     with pytest.raises(OccupiedError, match="already holds something else"):
         run(model, Location(str(tmp_path)), requests)
+
+
+def test_what_another_model_has_made_is_never_overwritten(model: Location, requests: Location, tmp_path: Path) -> None:
+    out = Location(str(tmp_path / "out"))
+    claim(out, "generate", {}, {"model digest": "another"})
+    with pytest.raises(OccupiedError, match="its model digest is another, not "):
+        run(model, out, requests)
+    assert not (out / "shards").exists()
 
 
 def test_a_gpu_that_is_not_there_is_told(model: Location, requests: Location, tmp_path: Path) -> None:

@@ -102,9 +102,12 @@ def test_only_what_has_changed_is_redone(corpus: Path, out: Path) -> None:
     given: list[int] = []
     os.utime(corpus / "recordings" / "1_ann_0.wav", (1, 1))
     (out / "shards" / "000004.parquet").write_bytes(b"torn")
+    flipped = bytearray((out / "shards" / "000005.parquet").read_bytes())
+    flipped[100] ^= 1
+    (out / "shards" / "000005.parquet").write_bytes(flipped)
     (out / "commits" / "000000.json").unlink()
     in_process(corpus, out, wrap=counted(given))
-    assert given == [0, 2, 4]
+    assert given == [0, 2, 4, 5]
     assert list(verify_folder(locate(str(out)))) == []
 
 
@@ -119,7 +122,7 @@ def test_another_corpus_never_overwrites_a_finished_dataset(corpus: Path, out: P
     in_process(corpus, out)
     before = content(out)
     write_png(tmp_path / "pictures" / "cat" / "a.png")
-    with pytest.raises(OccupiedError, match="its corpus is .*, not .*/pictures; its kind is audio, not image"):
+    with pytest.raises(OccupiedError, match=r"its corpus is .*, not .*/pictures; its kind is audio, not image"):
         in_process(tmp_path / "pictures", out)
     assert content(out) == before
 

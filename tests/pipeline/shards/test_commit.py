@@ -24,7 +24,7 @@ def test_a_commit_comes_back_as_it_was_written(folder: Location) -> None:
     assert read_commit(folder, 4) is None
 
 
-def test_a_shard_is_done_for_its_own_plan_in_full_length_only(folder: Location) -> None:
+def test_a_shard_is_done_for_its_own_plan_and_whole_only(folder: Location) -> None:
     plan = plans()[0]
     assert not is_done(folder, 0, plan.digest)
     write_one(folder, plan)
@@ -35,6 +35,11 @@ def test_a_shard_is_done_for_its_own_plan_in_full_length_only(folder: Location) 
     data = shard.read_bytes()
     shard.write_bytes(data[:-1])
     assert not is_done(folder, 0, plan.digest)
+    for position in range(0, len(data), 101):
+        shard.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+        assert not is_done(folder, 0, plan.digest)
+    shard.write_bytes(data)
+    assert is_done(folder, 0, plan.digest)
     shard.remove()
     assert not is_done(folder, 0, plan.digest)
 
