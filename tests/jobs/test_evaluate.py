@@ -1,15 +1,18 @@
 import io
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+import jobs.evaluate as subject
 from jobs.cluster import Cluster
-from jobs.evaluate import evaluate
+from jobs.evaluate import evaluate, table
 from pipeline.errors import DatasetError, ModelError
 from pipeline.evaluation.config import EvaluateConfig
-from pipeline.evaluation.evaluation import Evaluation
+from pipeline.evaluation.evaluation import Evaluation, Figure
+from pipeline.evaluation.likelihood import Score, Scores
 from pipeline.storage import Location
 from tests.pipeline.evaluation.tiny_data import write_digits, write_speech
 from tests.pipeline.generation.tiny_models import SPEECH, save_tiny
@@ -48,3 +51,34 @@ def test_what_does_not_fit_is_told_before_any_work(model: Location, tmp_path: Pa
         evaluate(model, Location(str(tmp_path / "nowhere")), EvaluateConfig(), ROOM, Console())
     with pytest.raises(ModelError, match="holds no model"):
         evaluate(pictures.folder, pictures.folder, EvaluateConfig(), ROOM, Console())
+
+
+def test_values_of_attributes_are_shown_as_they_are() -> None:
+    odd = ("[/x]", "[noise]", ":smile:")
+    figures = {"speaker": {value: Figure(1.0, 1, 1) for value in odd}}
+    said = io.StringIO()
+    Console(file=said, width=120).print(
+        table(Evaluation("m", "0", "d", "1", "[/test]", "bits_per_timestep", 1.0, 8.0, None, 1, 1, figures))
+    )
+    assert all(f"speaker {value}" in said.getvalue() for value in odd)
+    assert "[/test]: bits per timestep" in said.getvalue()
+
+
+def test_parts_are_merged_in_their_order_whichever_is_finished_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sum of floats that depends on its order: 1 is lost beside 1e16, and is not where it comes last."""
+    nats = [1.0, 1e16, -1e16]
+
+    def last_first(numbers: Sequence[int], submit: object, limit: int) -> Iterator[tuple[int, Scores]]:
+        for number in reversed(numbers):
+            yield number, Scores(Score(1, 1, nats[number] if number < 3 else 0.0))
+
+    monkeypatch.setattr(subject, "fan_out", last_first)
+    monkeypatch.setattr(subject.ray, "put", lambda value: value)
+    dataset = write_speech(Location(str(tmp_path / "data")))
+    work = subject.Job(dataset.folder, "", dataset, EvaluateConfig(levels_per_task=30))
+    scores = subject.score_all(work, ROOM, Console(file=io.StringIO()))
+    assert scores.whole.num_items >= 3
+    assert scores.whole.nll_nats == sum(nats) == 0.0
+    assert sum(reversed(nats)) == 1.0, "or this test could not fail"

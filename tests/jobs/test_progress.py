@@ -1,12 +1,13 @@
 """Progress: a bar on a terminal that goes away, a line now and then where output goes to a file."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from jobs import progress as subject
-from jobs.progress import progress
+from jobs.progress import progress, say
 
 
 def text_of(console: Console) -> str:
@@ -42,3 +43,28 @@ def test_a_terminal_gets_a_bar_that_goes_away() -> None:
     assert "prepare" in written
     assert "50%" in written
     assert written.rstrip().endswith("\x1b[2K"), "the bar stays on the screen"
+
+
+ODD = "out[/x] [noise] [bold]a[/bold] :smile: {0}"
+"""Each of these would be an error, nothing, or something else where it were read as markup."""
+
+
+def test_what_is_said_is_shown_as_it_is() -> None:
+    console = Console(file=io.StringIO(), width=20)
+    say(console, ODD)
+    assert text_of(console) == ODD + "\n"
+
+
+def test_a_bar_shows_its_title_and_detail_as_they_are() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=200)
+    with progress(console, f"title {ODD}", 4) as view:
+        view.update(2, f"detail {ODD}")
+    assert f"title {ODD}" in text_of(console)
+    assert f"detail {ODD}" in text_of(console)
+
+
+def test_no_verb_prints_past_say() -> None:
+    """`Console.print` reads text as markup; what is no text of ours goes through `say`."""
+    files = sorted(Path(subject.__file__).parent.glob("*.py"))
+    past = {file.name: file.read_text().count("console.print(") for file in files if file.name != "progress.py"}
+    assert {name: count for name, count in past.items() if count} == {"evaluate.py": 1}, "the table alone"
