@@ -28,10 +28,10 @@ from pipeline.reports.subjects import (
 from pipeline.shards.dataset import DATASET_FILE, PLAN_FILE, open_dataset
 from pipeline.shards.schema import FORMAT as DATASET_FORMAT
 from pipeline.storage import Location
+from pipeline.training.metrics import METRICS_FILE
 
 EXPECTED = "a dataset, a model, an evaluation or timings page, or a folder that holds some of these"
 
-METRICS_FILE = "metrics.jsonl"
 EVALUATIONS_FOLDER = "evaluations"
 
 DEEPEST = 3

@@ -18,9 +18,6 @@ from pipeline.errors import RequestError
 NUM_FEATURES = 2
 """Real features of a frame: where in its phone it lies, in [-1, 1], and the phone's log duration."""
 
-PAUSE = "sil"
-"""The phone of silence; every inventory has it."""
-
 
 @dataclass(frozen=True)
 class Conditioning:

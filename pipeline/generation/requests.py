@@ -35,7 +35,7 @@ from pipeline.generation.fields import (
     text_of,
     whole_number,
 )
-from pipeline.generation.timing import Phones, timed_phones, timesteps_of, uniform_phones
+from pipeline.generation.timing import Phones, requested_phones, timesteps_of, uniform_phones
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions
 
 OPTIONS = ("id", "count", "seed", "temperature")
@@ -156,7 +156,7 @@ def timing_of(data: Mapping[str, Any], target: Target, where: str) -> tuple[int,
     phones = Phones()
     if "phones" in data:
         refuse_together(data, ("text", "duration_s", "num_timesteps"), where)
-        phones = timed_phones(data["phones"], target.conventions.sample_rate_hz, where)
+        phones = requested_phones(data["phones"], target.conventions.sample_rate_hz, where)
     num_timesteps = phones.end[-1] if phones.end else length_of(data, target.conventions.sample_rate_hz, where)
     if num_timesteps > target.max_timesteps:
         raise RequestError(

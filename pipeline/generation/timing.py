@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.errors import RequestError
 from pipeline.generation.fields import shown
+from pipeline.speech.spans import uniform_ends
 
 MOST_SECONDS = 1e6
 """Eleven days: no duration is longer, and none too large for a float."""
@@ -27,7 +28,7 @@ class Phones:
     align_method: str = ""
 
 
-def timed_phones(pairs: Any, sample_rate_hz: int, where: str) -> Phones:
+def requested_phones(pairs: Any, sample_rate_hz: int, where: str) -> Phones:
     """`[[phone, duration_s], ...]` as a request gives it; RequestError for anything else."""
     if not isinstance(pairs, list) or not pairs:
         raise RequestError(f'{where}: phones must be a list such as [["h", 0.08], ["aɪ", 0.2]], got {shown(pairs)}.')
@@ -49,8 +50,7 @@ def uniform_phones(names: Sequence[str], num_timesteps: int, where: str) -> Phon
     """Phones of equal length over the item: honest, and named "uniform" in the row."""
     if not names:
         raise RequestError(f"{where}: the text has no phones; give text with letters in it, or phones.")
-    ends = [round((number + 1) * num_timesteps / len(names)) for number in range(len(names))]
-    return without_gaps(tuple(names), ends, "uniform", where)
+    return without_gaps(tuple(names), uniform_ends(len(names), num_timesteps), "uniform", where)
 
 
 def without_gaps(names: Sequence[str], ends: Sequence[int], align_method: str, where: str) -> Phones:

@@ -9,10 +9,11 @@ from pipeline.audio.resample import resample
 from pipeline.errors import ItemError
 from pipeline.items import AudioItem
 from pipeline.preparation.config import AudioConfig, PrepareConfig, SpeechConfig
-from pipeline.preparation.phones import SILENCE, Spans, check_against_audio, corpus_spans, uniform_spans
+from pipeline.preparation.phones import Spans, check_against_audio, corpus_spans, uniform_spans
 from pipeline.preparation.reading import failures_of, local_or_bytes
 from pipeline.preparation.splits import split_of
 from pipeline.shards.schema import AudioConventions
+from pipeline.speech.spans import SILENCE
 
 TEXT_COLUMNS = ("source", "speaker", "emotion", "language", "label", "text", "text_normalised", "licence")
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import ItemError
 from pipeline.items import TimedPhone
-
-SILENCE = "sil"
+from pipeline.speech.spans import SILENCE, uniform_ends
 
 SILENCE_LABELS = frozenset({"", SILENCE, "sp", "<eps>", "pau", "h#"})
 """How aligners and corpora write a pause."""
@@ -81,8 +80,7 @@ def check_against_audio(phones: Sequence[TimedPhone], duration_s: float) -> None
 
 
 def uniform_spans(phones: Sequence[str], num_timesteps: int) -> Spans:
-    """Phones spread evenly: number i of n ends at floor((i + 1) · T / n). Honest about being no alignment at all."""
+    """Phones spread evenly (`uniform_ends`). Honest about being no alignment at all."""
     if len(phones) > num_timesteps:
         raise ItemError("phones", f"{len(phones)} phones in {num_timesteps} timesteps: the text belongs to other audio")
-    ends = [(place + 1) * num_timesteps // len(phones) for place in range(len(phones))]
-    return Spans.between(zip(phones, ends, strict=True))
+    return Spans.between(zip(phones, uniform_ends(len(phones), num_timesteps), strict=True))

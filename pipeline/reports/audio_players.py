@@ -11,6 +11,7 @@ from pipeline.reports.rows import Place, best_match, look, spread, with_levels
 from pipeline.reports.spectrogram import LEFT, RIGHT, Waveform, spectrogram_png
 from pipeline.reports.subjects import DatasetSubject
 from pipeline.shards.schema import AudioConventions
+from pipeline.speech.spans import SILENCE
 
 MOST_SECONDS = 6.0
 """Of one item; what is longer is cut, and the page says so."""
@@ -167,7 +168,7 @@ def phone_marks(place: Place, rate: int, width_s: float) -> tuple[PhoneMark, ...
     marks = []
     phones, starts, ends = (place.row.get(name) or () for name in ("phone", "phone_start", "phone_end"))
     for phone, start, end in zip(phones, starts, ends, strict=True):
-        if phone != "sil" and (end - start) / rate > NARROWEST_PHONE * width_s and (start + end) / 2 / rate < width_s:
+        if phone != SILENCE and (end - start) / rate > NARROWEST_PHONE * width_s and (start + end) / 2 / rate < width_s:
             centre = LEFT + (RIGHT - LEFT) * (start + end) / 2 / rate / width_s
             marks.append(PhoneMark(phone, round(100 * centre, 2)))
     return tuple(marks)

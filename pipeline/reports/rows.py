@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions
+from pipeline.speech.spans import SILENCE
 
 MOST_ROWS_LOOKED_AT = 2000
 """Enough to meet every condition of most corpora, and read in well under a second."""
@@ -31,7 +32,7 @@ class Place:
     @property
     def words(self) -> tuple[str, ...]:
         """What is said: the phones, pauses left out, or the text."""
-        phones = tuple(phone for phone in self.row.get("phone") or () if phone != "sil")
+        phones = tuple(phone for phone in self.row.get("phone") or () if phone != SILENCE)
         return phones or ((self.row.get("text") or "",) if self.row.get("text") else ())
 
 

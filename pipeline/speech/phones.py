@@ -9,8 +9,7 @@ import re
 from pipeline.errors import ConfigError, ItemError
 from pipeline.items import TimedPhone
 from pipeline.speech.espeak import Speech, check_language, phone_groups
-
-SILENCE = "sil"
+from pipeline.speech.spans import SILENCE
 
 DROPPED = re.compile("[ˈˌ͡‿\u200d\u200c_|-]")
 """Stress marks, ties, joiners, and the pauses that some languages write between words."""

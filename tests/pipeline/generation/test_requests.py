@@ -42,7 +42,7 @@ def test_phones_set_the_length_and_their_rounding_never_adds_up() -> None:
 def test_text_is_spread_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.speech.phones.phones_of_text", lambda text, language: ["a", "b", "a"])
     request = parse({**SAID, "text": "aba", "num_timesteps": 20, "language": "de"}, SPEECH)
-    assert request.phones == Phones(("a", "b", "a"), (0, 7, 13), (7, 13, 20), "uniform")
+    assert request.phones == Phones(("a", "b", "a"), (0, 6, 13), (6, 13, 20), "uniform")
     assert request.text == "aba"
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ItemError
 from pipeline.speech.espeak import PhoneEvent, Speech, Voice, speak
-from pipeline.speech.phones import SILENCE, phones_of_text, timed_phones
+from pipeline.speech.phones import phones_of_text, timed_phones
+from pipeline.speech.spans import SILENCE
 
 FORBIDDEN = set("ˈˌ͡‿\u200d() _|")
 

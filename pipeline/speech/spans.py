@@ -1,0 +1,13 @@
+"""What is known of phones over timesteps without listening: they are spread evenly, and a pause is one of them."""
+
+SILENCE = "sil"
+"""The phone of a pause, and of whatever no other phone covers."""
+
+
+def uniform_ends(num_phones: int, num_timesteps: int) -> list[int]:
+    """Where each of so many phones ends when they share the timesteps evenly: number i at floor((i + 1) · T / n).
+
+    The one rule for recordings and for requests: a model is asked for phones as it has seen them. More phones than
+    timesteps leave some without any.
+    """
+    return [(place + 1) * num_timesteps // num_phones for place in range(num_phones)]
