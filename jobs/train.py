@@ -21,19 +21,18 @@ from rich.console import Console
 from jobs.cluster import Cluster
 from jobs.progress import ProgressView, progress, say
 from jobs.recipes import Recipe
-from jobs.training_mailbox import Messenger, open_mailbox
+from jobs.training_losses import MOST_STARTS_IN_VAIN, is_loss, raise_unless_lost, start_until_done
+from jobs.training_mailbox import Messenger, News, open_mailbox
 from pipeline.errors import AncestralError, ClusterError, Interrupted
 from pipeline.model_folder import ModelInfo, read_model_info
 from pipeline.shards.dataset import open_dataset
 from pipeline.shards.schema import AudioConventions
 from pipeline.storage import Location, open_filesystem
+from pipeline.training.checkpoint import last_step
 from pipeline.training.loop import run
 from pipeline.training.metrics import Measured
 from pipeline.training.plan import RunPlan, claim, finished, make_plan
 from pipeline.training.world import Distributed
-
-MOST_STARTS = 4
-"""Workers are lost now and then; what loses them four times in one run will do so again."""
 
 SECONDS_BETWEEN_LOOKS = 0.3
 SECONDS_TO_STOP = 90
@@ -90,20 +89,19 @@ class Training:
         try:
             with progress(self.console, "train", self.plan.training.num_steps) as view:
                 view.update(0, f"starting {self.num_workers} workers")
-                for _ in range(MOST_STARTS):
-                    if self.attempt(view):
-                        return
-                    view.update(0, f"a worker was lost; starting {self.num_workers} again")
+                if start_until_done(lambda: self.attempt(view), lambda: last_step(self.plan.run_folder)):
+                    return
         finally:
             ray.kill(self.mailbox)
         raise ClusterError(
-            f"workers were lost {MOST_STARTS} times, the last time with: {self.last_failure}. A likely cause is too "
-            "little memory: lower training.batch_size. The same command goes on from the last checkpoint in "
-            f"{self.plan.run_folder}."
+            f"workers were lost {MOST_STARTS_IN_VAIN} times in a row without a new checkpoint, the last time with: "
+            f"{self.last_failure}. A likely cause is too little memory: lower training.batch_size. The same command "
+            f"goes on from the last checkpoint in {self.plan.run_folder}."
         )
 
     def attempt(self, view: ProgressView) -> bool:
         """One start of the workers; whether they came to the end. Errors of our own code come out as they are."""
+        self.mailbox.forget_error.remote()
         fit = Fit(self.plan, self.mailbox, self.num_workers, self.use_gpu)
         fit.start()
         try:
@@ -111,21 +109,25 @@ class Training:
                 self.show(view)
         except KeyboardInterrupt:
             self.stop(fit, view)
-        self.show(view, fit.error)
+        told_error = self.show(view)
+        if fit.error is None:
+            return True
+        raise_unless_lost(fit.error, told_error, self.plan.run_folder)
         self.last_failure = last_line(fit.error)
-        return fit.error is None
+        view.update(0, f"a worker was lost; starting {self.num_workers} again")
+        return False
 
-    def show(self, view: ProgressView, failure: Exception | None = None) -> None:
-        """What the workers have told; raises what our own code raised there."""
-        measured, notes, error = ray.get(self.mailbox.news.remote())
+    def show(self, view: ProgressView) -> Exception | None:
+        """What the workers have told; raises what a person can mend, returns what else our own code raised there."""
+        news: News = ray.get(self.mailbox.news.remote())
+        measured, notes, error = news
         for note in notes:
             say(self.console, note)
         if measured:
             view.update(measured.step, told(measured))
         if isinstance(error, AncestralError):
             raise error from None
-        if error is not None and failure is not None:
-            raise error from failure  # a mistake of ours: with the traceback that Ray kept
+        return error
 
     def stop(self, fit: "Fit", view: ProgressView) -> None:
         """Let the workers write a checkpoint; a second Ctrl-C does not wait for it."""
@@ -215,11 +217,6 @@ def work(settings: dict[str, Any]) -> None:
     try:
         run(settings["plan"], Distributed(ray.train.torch.get_device()), Messenger(settings["mailbox"]))
     except Exception as error:
-        if is_ours(error):
+        if not is_loss(error):
             ray.get(settings["mailbox"].fail.remote(error))
         raise
-
-
-def is_ours(error: Exception) -> bool:
-    """Whether our own code is the cause. Torch raises RuntimeError when another worker is gone, and out of memory."""
-    return not isinstance(error, RuntimeError | ConnectionError | ray.exceptions.RayError)

@@ -13,6 +13,10 @@ SECONDS_BETWEEN_QUESTIONS = 0.5
 """How often rank 0 asks whether it should stop: Ctrl-C is answered within a second and a step."""
 
 
+News = tuple[Measured | None, list[str], Exception | None]
+"""The last figures, the notes since the last call, and the error, if there is one."""
+
+
 class Mailbox:
     """News for the driver, a wish for the workers."""
 
@@ -34,6 +38,10 @@ class Mailbox:
         """What our own code raised on a worker: the first of it is the cause, the others come after it."""
         self.error = self.error or error
 
+    def forget_error(self) -> None:
+        """The workers are started again: what they raised before is past."""
+        self.error = None
+
     def wish_stop(self) -> None:
         """The workers should write a checkpoint and stop."""
         self.is_stop_wished = True
@@ -42,8 +50,8 @@ class Mailbox:
         """Whether they should."""
         return self.is_stop_wished
 
-    def news(self) -> tuple[Measured | None, list[str], Exception | None]:
-        """The last figures, the notes since the last call, and the error, if there is one."""
+    def news(self) -> News:
+        """What the driver has not heard yet."""
         notes, self.notes = self.notes, []
         return self.latest, notes, self.error
 

@@ -153,6 +153,11 @@ def steps_in(folder: Location) -> list[int]:
     return [int(stem) for stem in stems if stem.isdigit()]
 
 
+def last_step(run: Location) -> int:
+    """The step of the last checkpoint, whole or not; 0 where there is none."""
+    return max(steps_in(run / FOLDER), default=0)
+
+
 def tensors_name(step: int) -> str:
     """The tensors' file."""
     return f"{step:09d}.safetensors"

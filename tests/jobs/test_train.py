@@ -1,5 +1,6 @@
 """Training on Ray's workers: what they tell, and that nothing is lost when one is killed, or on Ctrl-C."""
 
+import errno
 import importlib
 import io
 import json
@@ -10,20 +11,23 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from ray.train import WorkerGroupError
 from rich.console import Console
 
 from jobs.cluster import Cluster, describe
 from jobs.recipes import Recipe
-from jobs.train import is_ours, last_line, num_workers, summary, train
-from pipeline.errors import AncestralError, ConfigError, Interrupted, StorageError
+from jobs.train import Training, last_line, num_workers, summary, train
+from pipeline.errors import ClusterError, ConfigError, Interrupted, StorageError
 from pipeline.model_folder import ModelInfo, load_model
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
 from pipeline.training.loop import run
+from pipeline.training.plan import RunPlan
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.runs import TRAINING, WAVENET, figures, small_plan
 
@@ -146,12 +150,78 @@ def test_no_more_workers_than_there_is_room_for() -> None:
     assert "this cluster has 1 GPUs" in page.getvalue()
 
 
-def test_what_is_tried_again_and_what_is_not() -> None:
-    assert is_ours(StorageError("full"))
-    assert is_ours(AncestralError("x"))
-    assert is_ours(TypeError("a mistake"))
-    assert not is_ours(RuntimeError("Connection closed by peer"))
-    assert not is_ours(ConnectionResetError())
+class Answer:
+    """A method of an actor that is none."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.answer = answer
+
+    def remote(self) -> Any:
+        return self.answer
+
+
+class Ended:
+    """A `Fit` that has ended with an error, or without; `error` is called for each start."""
+
+    def __init__(self, error: Callable[[], Exception | None]) -> None:
+        self.error, self.ended = error(), threading.Event()
+        self.ended.set()
+
+    def start(self) -> None:
+        pass
+
+
+def training_that_fails(
+    monkeypatch: pytest.MonkeyPatch, plan: RunPlan, error: Callable[[], Exception | None], told: Exception | None = None
+) -> Training:
+    mailbox = SimpleNamespace(news=Answer((None, [], told)), forget_error=Answer())
+    monkeypatch.setattr("jobs.train.open_mailbox", lambda: mailbox)
+    monkeypatch.setattr("jobs.train.make_ray_data_settings", lambda: None)
+    monkeypatch.setattr("jobs.train.ray", SimpleNamespace(get=lambda answer: answer, kill=lambda actor: None))
+    monkeypatch.setattr("jobs.train.Fit", lambda *_: Ended(error))
+    return Training(plan, 2, use_gpu=False, console=console()[0])
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "expected", "message"),
+    [
+        (StorageError("the disk is full"), None, StorageError, "the disk is full"),
+        (OSError(errno.ENOSPC, "no space"), None, StorageError, "run: the disk is full"),
+        (ValueError("a setting of Ray's"), None, ValueError, "a setting of Ray's"),
+        (WorkerGroupError("", {}), RuntimeError("shapes cannot be multiplied"), RuntimeError, "shapes cannot"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_what_would_only_come_again_ends_the_first_start(
+    dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    told: Exception | None,
+    expected: type[Exception],
+    message: str,
+) -> None:
+    errors = iter([error])
+    training = training_that_fails(monkeypatch, small_plan(dataset, tmp_path / "out"), lambda: next(errors), told)
+    with pytest.raises(expected, match=message):
+        training.run()
+
+
+def test_lost_workers_are_started_again_until_nothing_comes_of_it(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, starts = small_plan(dataset, tmp_path / "out"), []
+    lost: Exception = WorkerGroupError("Connection closed by peer", {})
+
+    def lose() -> Exception:
+        starts.append(1)
+        if len(starts) == 3:
+            (plan.run_folder / "checkpoints/000000003.json").write_text("")
+        return lost
+
+    with pytest.raises(ClusterError, match=r"lost 4 times in a row without a new checkpoint.*closed by peer"):
+        training_that_fails(monkeypatch, plan, lose).run()
+    assert len(starts) == 3 + 4
 
 
 def test_the_end_of_a_long_message() -> None:
