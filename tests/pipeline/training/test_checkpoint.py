@@ -79,6 +79,23 @@ def test_the_last_ones_are_kept(tmp_path: Path) -> None:
     assert load(tmp_path) == (15, [])
 
 
+def test_a_page_goes_before_its_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other way round, a kill in between would leave a page that counts and has nothing to go on from."""
+    for step in (5, 10):
+        save(tmp_path, step)
+    gone: list[str] = []
+    remove = Location.remove
+
+    def noted(place: Location) -> None:
+        gone.append(place.name)
+        remove(place)
+
+    monkeypatch.setattr(Location, "remove", noted)
+    save(tmp_path, 15, keep=1)
+    for step in (5, 10):
+        assert gone.index(f"{step:09d}.json") < gone.index(f"{step:09d}.safetensors")
+
+
 def cut_page(folder: Path) -> None:
     page = folder / "000000010.json"
     page.write_bytes(page.read_bytes()[:40])

@@ -1,6 +1,7 @@
 """One, two and three workers give the same losses: the loss is a global sum over a global count."""
 
 import multiprocessing
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,11 +16,11 @@ from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
 from pipeline.training.loop import Run, run
 from pipeline.training.order import share
-from pipeline.training.plan import RunPlan
+from pipeline.training.plan import RunPlan, make_plan
 from pipeline.training.step import backward
 from pipeline.training.world import Alone, Distributed
 from tests.pipeline.training.datasets import audio_dataset
-from tests.pipeline.training.runs import Watcher, figures, small_plan
+from tests.pipeline.training.runs import TRAINING, Watcher, figures, small_plan
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +97,21 @@ def run_with_processes(plan: RunPlan, size: int, meeting: Path) -> None:
         assert worker.exitcode == 0
 
 
-def test_two_processes_give_the_losses_and_the_model_of_one(dataset: Dataset, tmp_path: Path) -> None:
-    plan = small_plan(dataset, tmp_path / "one", num_steps=10)
+def linear_plan(dataset: Dataset, out: Path) -> RunPlan:
+    """A model that starts at a fit to data: its start tells which data each worker looked at."""
+    training = replace(TRAINING, num_steps=3, condition_on=())
+    return make_plan(dataset, Location(str(out)), {"name": "linear_ar", "order": 4}, training)
+
+
+def wavenet_plan(dataset: Dataset, out: Path) -> RunPlan:
+    return small_plan(dataset, out, num_steps=10)
+
+
+@pytest.mark.parametrize("make", [wavenet_plan, linear_plan])
+def test_two_processes_give_the_losses_and_the_model_of_one(
+    dataset: Dataset, tmp_path: Path, make: Callable[[Dataset, Path], RunPlan]
+) -> None:
+    plan = make(dataset, tmp_path / "one")
     assert run(plan)
     run_with_processes(replace(plan, out=Location(str(tmp_path / "two"))), 2, tmp_path / "meeting")
     one, two = figures(tmp_path / "one"), figures(tmp_path / "two")
