@@ -3,13 +3,15 @@
 Verbs are imported when they are called, so that `--help` answers at once, without Ray or torch.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
-from jobs.cli_options import EPILOG, Address, ConfigFile, Sets, ShowConfig, VerbCommand, version_wanted
+from jobs.cli_options import EPILOG, Address, ConfigFile, ReaderAddress, Sets, ShowConfig, VerbCommand, version_wanted
 from pipeline.storage import Location, locate
 
 Config = TypeVar("Config")
@@ -63,6 +65,18 @@ def settings(
     return config
 
 
+@contextmanager
+def reader(address: str) -> Iterator[Any]:
+    """A running Ray for a verb that only reads; none where no address is given: this process does it then."""
+    if not address:
+        yield None
+        return
+    from jobs.cluster import connect
+
+    with connect(address) as cluster:
+        yield cluster
+
+
 def print_config(config: object) -> None:
     """Print a resolved config as YAML that `--config` takes again, and stop."""
     from jobs.config import to_yaml
@@ -74,7 +88,7 @@ def print_config(config: object) -> None:
 @app.command(cls=VerbCommand)
 def prepare(
     context: typer.Context,
-    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A folder or file of recordings or pictures.")],
+    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="The folder of recordings or pictures.")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="The dataset's folder: new, or one to go on with.")],
     config: ConfigFile = None,
     sets: Sets = None,
@@ -202,24 +216,25 @@ def evaluate(
 def verify(
     context: typer.Context,
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="What `prepare` or `generate` made.")],
-    address: Annotated[
-        str, typer.Option("--address", metavar="ADDRESS", help="A running Ray that reads it; else this process does.")
-    ] = "",
+    config: ConfigFile = None,
+    sets: Sets = None,
+    address: ReaderAddress = "",
+    show_config: ShowConfig = False,
 ) -> None:
     """Check every byte, row and total of a dataset; exit with 1 where something is wrong.
 
     [bold]Examples[/bold]
 
     ancestral verify lj
+
+    ancestral verify lj --set most_problems=1000
     """
+    from jobs.verify import VerifyConfig
     from jobs.verify import verify as run
 
-    if not address:
-        raise typer.Exit(1 if run(place(context, dataset), Console()) else 0)
-    from jobs.cluster import connect
-
-    with connect(address) as cluster:
-        num_problems = run(place(context, dataset), Console(), cluster)
+    chosen = settings(context, VerifyConfig, config, sets, show_config)
+    with reader(address) as cluster:
+        num_problems = run(place(context, dataset), Console(), cluster, chosen)
     raise typer.Exit(1 if num_problems else 0)
 
 
@@ -228,25 +243,38 @@ def report(
     context: typer.Context,
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Datasets, models and figures to show.")],
     out: Annotated[str, typer.Option("--out", metavar="FILE", help="The page.")] = "report.html",
+    config: ConfigFile = None,
+    sets: Sets = None,
+    address: ReaderAddress = "",
+    show_config: ShowConfig = False,
 ) -> None:
     """Write one page to look at and listen to; it needs no other file.
 
     [bold]Examples[/bold]
 
     ancestral report lj voice spoken --out voice.html
+
+    ancestral report lj voice spoken --set 'title=A voice' --set most_pairs=20
     """
+    from pipeline.reports.config import ReportConfig
+
+    chosen = settings(context, ReportConfig, config, sets, show_config)
     from jobs.report import report as run
 
-    run([place(context, path) for path in paths], place(context, out), Console())
+    with reader(address) as cluster:
+        run([place(context, path) for path in paths], place(context, out), Console(), chosen, cluster)
 
 
 @app.command(cls=VerbCommand)
 def submit(
     context: typer.Context,
     command: Annotated[list[str], typer.Argument(metavar="-- VERB ...", help="The command, as it is run here.")],
+    config: ConfigFile = None,
+    sets: Sets = None,
     address: Annotated[
         str, typer.Option("--address", metavar="URL", help="A Ray's dashboard, http://HOST:8265; else a local Ray.")
     ] = "",
+    show_config: ShowConfig = False,
 ) -> None:
     """Run a verb as a Ray job and follow its log; Ctrl-C stops the job.
 
@@ -257,11 +285,15 @@ def submit(
     ancestral submit -- verify lj
 
     ancestral submit --address http://head:8265 -- prepare s3://b/lj s3://b/out
+
+    ancestral submit --set metadata.owner=ann -- verify lj
     """
+    from jobs.submit import SubmitConfig
     from jobs.submit import submit as run
 
+    chosen = settings(context, SubmitConfig, config, sets, show_config)
     takes_address = "address" in refuse_what_no_job_can(parse_verb(command)).params
-    raise typer.Exit(run(command, takes_address, context.obj, address, Console()))
+    raise typer.Exit(run(command, takes_address, context.obj, address, Console(), chosen))
 
 
 @app.command(cls=VerbCommand)

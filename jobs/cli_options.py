@@ -1,6 +1,7 @@
 """What the verbs' options have in common, and what `ancestral` says of itself."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,9 @@ Sets = Annotated[
 ]
 Address = Annotated[
     str, typer.Option("--address", metavar="ADDRESS", help="A running Ray: auto or HOST:6379; else one starts here.")
+]
+ReaderAddress = Annotated[
+    str, typer.Option("--address", metavar="ADDRESS", help="A running Ray that reads it; else this process does.")
 ]
 ShowConfig = Annotated[
     bool, typer.Option("--show-config", help="Print all settings as YAML, as they would be used, and stop.")
@@ -37,7 +41,7 @@ class VerbCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: Sequence[str]) -> list[str]:
         """Take what is missing for missing on purpose where `--show-config` asks for nothing but settings."""
-        if "--show-config" in args:
+        if "--show-config" in takewhile(lambda word: word != "--", args):
             for parameter in self.params:
                 parameter.required = parameter.name == "recipe"
         return super().parse_args(ctx, list(args))

@@ -1,6 +1,9 @@
 """`report`: any mix of datasets, models and evaluations to one page that can be opened, mailed and read offline.
 
 report([locate("demo")], locate("demo/report.html"), console)
+
+It reads a few rows of each dataset in this process. On a running Ray (`--address`) a worker makes the page instead,
+which is next to the datasets where this machine is not; the page is written from here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,9 +12,11 @@ from typing import Any
 
 from rich.console import Console
 
+from jobs.cluster import Cluster
 from jobs.progress import say
 from pipeline.errors import ConfigError, OccupiedError
 from pipeline.model_folder import MODEL_FILE, read_model_info
+from pipeline.reports.config import ReportConfig
 from pipeline.reports.page import render_page
 from pipeline.reports.subjects import (
     EVALUATION_FORMAT,
@@ -50,6 +55,7 @@ class Found:
     evaluations: dict[str, EvaluationSubject] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     num_looked_at: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.datasets) + len(self.models) + len(self.evaluations) + len(self.timings)
@@ -61,22 +67,47 @@ class Found:
         return Subjects(datasets, models, tuple(self.evaluations.values()), self.timings)  # type: ignore[arg-type]
 
 
-def report(paths: Sequence[Location], out: Location, console: Console) -> Location:
+def report(
+    paths: Sequence[Location],
+    out: Location,
+    console: Console,
+    config: ReportConfig | None = None,
+    cluster: Cluster | None = None,
+) -> Location:
     """Write the report on `paths` to `out` (a file, or a folder to write report.html into); returns the file.
 
     ConfigError where a path is nothing that can be reported on; DatasetError and ModelError for damaged ones.
     """
-    found = Found()
-    for path in paths:
-        before = len(found)
-        recognise(path, found, console)
-        if len(found) == before:
-            raise ConfigError(f"{path}: expected {EXPECTED}; found none. Check the path.")
     place = place_of(out)
-    page = render_page(found.subjects())
+    make = make_page_on_ray if cluster else make_page
+    page, notes = make(paths, config or ReportConfig())
+    for note in notes:
+        say(console, note)
     place.write_text(page)
     say(console, f"report: {place} ({len(page.encode()) / 1e6:.1f} MB)")
     return place
+
+
+def make_page(paths: Sequence[Location], config: ReportConfig) -> tuple[str, list[str]]:
+    """The page, and what was left out of it."""
+    found = Found()
+    for path in paths:
+        before = len(found)
+        recognise(path, found)
+        if len(found) == before:
+            raise ConfigError(f"{path}: expected {EXPECTED}; found none. Check the path.")
+    return render_page(found.subjects(), config), found.notes
+
+
+def make_page_on_ray(paths: Sequence[Location], config: ReportConfig) -> tuple[str, list[str]]:
+    """The same, made by a worker."""
+    import ray
+
+    from jobs.fan_out import TASK_RETRIES, fetch
+
+    task: Any = ray.remote(num_cpus=1, max_retries=TASK_RETRIES)(make_page)
+    page, notes = fetch(task.remote(paths, config))
+    return page, notes
 
 
 def place_of(out: Location) -> Location:
@@ -88,7 +119,7 @@ def place_of(out: Location) -> Location:
     return out
 
 
-def recognise(path: Location, found: Found, console: Console) -> None:
+def recognise(path: Location, found: Found) -> None:
     """One path that the user gave."""
     if not path.exists():
         raise ConfigError(f"{path} does not exist; expected {EXPECTED}. Check the path.")
@@ -97,10 +128,10 @@ def recognise(path: Location, found: Found, console: Console) -> None:
         return
     if (path / PLAN_FILE).is_file() and not (path / DATASET_FILE).is_file():
         open_dataset(path)  # says that it is not finished, and what to do
-    search(path, found, console, DEEPEST)
+    search(path, found, DEEPEST)
 
 
-def search(folder: Location, found: Found, console: Console, depth: int) -> None:
+def search(folder: Location, found: Found, depth: int) -> None:
     """A folder: itself, or what stands below it."""
     found.num_looked_at += 1
     if found.num_looked_at > MOST_FOLDERS:
@@ -110,7 +141,7 @@ def search(folder: Location, found: Found, console: Console, depth: int) -> None
         found.datasets[folder.uri] = DatasetSubject(folder.name, open_dataset(folder))
         return
     if PLAN_FILE in names and known_page(folder / PLAN_FILE, is_asked_for=False).get("format") == DATASET_FORMAT:
-        say(console, f"report: {folder} is not finished and left out")
+        found.notes.append(f"report: {folder} is not finished and left out")
         return
     if MODEL_FILE in names:
         metrics = read_metrics(folder / METRICS_FILE)
@@ -120,7 +151,7 @@ def search(folder: Location, found: Found, console: Console, depth: int) -> None
         add_page(place, found, is_asked_for=False)
     for name in names if depth else ():
         if (folder / name).is_folder():
-            search(folder / name, found, console, depth - 1)
+            search(folder / name, found, depth - 1)
 
 
 def pages(folder: Location, names: Sequence[str]) -> Iterator[Location]:

@@ -5,11 +5,13 @@ Ctrl-C stops the job, as it stops the verb when it runs here. What was finished 
 
 import asyncio
 import logging
+import re
 import shlex
 import sys
 import time
 import warnings
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -32,7 +34,34 @@ SECONDS_FOR_AGENT = 20.0
 """A Ray that has just started takes jobs a moment after its dashboard answers."""
 
 
-def submit(words: list[str], takes_address: bool, folder: str, address: str, console: Console) -> int:
+@dataclass(frozen=True)
+class SubmitConfig:
+    """How a job is sent. What the verb itself may be told stands behind the `--`.
+
+    submission_id: the job's name on the dashboard, one of a kind; empty lets Ray make one.
+    metadata: words that the dashboard shows beside the job, such as whose it is.
+    num_cpus: CPUs that the command asks for beside its workers; 0, since it does little but wait for them.
+    """
+
+    submission_id: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    num_cpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w.-]*", self.submission_id):
+            raise ValueError(f"submission_id: expected letters, digits, _ . and -, got {self.submission_id!r}")
+        if not self.num_cpus >= 0:
+            raise ValueError(f"num_cpus: expected 0 or more, got {self.num_cpus}")
+
+
+def submit(
+    words: list[str],
+    takes_address: bool,
+    folder: str,
+    address: str,
+    console: Console,
+    config: SubmitConfig | None = None,
+) -> int:
     """Run `ancestral WORDS` as a job and return 0 where it succeeded, 1 where not.
 
     `folder` is where the job's relative paths start. Raises ClusterError (nobody there, no token), Interrupted.
@@ -43,7 +72,8 @@ def submit(words: list[str], takes_address: bool, folder: str, address: str, con
         client = open_client(url)
         # Where two run on one machine, auto may mean the other one, hence the whole address of ours.
         python, at = ("python", AUTO) if address else (sys.executable, ray.get_runtime_context().gcs_address)
-        job = send(client, entrypoint(words, at if takes_address else "", folder, python), console)
+        line = entrypoint(words, at if takes_address else "", folder, python)
+        job = send(client, line, console, config or SubmitConfig())
         try:
             asyncio.run(follow(client, job, console))
         except KeyboardInterrupt:
@@ -87,12 +117,18 @@ def no_token(address: str) -> str:
     )
 
 
-def send(client: JobSubmissionClient, command: str, console: Console) -> str:
-    """Send our code and the command; returns the job's id, which Ray makes and which is new every time."""
+def send(client: JobSubmissionClient, command: str, console: Console, config: SubmitConfig) -> str:
+    """Send our code and the command; returns the job's id, which Ray makes anew where the config names none."""
     end = time.monotonic() + SECONDS_FOR_AGENT
     while True:
         try:
-            job: str = client.submit_job(entrypoint=command, runtime_env=code_to_send())
+            job: str = client.submit_job(
+                entrypoint=command,
+                runtime_env=code_to_send(),
+                submission_id=config.submission_id or None,
+                metadata=config.metadata,
+                entrypoint_num_cpus=config.num_cpus,
+            )
         except AuthenticationError as error:
             raise ClusterError(no_token(client.get_address())) from error
         except (RuntimeError, OSError) as error:

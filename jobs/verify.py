@@ -5,6 +5,7 @@ reads the dataset instead, which is next to its storage where this machine is no
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -16,26 +17,49 @@ from pipeline.shards.verify import Problem, verify_folder
 from pipeline.storage import Location
 
 
-def verify(dataset: Location, console: Console, cluster: Cluster | None = None) -> int:
-    """Print every problem of a dataset and return how many there are; 0 comes with a line that says what is sound."""
+@dataclass(frozen=True)
+class VerifyConfig:
+    """How a dataset is verified; every byte of it always is.
+
+    most_problems: problems that are printed; more are counted. A disk that is gone makes one of every shard.
+    num_cpus: CPUs that the worker asks for where `--address` is given; 0 starts it on a cluster that has none free.
+    """
+
+    most_problems: int = 100
+    num_cpus: int = 1
+
+    def __post_init__(self) -> None:
+        if self.most_problems < 1:
+            raise ValueError(f"most_problems: expected 1 or more, got {self.most_problems}")
+        if self.num_cpus < 0:
+            raise ValueError(f"num_cpus: expected 0 or more, got {self.num_cpus}")
+
+
+def verify(
+    dataset: Location, console: Console, cluster: Cluster | None = None, config: VerifyConfig | None = None
+) -> int:
+    """Print the problems of a dataset and return how many there are; 0 comes with a line that says what is sound."""
+    config = config or VerifyConfig()
     num_problems = 0
-    for problem in verify_on_ray(dataset) if cluster else verify_folder(dataset):
+    for problem in verify_on_ray(dataset, config.num_cpus) if cluster else verify_folder(dataset):
         num_problems += 1
-        show(problem, console)
+        if num_problems <= config.most_problems:
+            show(problem, console)
     if num_problems:
-        say(console, f"{dataset}: {num_problems} problem{'s' * (num_problems > 1)}")
+        more = f"; the first {config.most_problems} are shown" if num_problems > config.most_problems else ""
+        say(console, f"{dataset}: {num_problems} problem{'s' * (num_problems > 1)}{more}")
     else:
         say(console, f"{dataset}: sound; {summary(dataset)}")
     return num_problems
 
 
-def verify_on_ray(dataset: Location) -> Iterator[Problem]:
+def verify_on_ray(dataset: Location, num_cpus: int = 1) -> Iterator[Problem]:
     """The same problems, found by a worker and streamed from it."""
     import ray
 
     from jobs.fan_out import TASK_RETRIES, fetch
 
-    task: Any = ray.remote(num_cpus=1, max_retries=TASK_RETRIES, num_returns="streaming")(problems_of)
+    task: Any = ray.remote(num_cpus=num_cpus, max_retries=TASK_RETRIES, num_returns="streaming")(problems_of)
     references: Iterable[Any] = task.remote(dataset)
     for reference in references:
         yield fetch(reference)

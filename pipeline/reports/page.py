@@ -14,19 +14,14 @@ from markupsafe import Markup
 
 from pipeline.errors import ConfigError
 from pipeline.reports.audio_players import PlayerPair, player_pairs
+from pipeline.reports.config import ReportConfig
 from pipeline.reports.curves import curves_svg
 from pipeline.reports.image_sheet import SheetRow, sheet_rows
 from pipeline.reports.subjects import DatasetSubject, ModelSubject, Subjects
 from pipeline.reports.tables import amount, likelihoods, model_facts, timing_bars, totals
 
-MOST_BYTES = 10_000_000
-"""A page that can still be mailed and opens at once."""
-
-MOST_PAIRS = 8
 FEWEST_PAIRS = 2
-PICTURES_PER_CLASS = 10
-MOST_GROUPS = 6
-"""Datasets of a kind that are shown; more are listed with their totals alone."""
+"""However large the page grows, or however many datasets share it: one alone says little."""
 
 
 @dataclass(frozen=True)
@@ -61,27 +56,29 @@ class ImageSection:
     rows: tuple[SheetRow, ...]
 
 
-def render_page(subjects: Subjects) -> str:
-    """The whole report as HTML; fewer items are shown where the page would grow past MOST_BYTES."""
+def render_page(subjects: Subjects, config: ReportConfig | None = None) -> str:
+    """The whole report as HTML; fewer items are shown where the page would grow past `most_bytes`."""
+    config = config or ReportConfig()
     if not (subjects.datasets or subjects.models or subjects.evaluations or subjects.timings):
         raise ConfigError("nothing to report on: expected at least one dataset, model, evaluation or timings page.")
-    num_pairs = MOST_PAIRS
+    num_pairs = config.most_pairs
     while True:
-        page = template().render(sections(subjects, num_pairs))
-        if len(page.encode()) <= MOST_BYTES or num_pairs <= FEWEST_PAIRS:
+        page = template().render(sections(subjects, config, num_pairs))
+        if len(page.encode()) <= config.most_bytes or num_pairs <= FEWEST_PAIRS:
             return page
         num_pairs //= 2
 
 
-def sections(subjects: Subjects, num_pairs: int) -> dict[str, Any]:
+def sections(subjects: Subjects, config: ReportConfig, num_pairs: int) -> dict[str, Any]:
     """What the template is given."""
-    audio = groups(subjects, "audio")[:MOST_GROUPS]
-    pairs_each = max(FEWEST_PAIRS, num_pairs // max(1, len(audio)))
+    audio, images = (groups(subjects, kind)[: config.most_groups] for kind in ("audio", "image"))
+    pairs_each = max(min(FEWEST_PAIRS, num_pairs), num_pairs // max(1, len(audio)))
     return {
+        "title": config.title,
         "is_of_models": bool(subjects.models or subjects.evaluations or any(s.is_generated for s in subjects.datasets)),
         "headline": headline(subjects),
         "audio": [audio_section(group, pairs_each) for group in audio],
-        "images": [image_section(group) for group in groups(subjects, "image")[:MOST_GROUPS]],
+        "images": [image_section(group, config.pictures_per_class) for group in images],
         "models": list(model_sections(subjects.models)),
         "likelihoods": likelihoods(subjects.evaluations),
         "timings": timing_bars(subjects.timings),
@@ -128,9 +125,9 @@ def audio_section(group: Group, num_pairs: int) -> AudioSection:
     return AudioSection(group.name, has_both, player_pairs(group.corpus, group.generated, num_pairs))
 
 
-def image_section(group: Group) -> ImageSection:
+def image_section(group: Group, pictures_per_class: int) -> ImageSection:
     """The sheet of a group."""
-    rows = sheet_rows(group.corpus, group.generated, PICTURES_PER_CLASS)
+    rows = sheet_rows(group.corpus, group.generated, pictures_per_class)
     return ImageSection(group.name, bool(group.corpus), bool(group.generated), rows)
 
 

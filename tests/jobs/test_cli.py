@@ -17,6 +17,7 @@ from ray.exceptions import WorkerCrashedError
 from jobs.cli import app, parse_verb
 from jobs.cli_errors import run_explained
 from pipeline.errors import CorpusError, Interrupted
+from pipeline.reports.config import ReportConfig
 from pipeline.storage import Location
 
 VERBS = ("prepare", "train", "generate", "evaluate", "verify", "report", "submit", "demo")
@@ -109,7 +110,7 @@ def test_what_is_not_understood_exits_with_2(
 
 def test_relative_paths_start_at_the_folder_given(report_calls: list[Any], tmp_path: Path) -> None:
     assert run("-C", str(tmp_path), "report", "a", "/b", "s3://c/d", "--out", "r.html") == 0
-    paths, out, _ = report_calls[0]
+    paths, out, *_ = report_calls[0]
     assert paths == [Location(f"{tmp_path}/a"), Location("/b"), Location("s3://c/d")]
     assert out == Location(f"{tmp_path}/r.html")
 
@@ -170,6 +171,43 @@ def test_settings_are_shown_without_naming_a_corpus(capsys: pytest.CaptureFixtur
     assert "  sample_rate_hz: 8000\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "demo"])
+def test_each_verb_takes_settings_and_an_address(verb: str) -> None:
+    options = {option for parameter in verbs()[verb].params for option in parameter.opts}
+    assert {"--config", "--set", "--address", "--show-config"} <= options
+
+
+def verbs() -> dict[str, Any]:
+    group: Any = typer.main.get_command(app)
+    return dict(group.commands)
+
+
+@pytest.mark.parametrize(
+    ("verb", "setting", "shown"),
+    [
+        ("verify", "most_problems=7", "most_problems: 7\n"),
+        ("report", "title=A voice", "title: A voice\n"),
+        ("submit", "metadata.owner=ann", "metadata:\n  owner: ann\n"),
+    ],
+)
+def test_verbs_that_make_no_data_have_settings_too(
+    verb: str, setting: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(verb, "--set", setting, "--show-config") == 0
+    assert shown in capsys.readouterr().out
+
+
+def test_a_verb_to_show_the_settings_of_leaves_those_of_submit_alone() -> None:
+    assert run("submit", "--") == 2
+    assert parse_verb(["submit", "--", "prepare", "--show-config"]).params["show_config"] is False
+
+
+def test_settings_reach_the_report(report_calls: list[Any]) -> None:
+    assert run("report", "a", "--set", "most_pairs=3") == 0
+    *_, config, cluster = report_calls[0]
+    assert (config, cluster) == (ReportConfig(most_pairs=3), None)
+
+
 def test_shown_settings_are_taken_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("generate", "--show-config", "--set", "num_lanes=32") == 0
     shown = capsys.readouterr().out
@@ -184,6 +222,11 @@ def test_shown_settings_are_taken_again(tmp_path: Path, capsys: pytest.CaptureFi
         (["prepare", "a", "b", "--set", "audio.sample_rate=1"], "Did you mean audio.sample_rate_hz?"),
         (["evaluate", "a", "b", "--set", "splitt=test"], "Did you mean split?"),
         (["prepare", "a", "b", "--config", "none.yaml"], "none.yaml does not exist"),
+        (["verify", "a", "--set", "most_problem=1"], "Did you mean most_problems?"),
+        (["verify", "a", "--set", "most_problems=0"], "expected 1 or more"),
+        (["report", "a", "--set", "titel=x"], "Did you mean title?"),
+        (["report", "a", "--set", "most_pairs=0"], "expected 1 or more"),
+        (["submit", "--set", "submission_id=a/b", "--", "verify", "a"], "expected letters"),
         (["train", "a", "b", "--recipe", "wavenet-smal"], "wavenet-small"),
     ],
 )
@@ -240,7 +283,7 @@ def test_ctrl_c_ends_the_command_and_its_ray(tmp_path: Path) -> None:
         "import sys, time\n"
         "from types import ModuleType\n"
         "import ray\n"
-        "def report(paths, out, console):\n"
+        "def report(paths, out, *_):\n"
         "    from jobs.cluster import connect\n"
         "    with connect():\n"
         "        work = ray.remote(lambda: time.sleep(600)).remote()\n"

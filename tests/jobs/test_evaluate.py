@@ -75,7 +75,7 @@ def test_parts_are_merged_in_their_order_whichever_is_finished_first(
             yield number, Scores(Score(1, 1, nats[number] if number < 3 else 0.0))
 
     monkeypatch.setattr(subject, "fan_out", last_first)
-    monkeypatch.setattr(subject.ray, "put", lambda value: value)
+    monkeypatch.setattr("jobs.evaluate.ray.put", lambda value: value)
     dataset = write_speech(Location(str(tmp_path / "data")))
     work = subject.Job(dataset.folder, "", dataset, EvaluateConfig(levels_per_task=30))
     scores = subject.score_all(work, ROOM, Console(file=io.StringIO()))

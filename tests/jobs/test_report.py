@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from jobs.cluster import connect
 from jobs.report import report
 from pipeline.errors import AncestralError, ConfigError, DatasetError, OccupiedError
+from pipeline.reports.config import ReportConfig
 from pipeline.storage import Location
 from tests.pipeline.reports.subject_builders import (
     audio_row,
@@ -119,3 +121,19 @@ def test_a_folder_where_the_file_should_stand(demo: Location, tmp_path: Path, co
     (tmp_path / "report.html").mkdir()
     with pytest.raises(OccupiedError, match="is a folder"):
         report([demo], Location(str(tmp_path)), console)
+
+
+@pytest.mark.ray
+def test_a_worker_makes_the_same_page(ray_local: None, demo: Location, tmp_path: Path, console: Console) -> None:
+    write_dataset(demo / "unfinished", [audio_row("u")])
+    (demo / "unfinished/dataset.json").remove()
+    here, there = (Location(str(tmp_path / name)) for name in ("here.html", "there.html"))
+    config = ReportConfig(title="Ann")
+    report([demo], here, console, config)
+    with connect() as cluster:
+        report([demo], there, console, config, cluster)
+        with pytest.raises(ConfigError, match="does not exist"):
+            report([demo / "nowhere"], there, console, config, cluster)
+    assert there.read_bytes() == here.read_bytes()
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().count("unfinished is not finished and left out") == 2

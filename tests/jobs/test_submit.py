@@ -18,7 +18,7 @@ from ray.job_submission import JobStatus
 from rich.console import Console
 
 from jobs import submit as subject
-from jobs.submit import entrypoint, send, submit, tell_end
+from jobs.submit import SubmitConfig, entrypoint, send, submit, tell_end
 from pipeline.errors import ClusterError, Interrupted
 from tests.jobs.builders import write_tones
 
@@ -122,7 +122,9 @@ class TestOnAHead:
     def test_a_verb_runs_as_a_job_and_its_log_is_followed(self, head: Head, said: Submitted, tmp_path: Path) -> None:
         write_tones(tmp_path / "two words" / "corpus", num_items=3)
         words = ["prepare", "corpus", "data set", "--set", "shards.items_per_shard=2"]
-        assert submit(words, True, str(tmp_path / "two words"), head.url, said.console) == 0
+        config = SubmitConfig(submission_id="tones-1", metadata={"owner": "ann"})
+        assert submit(words, True, str(tmp_path / "two words"), head.url, said.console, config) == 0
+        assert "submitted tones-1\n" in said.text
         assert (tmp_path / "two words" / "data set" / "dataset.json").is_file()
         assert "3 rows" in said.text
         assert said.text.rstrip().endswith("succeeded")
@@ -192,8 +194,10 @@ class FakeClient:
     def __init__(self, refusals: list[Exception] | None = None, **info: Any) -> None:
         self.refusals = refusals or []
         self.info = info
+        self.sent: dict[str, Any] = {}
 
-    def submit_job(self, **_: Any) -> str:
+    def submit_job(self, **sent: Any) -> str:
+        self.sent = sent
         if self.refusals:
             raise self.refusals.pop(0)
         return "job_1"
@@ -212,13 +216,22 @@ class FakeClient:
 def test_a_ray_that_is_not_ready_yet_is_waited_for(said: Submitted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "SECONDS_BETWEEN_LOOKS", 0.001)
     client: Any = FakeClient([RuntimeError("status code 500: No available agent to submit job")] * 3)
-    assert send(client, "x", said.console) == "job_1"
+    assert send(client, "x", said.console, SubmitConfig()) == "job_1"
+
+
+def test_a_job_is_named_and_described_as_the_settings_say(said: Submitted) -> None:
+    client: Any = FakeClient()
+    send(client, "x", said.console, SubmitConfig("lj-1", {"owner": "ann"}, 2.0))
+    expected = {"submission_id": "lj-1", "metadata": {"owner": "ann"}, "entrypoint_num_cpus": 2.0}
+    assert {name: client.sent[name] for name in expected} == expected
+    send(client, "x", said.console, SubmitConfig())
+    assert client.sent["submission_id"] is None, "Ray takes the empty name for a name"
 
 
 def test_a_refusal_is_told_by_its_last_line(said: Submitted) -> None:
     client: Any = FakeClient([RuntimeError("code 500: Traceback\n  File x\nValueError: Job 1 already exists.\n.\n.")])
     with pytest.raises(ClusterError, match=r"^Ray did not take the job: ValueError: Job 1 already exists\.$"):
-        send(client, "x", said.console)
+        send(client, "x", said.console, SubmitConfig())
 
 
 def test_a_job_that_ray_could_not_start_is_explained(said: Submitted) -> None:

@@ -3,14 +3,16 @@
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 from rich.console import Console
 
 from jobs import verify as subject
 from jobs.cluster import connect
 from jobs.prepare import prepare
-from jobs.verify import verify
+from jobs.verify import VerifyConfig, verify
 from pipeline.preparation.config import PrepareConfig, ShardConfig
 from pipeline.shards.verify import Problem
 from pipeline.storage import Location
@@ -27,6 +29,11 @@ def dataset(tmp_path: Path) -> Location:
     with connect() as cluster:
         prepare(Location(str(tmp_path / "corpus")), out, config, cluster, Console(file=io.StringIO()))
     return out
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=80)
 
 
 def run(dataset: Location, on_ray: bool) -> tuple[int, str]:
@@ -53,7 +60,7 @@ def test_a_changed_byte_is_found_with_how_to_mend_it(dataset: Location, on_ray: 
     count, said = run(dataset, on_ray)
     assert count >= 1
     assert f"shards/{shard.name}: its checksum is not the committed one" in said
-    assert "to mend: remove" in said
+    assert "to mend: run the command" in said
     assert f"{count} problem" in said.splitlines()[-1]
 
 
@@ -72,3 +79,30 @@ def test_problems_are_told_while_more_are_looked_for(monkeypatch: pytest.MonkeyP
     assert verify(Location(str(tmp_path)), console) == 2
     assert seen[0].startswith("first: torn")
     assert "[bold]odd[/bold]" in console.file.getvalue(), "a file's name was taken for markup"
+
+
+def test_of_many_problems_the_first_are_shown_and_all_are_counted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, console: Console
+) -> None:
+    monkeypatch.setattr(subject, "verify_folder", lambda _: (Problem(f"file{n}", "torn", "mend it") for n in range(5)))
+    assert verify(Location(str(tmp_path)), console, config=VerifyConfig(most_problems=2)) == 5
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().count("torn") == 2
+    assert "5 problems; the first 2 are shown" in console.file.getvalue()
+
+
+class Busy:
+    def is_here(self) -> bool:
+        return True
+
+
+def test_a_worker_asks_for_the_cpus_that_it_is_told_to(dataset: Location, console: Console) -> None:
+    """Where another holds every CPU, a reader that asks for none still starts."""
+    with connect() as cluster:
+        actor_type: Any = ray.remote(num_cpus=cluster.num_cpus)(Busy)
+        busy = actor_type.remote()
+        try:
+            assert ray.get(busy.is_here.remote())
+            assert verify(dataset, console, cluster, VerifyConfig(num_cpus=0)) == 0
+        finally:
+            ray.kill(busy)

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.reports import page as page_module
+from pipeline.reports.config import ReportConfig
 from pipeline.reports.page import render_page
 from pipeline.reports.subjects import DatasetSubject, EvaluationSubject, Subjects
 from pipeline.shards.commit import Failure
@@ -167,13 +168,31 @@ def test_the_corpus_is_the_one_that_the_model_was_trained_on(tmp_path: Path) -> 
     assert [group.name for group in groups] == ["right and g", "wrong"]
 
 
-def test_a_page_that_would_grow_too_large_shows_fewer_items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_would_grow_too_large_shows_fewer_items(tmp_path: Path) -> None:
     rows = [audio_row(f"item-{n}", 400 + 100 * n) for n in range(8)]
     subjects = Subjects((write_dataset(Location(str(tmp_path / "d")), rows),))
     whole = render_page(subjects)
     assert whole.count("<audio") == 8
-    monkeypatch.setattr(page_module, "MOST_BYTES", len(whole.encode()) // 2 + 20_000)
-    assert render_page(subjects).count("<audio") == 4
+    most_bytes = len(whole.encode()) // 2 + 20_000
+    assert render_page(subjects, ReportConfig(most_bytes=most_bytes)).count("<audio") == 4
+    assert render_page(subjects, ReportConfig(most_pairs=1)).count("<audio") == 1
+
+
+def test_a_page_can_be_given_a_title_and_fewer_things(subjects: Subjects, tmp_path: Path) -> None:
+    text = render_page(subjects, ReportConfig(title="<Ann's> voice"))
+    assert "<title>&lt;Ann&#39;s&gt; voice</title>" in text
+    assert "<h1>&lt;Ann&#39;s&gt; voice</h1>" in text
+    others = (write_dataset(Location(str(tmp_path / name)), [audio_row(name)]) for name in ("one", "two"))
+    several = Subjects((*subjects.datasets, *others))
+    assert render_page(several, ReportConfig(most_groups=1)).count('class="card pair"') == 1
+    assert render_page(several).count('class="card pair"') == 3
+
+
+def test_a_sheet_shows_as_many_pictures_as_asked_for(tmp_path: Path) -> None:
+    rows = [picture_row(f"p{number}", "3") for number in range(4)]
+    subjects = Subjects((write_dataset(Location(str(tmp_path / "d")), rows, PICTURES),))
+    few, many = (render_page(subjects, ReportConfig(pictures_per_class=count)) for count in (2, 4))
+    assert len(few) < len(many)
 
 
 def test_a_model_without_metrics_says_so(subjects: Subjects) -> None:
