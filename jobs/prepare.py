@@ -15,7 +15,7 @@ from rich.console import Console
 from jobs.cluster import Cluster
 from jobs.fan_out import TASK_RETRIES, fan_out
 from jobs.progress import ProgressView, progress, say
-from pipeline.errors import TooManyFailures
+from pipeline.errors import PassingStorageError, TooManyFailures
 from pipeline.items import Item
 from pipeline.preparation.config import PrepareConfig
 from pipeline.preparation.plan import Survey, num_shards, settings_of, shard_plans, survey
@@ -45,7 +45,7 @@ def prepare(corpus: Location, out: Location, config: PrepareConfig, cluster: Clu
 
 def on_ray(out: Location, config: PrepareConfig, conventions: Conventions, cluster: Cluster) -> Runner:
     """Plans over the cluster's workers."""
-    task = ray.remote(num_cpus=1, max_retries=TASK_RETRIES)(prepare_one)
+    task = ray.remote(num_cpus=1, max_retries=TASK_RETRIES, retry_exceptions=[PassingStorageError])(prepare_one)
     limit = SHARDS_IN_FLIGHT_PER_CPU * cluster.num_cpus
     return lambda plans: fan_out(plans, lambda plan: task.remote(out, plan, config, conventions), limit)
 

@@ -8,6 +8,7 @@
     ├── RequestError               a request for something that the model cannot make
     ├── OccupiedError              an output folder that holds something else
     ├── StorageError               storage refused: disk full, no permission, not found
+    │   └── PassingStorageError    storage timed out or broke the connection, and went on doing so while it was retried
     ├── TooManyFailures            more bad items than the config allows
     ├── MissingExtra               an optional dependency is needed and not installed
     ├── ClusterError               no Ray at this address, or it went away
@@ -50,6 +51,10 @@ class OccupiedError(AncestralError):
 
 class StorageError(AncestralError):
     """Storage refused: disk full, no permission, not found."""
+
+
+class PassingStorageError(StorageError):
+    """Storage timed out or broke the connection: another try may pass, and several have been made."""
 
 
 class TooManyFailures(AncestralError):

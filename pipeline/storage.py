@@ -9,6 +9,7 @@ import errno
 import io
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
@@ -20,30 +21,78 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.spec import AbstractBufferedFile
 
-from pipeline.errors import StorageError
+from pipeline.errors import PassingStorageError, StorageError
 
 PARTIAL_PREFIX = ".partial-"
 """Files of this name are writes that never finished; readers pass over them and `remove_partials` clears them."""
+
+WAITS_S = (1.0, 4.0, 16.0)
+"""Between tries: a store that is too busy is given time; clients such as s3fs retry sooner and have done so before."""
+
+PASSING_NAMES = frozenset(
+    {
+        "ConnectTimeoutError",
+        "ReadTimeoutError",
+        "EndpointConnectionError",
+        "ConnectionClosedError",
+        "ProxyConnectionError",
+        "ClientConnectionError",
+        "ServerTimeoutError",
+        "ServerDisconnectedError",
+    }
+)
+"""botocore's and aiohttp's time-outs and broken connections, by name: the packages need not be installed."""
 
 Result = TypeVar("Result", bound=Callable[..., Any])
 
 
 def explained(method: Result) -> Result:
-    """Turn what storage raises into one message that names the place and what to do."""
+    """Turn what storage raises into one message that names the place and what to do; retry what may pass.
+
+    Every method so marked may be done twice: reading, writing whole files, removing what may be gone already.
+    """
 
     @wraps(method)
     def wrapper(self: "Location", *args: Any, **kwargs: Any) -> Any:
-        try:
+        for wait_s in WAITS_S:
+            try:
+                with explained_as(self.uri):
+                    return method(self, *args, **kwargs)
+            except PassingStorageError:
+                time.sleep(wait_s)
+        with explained_as(self.uri):
             return method(self, *args, **kwargs)
-        except OSError as error:
-            raise StorageError(explain(error, self.uri)) from error
-        except Exception as error:
-            # Remote file systems raise their client library's own errors, which share no base class with OSError.
-            if type(error).__module__.split(".")[0] in ("builtins", "pipeline"):
-                raise
-            raise StorageError(f"{self.uri}: storage refused: {type(error).__name__}: {error}") from error
 
     return cast(Result, wrapper)
+
+
+@contextlib.contextmanager
+def explained_as(uri: str) -> Iterator[None]:
+    """Turn what storage raises within into StorageError, or PassingStorageError where another try may pass."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error)(explain(error, uri)) from error
+    except Exception as error:
+        # Remote file systems raise their client library's own errors, which share no base class with OSError.
+        if type(error).__module__.split(".")[0] in ("builtins", "pipeline"):
+            raise
+        message = f"{uri}: storage refused: {type(error).__name__}: {error}"
+        raise storage_error(error)(message) from error
+
+
+def storage_error(error: Exception) -> type[StorageError]:
+    """Which of the two errors of storage this one is."""
+    return PassingStorageError if is_passing(error) else StorageError
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether another try may not meet this error: a time-out, a broken connection, a store that is too busy."""
+    if isinstance(error, TimeoutError | ConnectionError | InterruptedError | PassingStorageError):
+        return True
+    if isinstance(error, OSError) and error.errno in (errno.EBUSY, errno.EAGAIN):
+        return True
+    return any(base.__name__ in PASSING_NAMES for base in type(error).__mro__)
 
 
 def explain(error: OSError, uri: str) -> str:
@@ -54,7 +103,10 @@ def explain(error: OSError, uri: str) -> str:
         return f"{uri}: permission denied; check who owns it and that it may be written."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{uri}: the disk is full; nothing is half-written. Free some space and run the same command again."
-    return f"{uri}: {error.strerror or error or type(error).__name__}"
+    reason = error.strerror or str(error) or type(error).__name__
+    if is_passing(error):
+        return f"{uri}: storage does not answer ({reason}), tried again and again; run the same command later."
+    return f"{uri}: {reason}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pipeline.image.quantise import quantise
 from pipeline.image.resize import resize
 from pipeline.items import ImageItem
 from pipeline.preparation.config import PrepareConfig
-from pipeline.preparation.reading import failures_of
+from pipeline.preparation.reading import bytes_of, failures_of
 from pipeline.preparation.splits import split_of
 from pipeline.shards.schema import ImageConventions
 from pipeline.storage import Location
@@ -40,4 +40,4 @@ def read_pixels(item: ImageItem, channels: Channels | None) -> Pixels:
         if is_packed(item.source):
             record = read_record(item)
             return np.repeat(record, 3, axis=2) if channels == 3 else record
-        return decode(Location(item.source).read_bytes(), channels)
+        return decode(bytes_of(Location(item.source)), channels)

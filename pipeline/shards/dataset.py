@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import DatasetError, OccupiedError
+from pipeline.errors import DatasetError, OccupiedError, PassingStorageError
 from pipeline.shards.commit import Commit, Tally, commit_name, read_commit, shard_name
 from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import FAILURE_SCHEMA, FORMAT, FORMAT_VERSION, Conventions, check_stamp, conventions_from
-from pipeline.storage import Location
+from pipeline.storage import Location, explain, is_passing
 
 PLAN_FILE = "plan.json"
 DATASET_FILE = "dataset.json"
@@ -241,6 +241,8 @@ class Dataset:
                 check_stamp(parquet.schema_arrow, self.info.conventions, str(place))
                 return parquet.read(columns=columns)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if isinstance(error, OSError) and is_passing(error):
+                raise PassingStorageError(explain(error, str(place))) from error
             raise DatasetError(
                 f"{place}: damaged ({error}); `ancestral verify {self.folder}` says how to mend."
             ) from error

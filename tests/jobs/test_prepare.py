@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,14 +18,15 @@ from rich.console import Console
 
 from jobs.cluster import Cluster, connect
 from jobs.prepare import Preparation, Runner, prepare, prepare_one
-from pipeline.errors import CorpusError, OccupiedError, StorageError, TooManyFailures
+from pipeline.errors import CorpusError, OccupiedError, PassingStorageError, StorageError, TooManyFailures
 from pipeline.items import Item
 from pipeline.preparation.config import PrepareConfig, ShardConfig, SpeechConfig
 from pipeline.preparation.plan import Survey, survey
+from pipeline.preparation.prepare import prepare_shard
 from pipeline.shards.dataset import DatasetInfo, open_dataset
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.verify import verify_folder
-from pipeline.storage import locate
+from pipeline.storage import Location, locate
 from tests.corpus_builders import fsdd_corpus, manifest_corpus, write_png
 
 ROOT = Path(__file__).parents[2]
@@ -319,6 +321,22 @@ def test_real_corpora(ray_local: None, shared_data: Path, out: Path, name: str, 
     info = on_ray(shared_data / name, out, config)
     assert (info.num_rows, info.num_failures) == (num_rows, 0)
     assert list(verify_folder(locate(str(out)))) == []
+
+
+@pytest.mark.ray
+def test_storage_that_does_not_answer_is_tried_again(
+    ray_local: None, corpus: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent_at_first(place: Location, plan: ShardPlan[Item], *given: Any) -> int:
+        tried = tmp_path / f"tried-{plan.index}"
+        if not tried.exists():
+            tried.touch()
+            raise PassingStorageError("storage does not answer")
+        return prepare_shard(place, plan, *given).index
+
+    monkeypatch.setattr("jobs.prepare.prepare_one", silent_at_first)
+    assert on_ray(corpus, out).num_rows == 12
+    assert len(list(tmp_path.glob("tried-*"))) == 6
 
 
 def test_the_cluster_says_how_much_is_in_flight(corpus: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:

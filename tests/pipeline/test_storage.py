@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from pipeline import storage
-from pipeline.errors import StorageError
+from pipeline.errors import PassingStorageError, StorageError
 from pipeline.storage import PARTIAL_PREFIX, Location, is_uri, locate
 
 
@@ -196,3 +197,68 @@ def test_an_error_of_our_own_stays_itself(monkeypatch: pytest.MonkeyPatch) -> No
         locate("memory://x").read_bytes()
     with pytest.raises(ValueError, match="open is for reading"):
         locate("memory://x").open("wb")
+
+
+def theirs(name: str) -> Exception:
+    """An error of a client library: named, and of no family of ours."""
+    error: Exception = type(name, (Exception,), {"__module__": "botocore.exceptions"})()
+    return error
+
+
+PASSING = [
+    TimeoutError("slow"),
+    ConnectionResetError("gone"),
+    OSError(errno.EBUSY, "SlowDown"),
+    theirs("ReadTimeoutError"),
+    theirs("EndpointConnectionError"),
+    theirs("ServerDisconnectedError"),
+]
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that would have been waited."""
+    waited: list[float] = []
+    monkeypatch.setattr("pipeline.storage.time.sleep", waited.append)
+    return waited
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int) -> None:
+    """Let every write to memory fail so often."""
+    write: Any = MemoryFileSystem.pipe_file
+    left = [error] * times
+
+    def pipe_file(self: MemoryFileSystem, *given: Any, **named: Any) -> None:
+        if left:
+            raise left.pop()
+        write(self, *given, **named)
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", pipe_file)
+
+
+class TestPassing:
+    """What another try may not meet is tried again, with pauses that grow, and not for ever."""
+
+    @pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
+    def test_it_passes(self, error: Exception, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+        failing(monkeypatch, error, 3)
+        locate("memory://passing").write_bytes(b"whole")
+        assert locate("memory://passing").read_bytes() == b"whole"
+        assert waits == [1, 4, 16]
+
+    @pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
+    def test_it_stays(self, error: Exception, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+        failing(monkeypatch, error, 4)
+        with pytest.raises(PassingStorageError, match="memory://stays"):
+            locate("memory://stays").write_bytes(b"")
+        assert waits == [1, 4, 16]
+
+    @pytest.mark.parametrize("error", [PermissionError(), OSError(errno.ENOSPC, "full"), theirs("ClientError")])
+    def test_what_will_not_pass_is_said_at_once(
+        self, error: Exception, waits: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failing(monkeypatch, error, 1)
+        with pytest.raises(StorageError) as caught:
+            locate("memory://stays").write_bytes(b"")
+        assert not isinstance(caught.value, PassingStorageError)
+        assert waits == []

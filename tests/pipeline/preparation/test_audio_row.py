@@ -1,3 +1,4 @@
+import errno
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.audio.companding import encode
-from pipeline.errors import ItemError, StorageError
+from pipeline.errors import ItemError, PassingStorageError
 from pipeline.items import AudioItem, TimedPhone
 from pipeline.preparation.audio_row import audio_row
 from pipeline.preparation.config import AudioConfig, PrepareConfig, SpeechConfig, SplitConfig
@@ -144,12 +145,34 @@ def test_a_remote_file_is_prepared_like_a_local_one(tmp_path: Path) -> None:
 
 
 def test_storage_that_times_out_is_no_fault_of_the_item(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(self: Location) -> bytes:
-        raise StorageError("timed out") from TimeoutError()
+    def slow(*_: object, **__: object) -> bytes:
+        raise TimeoutError("timed out")
 
-    monkeypatch.setattr(Location, "read_bytes", slow)
-    with pytest.raises(StorageError, match="timed out"):
+    Location("memory://audio/a.wav").write_bytes(b"any")
+    monkeypatch.setattr("pipeline.storage.WAITS_S", ())
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.cat_file", slow)
+    with pytest.raises(PassingStorageError, match="timed out"):
         row_of(AudioItem("a", "memory://audio/a.wav"))
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), ConnectionResetError(), OSError(errno.EBUSY, "SlowDown")])
+def test_a_local_disk_that_does_not_answer_is_no_fault_of_the_item(
+    error: OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pipeline.preparation.audio_row.decode", slow)
+    with pytest.raises(PassingStorageError, match="storage does not answer"):
+        row_of(AudioItem("a", str(write_wav(tmp_path / "a.wav"))))
+
+
+def test_a_file_larger_than_any_item_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    Location("memory://audio/large.wav").write_bytes(bytes(101))
+    monkeypatch.setattr("pipeline.preparation.reading.MOST_FILE_BYTES", 100)
+    monkeypatch.setattr(Location, "read_bytes", None)
+    with pytest.raises(ItemError, match="the file has 101 bytes; expected at most 100"):
+        row_of(AudioItem("a", "memory://audio/large.wav"))
 
 
 def test_the_held_out_share_goes_by_the_id(tmp_path: Path) -> None:
