@@ -23,6 +23,9 @@ HIGHEST_RATE_HZ = 192_000
 
 MOST_CHANNELS = 32
 
+MOST_VALUES = 2**27
+"""Timesteps x channels: ten minutes of stereo at 96 kHz. A few megabytes of silent FLAC can unpack to gigabytes."""
+
 INT16_SUBTYPES = frozenset({"PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW"})
 """What 16 bits hold exactly: read as int16, which is 13 times cheaper for libsndfile than float32."""
 
@@ -57,6 +60,10 @@ def decode(source: Path | bytes, max_duration_s: float) -> Recording:
         if not num_bytes(source):
             raise ItemError("decode", "empty: the file has no bytes") from error
         raise ItemError("decode", f"not audio that can be read: {error.error_string.rstrip('.')}") from error
+    except (ItemError, OSError, MemoryError):
+        raise
+    except Exception as error:  # soundfile takes a .raw for headerless and raises TypeError, for one
+        raise ItemError("decode", f"not audio that can be read: {error}") from error
 
 
 def num_bytes(source: Path | bytes) -> int:
@@ -76,6 +83,10 @@ def check_header(file: sf.SoundFile, max_duration_s: float) -> None:
     if frames / rate > max_duration_s:
         raise ItemError(
             "decode", f"lasts {frames / rate:.1f} s by its header; audio.max_duration_s allows {max_duration_s:g} s"
+        )
+    if frames * channels > MOST_VALUES:
+        raise ItemError(
+            "decode", f"{frames} timesteps in {channels} channels; expected at most {MOST_VALUES} values in all"
         )
 
 

@@ -10,6 +10,8 @@ whole corpus (`splits.py`).
 """
 
 import gzip
+import io
+import math
 import re
 import struct
 import zlib
@@ -31,7 +33,7 @@ IMAGES_MAGIC = 2051
 LABELS_MAGIC = 2049
 
 MOST_BYTES = 4 * 2**30
-"""A gz of a few megabytes can unpack to anything; EMNIST, the largest known, has 550 MB."""
+"""A gz of a few megabytes can unpack to anything; EMNIST, the largest known, has 550 MB unpacked."""
 
 
 def image_files(folder: Location) -> dict[str, str]:
@@ -109,7 +111,9 @@ def read_array(place: Location, magic: int) -> NDArray[np.uint8]:
     found, *shape = struct.unpack(f">{1 + num_axes}I", data[:length]) if len(data) >= length else (0,)
     if found != magic:
         raise CorpusError(f"{place}: expected an idx file that begins with {magic}, got {found}; fetch it again.")
-    if len(data) - length != np.prod(shape, dtype=np.int64):
+    if not all(shape):
+        raise CorpusError(f"{place}: its header promises {' x '.join(map(str, shape))} bytes, which is nothing.")
+    if len(data) - length != math.prod(shape):  # on Python's integers: 64 bits can wrap around to the right length
         raise CorpusError(
             f"{place}: its header promises {' x '.join(map(str, shape))} bytes, {len(data) - length} are there; "
             "it is truncated or damaged: fetch it again."
@@ -119,11 +123,13 @@ def read_array(place: Location, magic: int) -> NDArray[np.uint8]:
 
 def unpacked(place: Location) -> bytes:
     """The file's bytes, through gzip where they begin as gzip does."""
+    if place.size_bytes() > MOST_BYTES:
+        raise CorpusError(f"{place}: has more than {MOST_BYTES:,} bytes, which no idx corpus does.")
     data = place.read_bytes()
     if data[:2] != b"\x1f\x8b":
         return data
     try:
-        with gzip.open(place.open()) as file:
+        with gzip.open(io.BytesIO(data)) as file:
             unpacked_data = file.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise CorpusError(f"{place}: a gzip file that cannot be unpacked ({error}); fetch it again.") from error

@@ -19,8 +19,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.corpora.layout import Layout
+from pipeline.corpora.lines import TOO_LONG, numbered_lines
 from pipeline.corpora.listing import unique, without_ending
 from pipeline.corpora.splits import SPLIT_NAMES
+from pipeline.errors import PassingStorageError, StorageError
 from pipeline.items import AudioItem, BadItem, Item, TimedPhone
 from pipeline.storage import Location
 
@@ -38,25 +40,26 @@ def items(folder: Location) -> Iterator[Item]:
     """One item a line, in the file's order."""
     place = folder / MANIFEST
     seen: set[str] = set()
-    with place.open() as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            where = f"{MANIFEST} line {number}"
-            try:
-                item = read_line(line, folder)
-            except ValueError as error:
-                yield BadItem(where, str(place), str(error))
-                continue
-            if unique(seen, item.item_id):
-                yield item
-            else:
-                reason = f"the id {item.item_id!r} is listed twice"
-                yield BadItem(f"{item.item_id} ({where})", str(place), reason)
+    for number, line in numbered_lines(place):
+        where = f"{MANIFEST} line {number}"
+        try:
+            item = read_line(line, folder)
+        except PassingStorageError:
+            raise  # no fault of the line: another try may find the file
+        except (ValueError, OverflowError, StorageError) as error:
+            yield BadItem(where, str(place), str(error))
+            continue
+        if unique(seen, item.item_id):
+            yield item
+        else:
+            reason = f"the id {item.item_id!r} is listed twice"
+            yield BadItem(f"{item.item_id} ({where})", str(place), reason)
 
 
-def read_line(line: bytes, folder: Location) -> AudioItem:
-    """One line; ValueError says what is wrong with it."""
+def read_line(line: bytes | None, folder: Location) -> AudioItem:
+    """One line; ValueError says what is wrong with it, OverflowError and StorageError likewise."""
+    if line is None:
+        raise ValueError(TOO_LONG)
     data = parse(line)
     path = data.get("audio_filepath")
     if not isinstance(path, str) or not path:

@@ -10,6 +10,7 @@ a split by id would hide, so the second is a failure; lines may end in CRLF, the
 from collections.abc import Iterator
 
 from pipeline.corpora.layout import Layout
+from pipeline.corpora.lines import TOO_LONG, numbered_lines
 from pipeline.corpora.listing import AUDIO_ENDINGS, listed, unique, without_ending
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import FileEntry, Location
@@ -29,9 +30,26 @@ def items(folder: Location) -> Iterator[Item]:
     wavs = {without_ending(e.path): e for e in listed(folder / "wavs", AUDIO_ENDINGS) if isinstance(e, FileEntry)}
     seen: set[str] = set()
     metadata = folder / METADATA
-    for number, line in enumerate(metadata.read_text().removeprefix("\ufeff").split("\n"), start=1):
-        if line.strip():
-            yield read_line(line.rstrip("\r"), f"{METADATA} line {number}", folder, wavs, seen)
+    for number, line in numbered_lines(metadata):
+        where = f"{METADATA} line {number}"
+        try:
+            text = as_text(line, number)
+        except ValueError as error:
+            yield BadItem(where, str(metadata), str(error))
+            continue
+        if text:
+            yield read_line(text, where, folder, wavs, seen)
+
+
+def as_text(line: bytes | None, number: int) -> str:
+    """A line without its end, the first also without a byte-order mark; ValueError says what is wrong with it."""
+    if line is None:
+        raise ValueError(TOO_LONG)
+    try:
+        text = line.removesuffix(b"\n").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected UTF-8 text, byte {error.start} cannot be read; re-encode the file") from error
+    return (text.removeprefix("\ufeff") if number == 1 else text).rstrip("\r")
 
 
 def read_line(line: str, where: str, folder: Location, wavs: dict[str, FileEntry], seen: set[str]) -> Item:

@@ -102,3 +102,25 @@ def test_rates_that_cannot_be_are_refused(tmp_path: Path, rate_hz: int, is_good:
 def test_a_whole_mp3_is_taken_at_the_length_that_came(shared_data: Path) -> None:
     path = shared_data / "odd-formats" / "common_voice_en_22058266.mp3"
     assert len(decode(path, 100).waveform) == 112_896
+
+
+def test_a_name_that_says_headerless_is_the_item_s_failure(tmp_path: Path) -> None:
+    (tmp_path / "a.raw").write_bytes(bytes(100))
+    with pytest.raises(ItemError, match="not audio that can be read") as caught:
+        decode(tmp_path / "a.raw", 10)
+    assert caught.value.stage == "decode"
+
+
+def test_a_file_that_is_not_there_stays_an_error_of_the_disk(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        decode(tmp_path / "a.wav", 10)
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = io.BytesIO()
+    sf.write(sink, np.zeros((8000, 8), np.int16), 192_000, format="FLAC")
+    assert len(decode(sink.getvalue(), 600).waveform) == 8000
+    monkeypatch.setattr("pipeline.audio.decode.MOST_VALUES", 63_999)
+    monkeypatch.setattr("pipeline.audio.decode.read_mono", None)
+    with pytest.raises(ItemError, match="8000 timesteps in 8 channels; expected at most 63999 values"):
+        decode(sink.getvalue(), 600)

@@ -1,4 +1,5 @@
 import gzip
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,8 @@ GOOD = idx_bytes(np.zeros((2, 3, 3), np.uint8))
         (idx_bytes(np.zeros(18, np.uint8)), "begins with 2051, got 2049"),
         (gzip.compress(GOOD)[:-9], "cannot be unpacked"),
         (b"\xff" * 16, "got 4294967295"),
+        (GOOD[:4] + struct.pack(">3I", 2**31, 2**31, 4), "promises 2147483648 x 2147483648 x 4 bytes, 0 are there"),
+        (GOOD[:4] + struct.pack(">3I", 0, 2**32 - 1, 2**32 - 1), "which is nothing"),
         (GOOD[:4] + b"\xff" * 12 + GOOD[16:], "promises"),
     ],
 )
@@ -84,3 +87,13 @@ def test_mnist_is_what_it_is_known_to_be(shared_data: Path) -> None:
     items = read(shared_data / "mnist")
     assert [item.label for item in items[:10]] == list("7210414959")
     assert idx.read_record(items[0]).shape == (28, 28, 1)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_file_larger_than_any_corpus_is_not_read(
+    tmp_path: Path, packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idx, "MOST_BYTES", 60)
+    idx_corpus(tmp_path, {"train": 12}, packed)
+    with pytest.raises(CorpusError, match="more than 60 bytes, which no idx corpus"):
+        read(tmp_path)

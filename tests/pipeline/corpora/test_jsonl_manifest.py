@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 
 from pipeline.corpora import jsonl_manifest
+from pipeline.corpora.lines import MOST_LINE_BYTES
+from pipeline.errors import PassingStorageError
 from pipeline.items import AudioItem, BadItem, Item, TimedPhone
-from pipeline.storage import locate
+from pipeline.storage import Location, locate
 from tests.corpus_builders import manifest_corpus, write_wav
 
 
@@ -76,6 +78,12 @@ def test_a_missing_file_is_still_an_item(tmp_path: Path) -> None:
         ('{"audio_filepath": "a.wav", "phones": "x"}', "expected phones"),
         ('{"audio_filepath": "a.wav", "phones": [["x", 0]]}', "expected a phone as"),
         ('{"audio_filepath": "a.wav", "phones": [["x", 0, NaN]]}', "expected a phone as"),
+        ('{"audio_filepath": "a.wav", "phones": [["x", 0, 1' + "0" * 400 + "]]}", "too large"),
+        ('{"audio_filepath": "."}', "is no name of something below"),
+        ('{"audio_filepath": "' + "x" * 300 + '"}', "File name too long"),
+        pytest.param('{"text": "' + "x" * 3 * MOST_LINE_BYTES + '"}', "longer than 1048576 bytes", id="thrice"),
+        pytest.param("x" * (MOST_LINE_BYTES + 1), "longer than 1048576 bytes", id="one byte too long"),
+        pytest.param("x" * MOST_LINE_BYTES, "not JSON", id="as long as it may be"),
         ('{"audio_filepath": "a.wav", "text": "\\ud800"}', "not JSON in UTF-8"),
     ],
 )
@@ -98,3 +106,12 @@ def test_an_id_given_twice_is_a_bad_item(tmp_path: Path) -> None:
     items = read(tmp_path, *[{"audio_filepath": "1.wav"}] * 3)
     assert [type(item) for item in items] == [AudioItem, BadItem, BadItem]
     assert len({item.item_id for item in items}) == 3
+
+
+def test_storage_that_does_not_answer_is_no_fault_of_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(self: Location) -> str:
+        raise PassingStorageError("timed out")
+
+    monkeypatch.setattr(Location, "fingerprint", slow)
+    with pytest.raises(PassingStorageError):
+        read(tmp_path, {"audio_filepath": "1.wav"})

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from pipeline.corpora import ljspeech
+from pipeline.corpora.lines import MOST_LINE_BYTES
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import locate
 from tests.corpus_builders import write_wav
@@ -63,3 +64,15 @@ def test_other_endings_than_wav_are_found(tmp_path: Path) -> None:
     write_wav(tmp_path / "wavs" / "c.wav").rename(tmp_path / "wavs" / "c.flac")
     (item,) = read(tmp_path, "c|C\n")
     assert audio(item).source.endswith("c.flac")
+
+
+def test_a_line_without_end_or_of_other_bytes_is_a_bad_item_between_good_ones(tmp_path: Path) -> None:
+    read(tmp_path, "")
+    (tmp_path / "metadata.csv").write_bytes(b"a|A\nlong|" + b"x" * 3 * MOST_LINE_BYTES + b"\nold|caf\xe9\nb|B\n")
+    items = list(ljspeech.items(locate(str(tmp_path))))
+    assert [item.item_id for item in items] == ["a", "metadata.csv line 2", "metadata.csv line 3", "b"]
+    reasons = [item.reason for item in items if isinstance(item, BadItem)]
+    assert [reason.split(";")[0] for reason in reasons] == [
+        "the line is longer than 1048576 bytes",
+        "expected UTF-8 text, byte 7 cannot be read",
+    ]

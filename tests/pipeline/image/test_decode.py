@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.corpora.listing import IMAGE_ENDINGS
 from pipeline.errors import ItemError
-from pipeline.image.decode import Channels, decode
+from pipeline.image.decode import FORMATS, Channels, decode
 
 
 def saved(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
@@ -96,3 +97,26 @@ def test_damage_is_the_item_s_failure(data: bytes) -> None:
 def test_real_pictures(shared_data: Path, channels: Channels) -> None:
     data = next((shared_data / "cifar10-png" / "train" / "bird").glob("*.png")).read_bytes()
     assert decode(data, channels).shape == (32, 32, channels)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "WEBP"])
+def test_damaged_exif_is_the_item_s_failure(file_format: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "maker"
+    data = saved(corners(), file_format, exif=exif)
+    assert decode(data).shape == (2, 2, 3)
+    width_in_letters = data.replace(b"\x01\x0f\x00\x02", b"\x01\x00\x00\x02")
+    with pytest.raises(ItemError, match="not an image that can be read"):
+        decode(width_in_letters)
+
+
+def test_what_is_listed_as_a_picture_is_what_is_decoded() -> None:
+    known = Image.registered_extensions()
+    assert {known[ending] for ending in IMAGE_ENDINGS} == set(FORMATS)
+
+
+def test_a_format_that_is_not_listed_is_not_tried() -> None:
+    with pytest.raises(ItemError, match="unknown format"):
+        decode(saved(corners(), "EPS"))
+    with pytest.raises(ItemError, match="unknown format"):
+        decode(saved(corners(), "TGA"))
