@@ -20,6 +20,7 @@ from pipeline.shards.dataset import Dataset, DatasetInfo
 from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import Conventions, ImageConventions
 from pipeline.storage import Location
+from pipeline.training.conditioned_rows import require_conditions
 from pipeline.training.config import TrainingConfig
 
 FORMAT = "ancestral-run"
@@ -77,6 +78,7 @@ def make_plan(dataset: Dataset, out: Location, model: Mapping[str, Any], trainin
     conditioning = conditioning_of(
         conventions, vocabularies(dataset.info), training.condition_on, training.frame_period_s
     )
+    require_conditions(dataset, conditioning, (TRAIN_SPLIT, HELD_OUT_SPLIT))
     config = fit_to_dataset(name, settings, conventions, conditioning, training.condition_channels)
     return RunPlan(dataset.folder, out, dataset.info.digest, name, config, training, conventions, conditioning)
 

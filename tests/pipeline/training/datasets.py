@@ -31,13 +31,18 @@ def write_dataset(folder: Path, rows: Sequence[dict[str, Any]], conventions: Con
 
 def audio_dataset(folder: Path, num_items: int = 14, seed: int = 0, num_held_out: int = 3) -> Dataset:
     """Slow waves of 60 to 160 timesteps by two speakers, with phones, over 16 levels; five items a shard."""
+    return write_dataset(folder, audio_rows(num_items, seed, num_held_out), AUDIO, 5)
+
+
+def audio_rows(num_items: int = 14, seed: int = 0, num_held_out: int = 3) -> list[dict[str, Any]]:
+    """The rows of `audio_dataset`."""
     rng = np.random.default_rng(seed)
     rows = []
     for number in range(num_items):
         length = int(rng.integers(60, 160))
         wave = np.sin(np.arange(length) * (0.2 + 0.3 * (number % 2)) + rng.uniform(0, 6)) * 5 + 8
         rows.append(audio_row(number, np.clip(np.round(wave + rng.normal(size=length) * 0.5), 0, 15), num_held_out))
-    return write_dataset(folder, rows, AUDIO, 5)
+    return rows
 
 
 def audio_row(number: int, levels: Any, num_held_out: int) -> dict[str, Any]:

@@ -1,0 +1,69 @@
+"""Whether every row has what the model is to be conditioned on: known before a run, not when the row comes up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.conditions import Conditioning
+from pipeline.errors import DatasetError
+from pipeline.shards.dataset import Dataset
+
+NUM_ITEMS_SHOWN = 3
+
+
+def require_conditions(dataset: Dataset, conditioning: Conditioning, splits: Sequence[str]) -> None:
+    """A DatasetError that counts the rows of these splits which lack a condition, and names some.
+
+    Attributes that the dataset's totals show to be whole cost no reading; phones are read once.
+    """
+    counts, num_rows = dataset.info.tally.vocabularies, dataset.info.num_rows
+    columns = [name for name in conditioning.attributes if sum(counts[name].values()) < num_rows]
+    columns += ["phone"] if conditioning.has_local else []
+    missing = missing_in(dataset, columns, splits) if columns else {}
+    for column, lacking in missing.items():
+        if lacking.num_rows:
+            raise DatasetError(what_is_missing(dataset, column, lacking, splits))
+
+
+@dataclass
+class Lacking:
+    """How many rows lack something, and the first few of them."""
+
+    num_rows: int = 0
+    items: list[str] = field(default_factory=list)
+
+    def add(self, items: pa.ChunkedArray) -> None:
+        """These items lack it, too."""
+        self.num_rows += len(items)
+        self.items += [str(item) for item in items.slice(0, NUM_ITEMS_SHOWN - len(self.items)).to_pylist()]
+
+
+def missing_in(dataset: Dataset, columns: Sequence[str], splits: Sequence[str]) -> dict[str, Lacking]:
+    """Column → the rows of these splits that have nothing in it."""
+    missing = {column: Lacking() for column in columns}
+    for table in dataset.tables(["item_id", "split", *columns]):
+        of_splits = table.filter(pc.is_in(table["split"], pa.array(splits)))
+        for column in columns:
+            missing[column].add(of_splits.filter(is_empty(of_splits[column]))["item_id"])
+    return missing
+
+
+def is_empty(values: Any) -> Any:
+    """Where a name is null or "", or a list null or without entries."""
+    size = pc.list_value_length(values) if pa.types.is_list(values.type) else pc.binary_length(values)
+    return pc.equal(pc.fill_null(size, 0), pa.scalar(0))
+
+
+def what_is_missing(dataset: Dataset, column: str, lacking: Lacking, splits: Sequence[str]) -> str:
+    """The message."""
+    name = "phones" if column == "phone" else column
+    shown = ", ".join(lacking.items) + (", ..." if lacking.num_rows > len(lacking.items) else "")
+    num_rows = sum(dataset.info.tally.num_rows[split] for split in splits)
+    return (
+        f"{dataset.folder}: {lacking.num_rows:,} of {num_rows:,} rows have no {name} ({shown}), and "
+        f"training.condition_on needs it in every row. Leave {name} out of training.condition_on, or prepare a corpus "
+        "in which every item has it."
+    )
