@@ -331,9 +331,9 @@ def refuse_what_no_job_can(verb: typer.Context) -> typer.Context:
 
 def main() -> None:
     """Run what was typed and exit."""
-    from jobs.cli_errors import run_explained
+    from jobs.cli_errors import leave, run_explained
 
-    raise SystemExit(run_explained(typer.main.get_command(app)))
+    leave(run_explained(typer.main.get_command(app)))
 
 
 if __name__ == "__main__":

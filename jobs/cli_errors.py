@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -39,6 +39,15 @@ def run_explained(command: Any, words: list[str] | None = None) -> int:
     if code == STOPPED:
         say("", STOPPED_MESSAGE)
     return code if isinstance(code, int) else 0
+
+
+def leave(code: int) -> NoReturn:
+    """End the process. All is cleaned up; a Ray that was interrupted while it started may crash Python's own exit."""
+    if code == STOPPED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    raise SystemExit(code)
 
 
 def show_usage(error: TyperException) -> int:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import ray
@@ -37,6 +38,8 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SENT = ("jobs", "pipeline", "models")
 """What travels to a cluster: the import packages and nothing else that may lie in the checkout."""
 
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_IGNORE_UNHANDLED_ERRORS": "1"}
+
 FOLDER_PREFIX = "ancestral-ray-"
 LOCK_NAME = "in-use"
 
@@ -46,18 +49,58 @@ SECONDS_TO_ANSWER = 5.0
 SECONDS_TO_CLEAR = 10.0
 
 
-@dataclass(frozen=True)
-class Cluster:
+class Cluster(Protocol):
     """A connected Ray and what it has."""
+
+    @property
+    def address(self) -> str:
+        """Where it is; LOCAL for one of our own."""
+
+    @property
+    def num_cpus(self) -> int:
+        """At least 1."""
+
+    @property
+    def num_gpus(self) -> int:
+        """0 where there is none."""
+
+
+@dataclass(frozen=True)
+class RunningCluster:
+    """A Ray that runs."""
 
     address: str
     num_cpus: int
     num_gpus: int
 
+
+class ClusterOnDemand:
+    """A local Ray that starts when it is first asked what it has.
+
+    Starting takes seconds. A verb checks its inputs before it asks for workers, so a mistake in the command is told at
+    once.
+    """
+
+    address = LOCAL
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+
+    @functools.cached_property
+    def running(self) -> RunningCluster:
+        """The Ray, started; it ends with the stack."""
+        self._stack.enter_context(local_ray())
+        return describe(LOCAL)
+
     @property
-    def is_local(self) -> bool:
-        """Whether it was started for this command."""
-        return self.address == LOCAL
+    def num_cpus(self) -> int:
+        """At least 1."""
+        return self.running.num_cpus
+
+    @property
+    def num_gpus(self) -> int:
+        """0 where there is none."""
+        return self.running.num_gpus
 
 
 @contextlib.contextmanager
@@ -65,15 +108,18 @@ def connect(address: str = LOCAL) -> Iterator[Cluster]:
     """Connect for the length of a block. A Ray that this process is already connected to is used as it is."""
     if ray.is_initialized():
         yield describe(address)
-        return
-    with local_ray() if address == LOCAL else running_ray(address):
-        yield describe(address)
+    elif address == LOCAL:
+        with contextlib.ExitStack() as stack:
+            yield ClusterOnDemand(stack)
+    else:
+        with running_ray(address):
+            yield describe(address)
 
 
-def describe(address: str) -> Cluster:
+def describe(address: str) -> RunningCluster:
     """What the connected cluster has."""
     resources = ray.cluster_resources()
-    return Cluster(address, max(1, int(resources.get("CPU", 1))), int(resources.get("GPU", 0)))
+    return RunningCluster(address, max(1, int(resources.get("CPU", 1))), int(resources.get("GPU", 0)))
 
 
 @contextlib.contextmanager
@@ -81,7 +127,9 @@ def local_ray(*, dashboard: bool = False) -> Iterator[str]:
     """A Ray of our own, which leaves neither processes nor files behind; yields the dashboard's address, or nothing."""
     with own_environment(), ray_folder() as folder:
         try:
-            yield start_local(folder, dashboard)
+            address = start_local(folder, dashboard)
+            with sigterm_as_ctrl_c():
+                yield address
         finally:
             with uninterrupted():
                 ray.shutdown()
@@ -119,15 +167,19 @@ def agent_on_free_port() -> Iterator[None]:
 
 @contextlib.contextmanager
 def own_environment() -> Iterator[None]:
-    """The environment without addresses of some other Ray, which would win over ours; no usage statistics."""
+    """The environment without addresses of some other Ray, which would win over ours; no usage statistics.
+
+    The first error ends a fan-out and is told; those of tasks that were still at work are not Ray's to print.
+    """
     kept = dict(os.environ)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         os.environ.pop(name, None)
     try:
         yield
     finally:
-        for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+        for name in (*QUIET, "RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
             os.environ.pop(name, None)
             if name in kept:
                 os.environ[name] = kept[name]
@@ -169,6 +221,19 @@ def clear_abandoned(root: Path) -> None:
 
 
 @contextlib.contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """What `kill`, systemd and Kubernetes send stops a command as cleanly as Ctrl-C; Ray's own handler does not."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
     """Finish cleaning up even where the user presses Ctrl-C again."""
     if threading.current_thread() is not threading.main_thread():
@@ -191,7 +256,8 @@ def running_ray(address: str) -> Iterator[None]:
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ClusterError(no_answer(address, str(error))) from error
     try:
-        yield
+        with sigterm_as_ctrl_c():
+            yield
     finally:
         with uninterrupted():
             ray.shutdown()

@@ -84,6 +84,7 @@ def evaluate(
 def score_all(job: Job, cluster: Cluster, console: Console) -> Scores:
     """Every part, merged in the order of the parts whichever was finished first: sums of floats depend on it."""
     parts = list(parts_of(job.dataset, job.config))
+    limit = 2 * cluster.num_cpus  # asked for first: a Ray of our own starts with it
     shared = ray.put(job)
     found: dict[int, Scores] = {}
     num_levels = 0
@@ -92,7 +93,7 @@ def score_all(job: Job, cluster: Cluster, console: Console) -> Scores:
         return score_task.remote(shared, number, parts[number])
 
     with progress(console, "evaluate", job.dataset.info.tally.num_levels[job.config.split]) as view:
-        for number, scores in fan_out(range(len(parts)), submit, 2 * cluster.num_cpus):
+        for number, scores in fan_out(range(len(parts)), submit, limit):
             found[number] = scores
             num_levels += scores.whole.num_levels
             view.update(num_levels, "levels")

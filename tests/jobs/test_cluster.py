@@ -13,7 +13,7 @@ import pytest
 import ray
 
 from jobs import cluster as subject
-from jobs.cluster import clear_abandoned, code_to_send, connect, own_environment, ray_folder
+from jobs.cluster import LOCAL, clear_abandoned, code_to_send, connect, own_environment, ray_folder
 from pipeline.errors import ClusterError
 
 
@@ -37,7 +37,7 @@ def test_a_local_ray_is_quiet_leaves_nothing_and_ignores_a_stale_address() -> No
         "from jobs.cluster import connect\n"
         "try:\n"
         "    with connect() as cluster:\n"
-        "        print(cluster.is_local, cluster.num_cpus >= 1)\n"
+        "        print(ray.is_initialized(), cluster.num_cpus >= 1, ray.is_initialized())\n"
         "        ray.get(ray.remote(lambda: print('not for the console')).remote())\n"
         "        print(ray._private.worker._global_node.get_session_dir_path())\n"
         "        raise KeyError('in the middle')\n"
@@ -45,7 +45,7 @@ def test_a_local_ray_is_quiet_leaves_nothing_and_ignores_a_stale_address() -> No
         "    print(os.environ['RAY_ADDRESS'], ray.is_initialized())\n"
     )
     (kinds, folder, after), stderr = lines_of_output(script, RAY_ADDRESS="127.0.0.1:1")
-    assert kinds == "True True"
+    assert kinds == "False True True", "a local Ray starts when it is first asked what it has"
     assert after == "127.0.0.1:1 False", "the user's own environment was not put back"
     assert stderr == ""
     assert not Path(folder).parent.exists()
@@ -58,7 +58,7 @@ class TestConnected:
 
     def test_it_uses_what_there_is_and_leaves_it(self) -> None:
         with connect() as cluster:
-            assert cluster.is_local
+            assert cluster.address == LOCAL
             assert cluster.num_cpus == max(1, int(ray.cluster_resources()["CPU"]))
         assert ray.is_initialized()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from jobs.cluster import Cluster
+from jobs.cluster import RunningCluster
 from jobs.demo import DemoConfig, Stages, earlier_seconds, refuse_others
 from jobs.demo_requests import digit_requests, speech_requests
 from pipeline.conditions import Conditioning
@@ -23,7 +23,7 @@ def out(tmp_path: Path) -> Location:
 
 
 def stages(out: Location, seconds: dict[str, float] | None = None) -> Stages:
-    return Stages(out, Console(file=io.StringIO()), Cluster("local", 1, 0), DemoConfig(), seconds or {})
+    return Stages(out, Console(file=io.StringIO()), RunningCluster("local", 1, 0), DemoConfig(), seconds or {})
 
 
 def test_requests_ask_for_the_held_out_utterances_as_they_were_timed(out: Location) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 import jobs.evaluate as subject
-from jobs.cluster import Cluster
+from jobs.cluster import RunningCluster
 from jobs.evaluate import evaluate, table
 from pipeline.errors import DatasetError, ModelError
 from pipeline.evaluation.config import EvaluateConfig
@@ -17,7 +17,7 @@ from pipeline.storage import Location
 from tests.pipeline.evaluation.tiny_data import write_digits, write_speech
 from tests.pipeline.generation.tiny_models import SPEECH, save_tiny
 
-ROOM = Cluster("local", 2, 0)
+ROOM = RunningCluster("local", 2, 0)
 
 
 @pytest.fixture

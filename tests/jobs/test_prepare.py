@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from jobs.cluster import Cluster, connect
+from jobs.cluster import RunningCluster, connect
 from jobs.prepare import Preparation, Runner, prepare, prepare_one
 from pipeline.errors import CorpusError, OccupiedError, PassingStorageError, StorageError, TooManyFailures
 from pipeline.items import Item
@@ -348,6 +348,6 @@ def test_the_cluster_says_how_much_is_in_flight(corpus: Path, out: Path, monkeyp
 
     found = survey(locate(str(corpus)), CONFIG)
     monkeypatch.setattr("jobs.prepare.fan_out", fan_out)
-    cluster = Cluster("local", 3, 0)
+    cluster = RunningCluster("local", 3, 0)
     prepare(locate(str(corpus)), locate(str(out)), CONFIG, cluster, Console(file=io.StringIO()))
     assert asked == [6]

@@ -19,7 +19,7 @@ import torch
 from ray.train import WorkerGroupError
 from rich.console import Console
 
-from jobs.cluster import Cluster, describe
+from jobs.cluster import RunningCluster, describe
 from jobs.recipes import Recipe
 from jobs.train import Training, last_line, num_workers, summary, train
 from pipeline.errors import ClusterError, ConfigError, Interrupted, StorageError
@@ -142,11 +142,11 @@ def test_an_error_of_our_own_comes_out_as_it_is_and_is_not_tried_again(
 def test_no_more_workers_than_there_is_room_for() -> None:
     screen, page = console()
     recipe = Recipe(WAVENET, TRAINING, num_workers=4)
-    assert num_workers(recipe, Cluster("local", 8, 0), screen) == 4
+    assert num_workers(recipe, RunningCluster("local", 8, 0), screen) == 4
     assert page.getvalue() == ""
-    assert num_workers(recipe, Cluster("local", 2, 0), screen) == 2
+    assert num_workers(recipe, RunningCluster("local", 2, 0), screen) == 2
     assert "this cluster has 2 CPUs" in page.getvalue()
-    assert num_workers(recipe, Cluster("local", 8, 1), screen) == 1
+    assert num_workers(recipe, RunningCluster("local", 8, 1), screen) == 1
     assert "this cluster has 1 GPUs" in page.getvalue()
 
 
@@ -230,7 +230,7 @@ def test_the_end_of_a_long_message() -> None:
 
 
 def test_a_dataset_that_does_not_fit_is_told_before_anything_is_started(dataset: Dataset, tmp_path: Path) -> None:
-    cluster, (screen, _) = Cluster("local", 2, 0), console()
+    cluster, (screen, _) = RunningCluster("local", 2, 0), console()
     recipe = Recipe({"name": "pixelcnn"}, TRAINING)
     with pytest.raises(ConfigError, match=r"model pixelcnn makes image, and .* holds audio"):
         train(dataset.folder, Location(str(tmp_path / "out")), recipe, cluster, screen)
@@ -242,6 +242,6 @@ def test_the_summary_tells_the_figures(dataset: Dataset, tmp_path: Path) -> None
     run(plan)
     data = json.loads((tmp_path / "out/model.json").read_text())
     screen, page = console()
-    info = train(dataset.folder, plan.out, Recipe(WAVENET, TRAINING), Cluster("local", 2, 0), screen)
+    info = train(dataset.folder, plan.out, Recipe(WAVENET, TRAINING), RunningCluster("local", 2, 0), screen)
     assert f"held out {data['figures']['validation_bits']:.3f}" in page.getvalue()
     assert summary(info) in page.getvalue()
