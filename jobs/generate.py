@@ -5,7 +5,7 @@ generate(model, out, requests, GenerateConfig(num_actors=2), cluster, console)
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -15,7 +15,7 @@ from ray.exceptions import RayError
 from rich.console import Console
 
 from jobs.cluster import Cluster
-from jobs.fan_out import fan_out_actors
+from jobs.fan_out import TASK_RETRIES, fan_out_actors
 from jobs.progress import ProgressView, progress, say
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.generation.advance import Advance
@@ -66,8 +66,18 @@ class Sampler:
         return self.num_levels
 
 
-SamplerActor: Any = ray.remote(concurrency_groups={"watch": 1}, max_restarts=-1, max_task_retries=-1)(Sampler)
-"""An actor that is lost is started again and its shard redone: neither loses anything, and Ray's defaults would."""
+ACTOR_OPTIONS: Mapping[str, Any] = {
+    "concurrency_groups": {"watch": 1},
+    "max_restarts": 100,
+    "max_task_retries": TASK_RETRIES,
+}
+"""An actor that is lost is started again and its shard redone: neither loses anything, and Ray's defaults would.
+
+A shard that takes its actor with it every time, for lack of memory most likely, ends the run after so many tries. An
+actor may be lost to other causes far more often in a run of days, though not without end.
+"""
+
+SamplerActor: Any = ray.remote(**ACTOR_OPTIONS)(Sampler)
 
 
 def generate(

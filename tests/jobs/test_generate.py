@@ -10,7 +10,8 @@ from rich.console import Console
 
 import jobs.generate as job
 from jobs.cluster import Cluster
-from pipeline.errors import ConfigError, Interrupted, OccupiedError, RequestError
+from jobs.fan_out import TASK_RETRIES, fan_out_actors
+from pipeline.errors import ClusterError, ConfigError, Interrupted, OccupiedError, RequestError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.shard import generate_shard
 from pipeline.model_folder import load_model
@@ -100,6 +101,42 @@ def test_actors_interrupts_and_kills_leave_no_trace(
     run(model, two, requests, num_actors=2, export="files")
     assert killed
     assert contents(two) == {**contents(one), "plan.json": (two / "plan.json").read_bytes()}
+
+
+def test_a_shard_that_takes_its_actor_with_it_every_time_ends_the_run(ray_local: None, tmp_path: Path) -> None:
+    class Doomed:
+        def generate(self, plan: str) -> None:
+            with (tmp_path / "tries").open("a") as tries:
+                tries.write("x")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        def levels_underway(self) -> int:
+            return 0
+
+    actor: Any = ray.remote(**job.ACTOR_OPTIONS)(Doomed).remote()
+    with pytest.raises(ClusterError, match="lost again and again"):
+        list(fan_out_actors(["plan"], [actor], job.submit))
+    assert len((tmp_path / "tries").read_text()) == 1 + TASK_RETRIES
+    ray.kill(actor)
+
+
+def test_the_dataset_is_unfinished_from_the_first_shard_that_is_redone(
+    model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Location(str(tmp_path / "out"))
+    monkeypatch.setattr(job, "draw", draw_here)
+    run(model, out, requests)
+    assert (out / "dataset.json").exists()
+    (out / "commits/000003.json").remove()
+
+    def stopped(plans: Any, *_: Any) -> None:
+        assert next(plans).index == 3
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(job, "draw", stopped)
+    with pytest.raises(Interrupted):
+        run(model, out, requests)
+    assert not (out / "dataset.json").exists(), "it lists a shard that is being rewritten"
 
 
 def test_what_stands_is_not_made_again(
