@@ -79,8 +79,8 @@ def report(
     ConfigError where a path is nothing that can be reported on; DatasetError and ModelError for damaged ones.
     """
     place = place_of(out)
-    make = make_page_on_ray if cluster else make_page
-    page, notes = make(paths, config or ReportConfig())
+    config = config or ReportConfig()
+    page, notes = make_page_on_ray(paths, config, cluster) if cluster else make_page(paths, config)
     for note in notes:
         say(console, note)
     place.write_text(page)
@@ -99,13 +99,13 @@ def make_page(paths: Sequence[Location], config: ReportConfig) -> tuple[str, lis
     return render_page(found.subjects(), config), found.notes
 
 
-def make_page_on_ray(paths: Sequence[Location], config: ReportConfig) -> tuple[str, list[str]]:
+def make_page_on_ray(paths: Sequence[Location], config: ReportConfig, cluster: Cluster) -> tuple[str, list[str]]:
     """The same, made by a worker."""
     import ray
 
     from jobs.fan_out import TASK_RETRIES, fetch
 
-    task: Any = ray.remote(num_cpus=1, max_retries=TASK_RETRIES)(make_page)
+    task: Any = ray.remote(num_cpus=min(1, cluster.num_cpus), max_retries=TASK_RETRIES)(make_page)
     page, notes = fetch(task.remote(paths, config))
     return page, notes
 

@@ -22,7 +22,8 @@ class VerifyConfig:
     """How a dataset is verified; every byte of it always is.
 
     most_problems: problems that are printed; more are counted. A disk that is gone makes one of every shard.
-    num_cpus: CPUs that the worker asks for where `--address` is given; 0 starts it on a cluster that has none free.
+    num_cpus: CPUs that the worker asks for where `--address` is given; no more than there are, and 0 starts it
+        on a cluster that has none free.
     """
 
     most_problems: int = 100
@@ -41,7 +42,9 @@ def verify(
     """Print the problems of a dataset and return how many there are; 0 comes with a line that says what is sound."""
     config = config or VerifyConfig()
     num_problems = 0
-    for problem in verify_on_ray(dataset, config.num_cpus) if cluster else verify_folder(dataset):
+    for problem in (
+        verify_on_ray(dataset, min(config.num_cpus, cluster.num_cpus)) if cluster else verify_folder(dataset)
+    ):
         num_problems += 1
         if num_problems <= config.most_problems:
             show(problem, console)
