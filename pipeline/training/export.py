@@ -1,18 +1,24 @@
 """The end of a run: its best weights as a model that anyone can load, with a card that says what it is."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from models.autoregressive import Autoregressive
 from pipeline.model_folder import ModelInfo, save_model
-from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import AudioConventions
 from pipeline.training.plan import RunPlan
 
 NUM_LICENCES_SHOWN = 20
 
 
-def export(plan: RunPlan, dataset: Dataset, model: Autoregressive, figures: dict[str, Any]) -> ModelInfo:
+def export(
+    plan: RunPlan,
+    dataset_lineage: Mapping[str, Any],
+    licences: Sequence[str],
+    model: Autoregressive,
+    figures: dict[str, Any],
+) -> ModelInfo:
     """Write the model's folder; `model.json`, written last, is what makes the run finished."""
     info = ModelInfo(
         name=plan.model_name,
@@ -20,30 +26,22 @@ def export(plan: RunPlan, dataset: Dataset, model: Autoregressive, figures: dict
         conventions=plan.conventions,
         conditioning=plan.conditioning,
         weights_sha256="",
-        lineage=lineage_of(plan, dataset),
+        lineage=lineage_of(plan, dataset_lineage, licences),
         figures={**figures, "num_parameters": model.num_parameters()},
     )
     return save_model(plan.out, model, info, card(info))
 
 
-def lineage_of(plan: RunPlan, dataset: Dataset) -> dict[str, Any]:
+def lineage_of(plan: RunPlan, dataset_lineage: Mapping[str, Any], licences: Sequence[str]) -> dict[str, Any]:
     """Where the model comes from."""
     return {
         "run_digest": plan.digest,
         "training": asdict(plan.training),
         "dataset": plan.dataset.uri,
         "dataset_digest": plan.dataset_digest,
-        "dataset_lineage": dataset.info.lineage,
-        "licences": licences(dataset),
+        "dataset_lineage": dict(dataset_lineage),
+        "licences": list(licences),
     }
-
-
-def licences(dataset: Dataset) -> list[str]:
-    """The licences that the rows name, sorted."""
-    found: set[str] = set()
-    for table in dataset.tables(["licence"]):
-        found.update(value for value in table.column("licence").unique().to_pylist() if value)
-    return sorted(found)
 
 
 def card(info: ModelInfo) -> str:

@@ -1,14 +1,15 @@
 """Which windows a dataset has: the index columns of its rows in memory, and nothing of their levels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from pipeline.shards.dataset import Dataset
-from pipeline.shards.schema import ImageConventions
+from pipeline.shards.schema import AudioConventions, Conventions
 
 Counts = npt.NDArray[np.int64]
 
@@ -78,32 +79,32 @@ class Index:
         return (shard.slot(number) for number in range(first, int(shard.ends[row_at])))
 
 
-def read_index(dataset: Dataset, split: str, window: int) -> Index:
-    """Read the index columns of every shard; `window` is in timesteps and means nothing for images."""
+@dataclass(frozen=True)
+class Contents:
+    """What one pass over a dataset finds: the index of each split asked for, and the licences that its rows name."""
+
+    splits: dict[str, Index]
+    licences: tuple[str, ...]
+
+
+def read_contents(dataset: Dataset, splits: Sequence[str], window: int) -> Contents:
+    """Read the index columns, each shard once; `window` is in timesteps and means nothing for images."""
     conventions = dataset.info.conventions
-    shards = []
-    for number in range(len(dataset.info.shards)):
-        if isinstance(conventions, ImageConventions):
-            size = conventions.height * conventions.width * conventions.channels
-            shards.append(index_images(dataset, number, split, size))
-        else:
-            shards.append(index_audio(dataset, number, split, window))
-    return Index(tuple(shard for shard in shards if shard.num_windows))
+    columns = ["split", "licence", *(["num_timesteps"] if isinstance(conventions, AudioConventions) else [])]
+    found: dict[str, list[ShardIndex]] = {split: [] for split in splits}
+    licences: set[str] = set()
+    for number, table in enumerate(dataset.tables(columns)):
+        licences.update(value for value in table["licence"].unique().to_pylist() if value)
+        for split, shards in found.items():
+            shards.append(index_shard(table, number, split, conventions, window))
+    indexes = {split: Index(tuple(shard for shard in shards if shard.num_windows)) for split, shards in found.items()}
+    return Contents(indexes, tuple(sorted(licences)))
 
 
-def index_audio(dataset: Dataset, number: int, split: str, window: int) -> ShardIndex:
-    """The rows of one shard of audio."""
-    table = dataset.read_shard(number, ["split", "num_timesteps"])
-    rows = rows_of(table.column("split").to_numpy(), split)
-    return ShardIndex(number, rows, table.column("num_timesteps").to_numpy()[rows].astype(np.int64), window)
-
-
-def index_images(dataset: Dataset, number: int, split: str, size: int) -> ShardIndex:
-    """The rows of one shard of images, `size` levels each."""
-    rows = rows_of(dataset.read_shard(number, ["split"]).column("split").to_numpy(), split)
+def index_shard(table: pa.Table, number: int, split: str, conventions: Conventions, window: int) -> ShardIndex:
+    """The rows of one shard that belong to the split."""
+    rows = np.flatnonzero(table["split"].to_numpy() == split).astype(np.int64)
+    if isinstance(conventions, AudioConventions):
+        return ShardIndex(number, rows, table["num_timesteps"].to_numpy()[rows].astype(np.int64), window)
+    size = conventions.height * conventions.width * conventions.channels
     return ShardIndex(number, rows, np.full(len(rows), size, np.int64), size)
-
-
-def rows_of(splits: npt.NDArray[np.object_], split: str) -> Counts:
-    """The numbers of the rows that belong to the split."""
-    return np.flatnonzero(splits == split).astype(np.int64)

@@ -16,7 +16,7 @@ from pipeline.training.checkpoint import Best, Checkpoint, Position, Tally, load
 from pipeline.training.checkpoint import tensors_of as checkpoint_tensors
 from pipeline.training.export import export
 from pipeline.training.feed import Feed
-from pipeline.training.index import Slot, read_index
+from pipeline.training.index import Slot, read_contents
 from pipeline.training.metrics import Measured, MetricsFile, Observer, Silent
 from pipeline.training.order import Order, share
 from pipeline.training.plan import HELD_OUT_SPLIT, TRAIN_SPLIT, RunPlan, claim, finished
@@ -50,11 +50,10 @@ class Run:
         self.plan, self.config, self.dataset, self.world, self.observer = plan, config, dataset, world, observer
         self.learner = Learner(plan.model_name, plan.model_config, config, world.device)
         self.feed = self._feed(config.shards_in_memory)
-        index = read_index(dataset, TRAIN_SPLIT, config.window)
-        self.order = Order(index, config.batch_size, config.shards_in_memory, config.seed)
-        self.held_out = held_out_slots(
-            read_index(dataset, HELD_OUT_SPLIT, config.window), config.validation_items, config.seed
-        )
+        contents = read_contents(dataset, (TRAIN_SPLIT, HELD_OUT_SPLIT), config.window)
+        self.licences = contents.licences
+        self.order = Order(contents.splits[TRAIN_SPLIT], config.batch_size, config.shards_in_memory, config.seed)
+        self.held_out = held_out_slots(contents.splits[HELD_OUT_SPLIT], config.validation_items, config.seed)
         self.held_out_feed = self._feed(1)
         self.position = Position(seed=config.seed, plan_digest=plan.digest)
         self.best: dict[str, Tensor] = {}
@@ -221,7 +220,7 @@ class Run:
             "levels_per_s": round(self.position.num_levels / max(self.position.seconds, 1e-9), 1),
             "weights": "averaged" if self.config.ema_decay else "last",
         }
-        export(self.plan, self.dataset, self.learner.average, figures)
+        export(self.plan, self.dataset.info.lineage, self.licences, self.learner.average, figures)
 
 
 def whole_rows(batch: Batch) -> Batch:

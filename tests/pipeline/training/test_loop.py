@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import torch
 
@@ -151,6 +152,23 @@ def flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
+
+
+def test_a_run_reads_the_index_of_each_shard_once(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, without_levels = small_plan(dataset, tmp_path / "out"), []
+    read_shard = Dataset.read_shard
+
+    def noted(dataset: Dataset, number: int, columns: list[str] | None = None) -> pa.Table:
+        if columns and "levels" not in columns:
+            without_levels.append(number)
+        return read_shard(dataset, number, columns)
+
+    monkeypatch.setattr(Dataset, "read_shard", noted)
+    assert run(plan)
+    assert without_levels == list(range(len(dataset.info.shards)))
+    assert read_model_info(plan.out).lineage["licences"] == ["CC0-1.0"]
 
 
 def test_a_finished_run_is_left_as_it_is(dataset: Dataset, undisturbed: Path) -> None:

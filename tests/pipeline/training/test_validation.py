@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.shards.dataset import Dataset
-from pipeline.training.index import read_index
+from pipeline.training.index import Index, read_contents
 from pipeline.training.plan import HELD_OUT_SPLIT
 from pipeline.training.validation import held_out_slots
 from tests.pipeline.training.datasets import audio_dataset
@@ -18,6 +18,10 @@ WINDOW = 25
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return audio_dataset(tmp_path_factory.mktemp("data") / "audio", num_held_out=8)
+
+
+def held_out_index(dataset: Dataset) -> Index:
+    return read_contents(dataset, [HELD_OUT_SPLIT], WINDOW).splits[HELD_OUT_SPLIT]
 
 
 def lengths(dataset: Dataset) -> dict[tuple[int, int], int]:
@@ -32,7 +36,7 @@ def lengths(dataset: Dataset) -> dict[tuple[int, int], int]:
 
 @pytest.mark.parametrize("num_items", [1, 3, 8, 100])
 def test_every_level_of_the_chosen_items_is_held_out_once(dataset: Dataset, num_items: int) -> None:
-    slots = held_out_slots(read_index(dataset, HELD_OUT_SPLIT, WINDOW), num_items, seed=0)
+    slots = held_out_slots(held_out_index(dataset), num_items, seed=0)
     by_item = {key: list(group) for key, group in groupby(slots, key=lambda slot: (slot.shard, slot.row))}
     items = lengths(dataset)
     assert len(by_item) == min(num_items, len(items))
@@ -43,7 +47,7 @@ def test_every_level_of_the_chosen_items_is_held_out_once(dataset: Dataset, num_
 
 
 def test_the_items_are_chosen_by_chance_and_stay_the_same(dataset: Dataset) -> None:
-    index = read_index(dataset, HELD_OUT_SPLIT, WINDOW)
+    index = held_out_index(dataset)
     chosen = [{(slot.shard, slot.row) for slot in held_out_slots(index, 3, seed)} for seed in range(20)]
     assert chosen[4] == {(slot.shard, slot.row) for slot in held_out_slots(index, 3, 4)}
     assert set().union(*chosen) == set(lengths(dataset))
@@ -52,4 +56,4 @@ def test_the_items_are_chosen_by_chance_and_stay_the_same(dataset: Dataset) -> N
 
 def test_without_held_out_rows_there_is_nothing_to_hold_out(tmp_path: Path) -> None:
     none = audio_dataset(tmp_path / "data", num_items=3, num_held_out=0)
-    assert held_out_slots(read_index(none, HELD_OUT_SPLIT, WINDOW), 3, 0) == []
+    assert held_out_slots(held_out_index(none), 3, 0) == []
