@@ -57,7 +57,7 @@ def load_counts() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     except ImportError:
         raise MissingExtra(
             "the digit pictures of the demo come with scikit-learn, which is not installed; "
-            "install it with: pip install 'ancestral[demo]'"
+            "install it, in the checkout, with: pip install '.[demo]'"
         ) from None
     digits = load_digits()
     return digits.images.astype(np.uint8), digits.target.astype(np.int64)

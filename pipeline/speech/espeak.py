@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from pipeline.errors import ConfigError, MissingExtra
 from pipeline.speech.espeak_types import EVENTS_END, PHONE_EVENT, Callback, EventPointer, Library, load_library
 
+REINSTALL = "reinstall it, in the checkout: pip install '.[speech]'"
+
 RETRIEVAL = 1
 PHONEME_EVENTS, PHONEME_IPA, DONT_EXIT = 0x1, 0x2, 0x8000
 UTF8 = 1
@@ -168,7 +170,7 @@ def use_voice(library: Library, voice: Voice) -> None:
     file = voice_files()[voice.language]
     name = f"{file}+{voice.variant}" if voice.variant else file
     if library.espeak_SetVoiceByName(name.encode()) != 0:
-        raise ConfigError(f"espeak-ng cannot use its own voice {name}; reinstall it: pip install 'ancestral[speech]'")
+        raise ConfigError(f"espeak-ng cannot use its own voice {name}; {REINSTALL}")
     for parameter, value in (
         (RATE, voice.rate_words_per_minute),
         (PITCH, voice.pitch),
@@ -219,7 +221,7 @@ def started() -> Library:
     folder = data_folder()
     rate = library.espeak_Initialize(RETRIEVAL, 0, str(folder).encode(), PHONEME_EVENTS | PHONEME_IPA | DONT_EXIT)
     if rate <= 0:
-        raise MissingExtra(f"espeak-ng cannot read its data at {folder}; reinstall it: pip install 'ancestral[speech]'")
+        raise MissingExtra(f"espeak-ng cannot read its data at {folder}; {REINSTALL}")
     spoken.sample_rate_hz = rate
     library.espeak_SetSynthCallback(callback)
     return library

@@ -54,7 +54,7 @@ def load_library() -> Library:
     except ImportError:
         raise MissingExtra(
             "phones and synthetic speech need espeak-ng, which is not installed; "
-            "install it with: pip install 'ancestral[speech]'"
+            "install it, in the checkout, with: pip install '.[speech]'"
         ) from None
     return declare(ctypes.CDLL(espeakng_loader.get_library_path()))  # type: ignore[no-untyped-call]
 

@@ -71,5 +71,5 @@ def test_making_it_again_touches_nothing(corpus: Path) -> None:
 
 def test_without_scikit_learn_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(MissingExtra, match=re.escape("pip install 'ancestral[demo]'")):
+    with pytest.raises(MissingExtra, match=re.escape("pip install '.[demo]'")):
         load_counts()

@@ -122,7 +122,7 @@ def test_threads_do_not_mix_their_phones() -> None:
 
 def test_without_the_wheel_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(MissingExtra, match=re.escape("pip install 'ancestral[speech]'")):
+    with pytest.raises(MissingExtra, match=re.escape("pip install '.[speech]'")):
         load_library()
 
 
