@@ -1,0 +1,84 @@
+"""Which settings a shard's digest covers: all that its rows depend on, each by itself."""
+
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.preparation.config import PrepareConfig
+from pipeline.preparation.plan import shard_plans, survey
+from pipeline.storage import locate
+from tests.corpus_builders import fsdd_corpus, write_png
+
+OF_ROWS = {"split.held_out_share": 0.2, "shards.items_per_shard": 1}
+OF_AUDIO = {
+    "audio.sample_rate_hz": 8_000,
+    "audio.companding": "linear",
+    "audio.num_levels": 128,
+    "audio.trim": "silence",
+    "audio.trim_threshold_db": -50.0,
+    "audio.trim_margin_s": 0.1,
+    "audio.peak": "normalise",
+    "audio.peak_dbfs": -2.0,
+    "audio.max_duration_s": 60.0,
+    "speech.phones": "off",
+    "speech.language": "de",
+}
+OF_IMAGES = {
+    "image.height": 5,
+    "image.width": 5,
+    "image.channels": 1,
+    "image.num_levels": 16,
+    "image.filter": "box",
+}
+OF_NO_ROW = {"layout": "", "max_failure_share": 0.5, "failures_always_allowed": 1}
+
+OTHER: dict[str, Any] = {**OF_ROWS, **OF_AUDIO, **OF_IMAGES, **OF_NO_ROW}
+"""For each setting a value that is not its default; the layout is the corpus's own."""
+
+
+def names(config: Any, prefix: str = "") -> list[str]:
+    """Every setting, as `--set` names it."""
+    found: list[str] = []
+    for one in fields(config):
+        value = getattr(config, one.name)
+        found += names(value, f"{one.name}.") if is_dataclass(value) else [prefix + one.name]
+    return found
+
+
+def changed(name: str, corpus: str) -> PrepareConfig:
+    """The default config but for one setting."""
+    section, _, last = name.rpartition(".")
+    config, value = PrepareConfig(), OTHER[name] or {"speech": "fsdd", "pictures": "image_folder"}[corpus]
+    change: Any = {section: replace(getattr(config, section), **{last: value})} if section else {last: value}
+    return replace(config, **change)
+
+
+def digests(folder: Path, config: PrepareConfig) -> set[str]:
+    return {plan.digest for plan in shard_plans(survey(locate(str(folder)), config), config)}
+
+
+@pytest.fixture
+def corpora(tmp_path: Path) -> dict[str, Path]:
+    for name in ("cat/1.png", "dog/2.png"):
+        write_png(tmp_path / "pictures" / name)
+    return {"speech": fsdd_corpus(tmp_path / "speech"), "pictures": tmp_path / "pictures"}
+
+
+def test_every_setting_is_tried_here() -> None:
+    assert sorted(OTHER) == sorted(names(PrepareConfig()))
+
+
+@pytest.mark.parametrize(
+    ("corpus", "covered"), [("speech", {**OF_ROWS, **OF_AUDIO}), ("pictures", {**OF_ROWS, **OF_IMAGES})]
+)
+@pytest.mark.parametrize("name", OTHER)
+def test_a_digest_covers_what_the_rows_depend_on_and_nothing_else(
+    corpora: dict[str, Path], corpus: str, covered: dict[str, Any], name: str
+) -> None:
+    before, after = digests(corpora[corpus], PrepareConfig()), digests(corpora[corpus], changed(name, corpus))
+    if name in covered:
+        assert not before & after
+    else:
+        assert before == after
