@@ -3,7 +3,8 @@
     python -m benchmarks.prepare_audio [--rounds N] [--only flac] [--record]
 
 The ceiling is soundfile, soxr and one table look-up called with nothing around them: no check, no clamp, no class.
-Both use int16 reads, the same down-mix and float32 in soxr (int16 out of soxr is dithered, hence no rival).
+Both use int16 reads, the same down-mix and float32 in soxr (int16 out of soxr is dithered, hence no rival). That all
+contestants make the same levels of a file is checked before they are timed.
 """
 
 import tempfile
@@ -44,7 +45,26 @@ def floor(path: Path) -> object:
         file.read(out=buffer, dtype="int16")
     mono = buffer.astype(np.float32) @ np.full(2, FULL_SCALE)
     wave = soxr.resample(mono, RATE_HZ, TO_HZ, quality="HQ")
-    return TABLE.take((wave * np.float32(32768)).astype(np.int16).view(np.uint16))
+    return TABLE.take((wave * np.float32(32768) + np.float32(32768.5)).astype(np.uint16))
+
+
+def check_agreement(path: Path) -> None:
+    """Refuse to time contestants that do not make the same levels of a file.
+
+    The ceiling's are ours to the last one. librosa's, which begin at -mu / 2, may differ by one: it compands before it
+    rounds, and its means and filters are its own.
+    """
+    levels, lowest = as_integers(ours(path)), as_integers(floor(path))
+    if not np.array_equal(levels, lowest):
+        raise AssertionError(f"{path.name}: the ceiling's levels are not ours")
+    furthest = np.abs(as_integers(with_librosa(path)) + 128 - levels).max()
+    if furthest > 1:
+        raise AssertionError(f"{path.name}: librosa's levels are up to {furthest} away from ours; expected 1 at most")
+
+
+def as_integers(levels: object) -> np.ndarray:
+    """Levels that can be subtracted."""
+    return np.asarray(levels).astype(np.int64)
 
 
 def cases() -> Iterator[Case]:
@@ -53,6 +73,7 @@ def cases() -> Iterator[Case]:
             for duration_s in (10, 1):
                 path = Path(folder) / f"{duration_s}.{ending}"
                 sf.write(path, speech_like(duration_s), RATE_HZ, subtype="PCM_16")
+                check_agreement(path)
                 name = f"{ending}, {duration_s} s, {RATE_HZ} Hz stereo to {TO_HZ} Hz mu-law"
                 contestants = [
                     Contestant("pipeline.audio", "ours", partial(ours, path), duration_s),
