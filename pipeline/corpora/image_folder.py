@@ -1,9 +1,10 @@
 """ImageFolder: one folder of pictures per class, as torchvision and many data sets have it.
 
 Source and licence: whoever made the folder; neither is recorded in it.
-Layout: {class}/**/*.png (or jpg, ...), or {split}/{class}/**/*.png with folders train, validation (val, valid, dev) and
-test. Class names are the labels; models number them in sorted order.
-Traps: a folder may hold one split alone, or none for validation. What is the corpus's own is kept, with one exception
+Layout: {class}/*.png (or jpg, ...), or {split}/{class}/*.png with folders train, validation (val, valid, dev) and test.
+Class names are the labels; models number them in sorted order. Pictures in folders below a class are of that class.
+Traps: a folder that holds pictures deeper down alone is not taken for a class, since its folders may be the classes;
+a folder may hold one split alone, or none for validation. What is the corpus's own is kept, with one exception
 that `splits.py` explains.
 """
 
@@ -16,10 +17,10 @@ from pipeline.items import BadItem, ImageItem, Item
 from pipeline.storage import Location
 
 
-def class_folders(folder: Location) -> list[str]:
-    """Folders that hold a picture, right below; the first few names of each are looked at."""
-    names = [name for name in folder.names() if not name.startswith(".")]
-    return [name for name in names if any(is_image(below) for below in (folder / name).names())]
+def has_classes(folder: Location) -> bool:
+    """Whether a folder right below holds a picture itself; folders are listed up to the first that does."""
+    names = (name for name in folder.names() if not name.startswith("."))
+    return any(is_image(below) for name in names for below in (folder / name).names())
 
 
 def is_image(name: str) -> bool:
@@ -29,12 +30,12 @@ def is_image(name: str) -> bool:
 
 def split_folders(folder: Location) -> list[str]:
     """Folders right below that are named as splits are and hold class folders."""
-    return [name for name in folder.names() if name.lower() in SPLIT_NAMES and class_folders(folder / name)]
+    return [name for name in folder.names() if name.lower() in SPLIT_NAMES and has_classes(folder / name)]
 
 
 def detect(folder: Location) -> bool:
     """Whether folders of pictures stand here, or below a folder named as a split is."""
-    return bool(split_folders(folder) or class_folders(folder))
+    return bool(split_folders(folder)) or has_classes(folder)
 
 
 def items(folder: Location) -> Iterator[Item]:

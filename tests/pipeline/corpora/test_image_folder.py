@@ -5,7 +5,7 @@ import pytest
 from pipeline.corpora import image_folder
 from pipeline.corpora.splits import own_splits
 from pipeline.items import ImageItem
-from pipeline.storage import locate
+from pipeline.storage import Location, locate
 from tests.corpus_builders import write_png
 
 
@@ -55,3 +55,28 @@ def test_one_split_alone_is_the_whole_corpus(tmp_path: Path) -> None:
 )
 def test_split_names(found: list[str], expected: dict[str, str]) -> None:
     assert own_splits(found) == expected
+
+
+def test_each_folder_is_listed_up_to_the_first_that_holds_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        write_png(tmp_path / f"class-{number}" / "1.png")
+    listed: list[str] = []
+    names = Location.names
+
+    def counted(place: Location) -> list[str]:
+        listed.append(place.name)
+        return names(place)
+
+    monkeypatch.setattr(Location, "names", counted)
+    assert image_folder.detect(locate(str(tmp_path)))
+    assert sorted({name for name in listed if name.startswith("class-")}) == ["class-0"]
+
+
+def test_folders_of_folders_of_pictures_are_no_classes(tmp_path: Path) -> None:
+    write_png(tmp_path / "pictures" / "cat" / "1.png")
+    assert not image_folder.detect(locate(str(tmp_path)))
+    assert image_folder.detect(locate(str(tmp_path / "pictures")))
+    write_png(tmp_path / "train" / "pictures" / "cat" / "1.png")
+    assert not image_folder.detect(locate(str(tmp_path)))
