@@ -16,6 +16,9 @@ from pipeline.storage import Location, locate
 
 Config = TypeVar("Config")
 
+RECIPES = ", ".join(sorted(page.stem for page in (Path(__file__).parent / "recipes").glob("*.yaml")))
+"""Read from their names: importing them would import torch, for a help text."""
+
 app = typer.Typer(
     name="ancestral",
     no_args_is_help=True,
@@ -120,9 +123,7 @@ def train(
     context: typer.Context,
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="What `prepare` or `generate` made.")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="The model's folder: new, or one to go on with.")],
-    recipe: Annotated[
-        str, typer.Option("--recipe", metavar="NAME", help="A named, complete config; an unknown one lists them all.")
-    ],
+    recipe: Annotated[str, typer.Option("--recipe", metavar="NAME", help=f"A named, complete config: {RECIPES}.")],
     config: ConfigFile = None,
     sets: Sets = None,
     address: Address = "local",
@@ -200,7 +201,7 @@ def evaluate(
 
     ancestral evaluate voice lj
 
-    ancestral evaluate voice lj --set split=test --out figures.json
+    ancestral evaluate voice lj --set split=train --out figures.json
     """
     from pipeline.evaluation.config import EvaluateConfig
 

@@ -297,9 +297,10 @@ def take_token() -> None:
 
 def no_answer(address: str, why: str) -> str:
     """The message for an address where no Ray is."""
+    example = "http://HOST:8265" if address.startswith("http") else "auto or HOST:6379"
     return (
         f"no Ray answered at {address} ({why.splitlines()[0] if why else 'no reason given'}). Expected that of a "
-        "running Ray, such as auto or HOST:6379; leave --address out to start one here."
+        f"running Ray, such as {example}; leave --address out to start one here."
     )
 
 

@@ -143,7 +143,7 @@ class Preparation:
             f"{seconds:.1f} s"
         ]
         if info.num_failures:
-            lines.append(f"{info.num_failures} items failed: see {self.out / FAILURES_FILE}")
+            lines.append(f"{info.num_failures} of {self.found.num_items} items failed: see {self.out / FAILURES_FILE}")
         return "\n".join(lines)
 
 

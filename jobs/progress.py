@@ -29,6 +29,7 @@ class ProgressView:
         self._total = total
         self._detail = ""
         self._last_line = time.monotonic()
+        self._printed = ""
         self._bar = self._make_bar() if console.is_terminal else None
         self._task = self._bar.add_task(title, total=total or None, detail="") if self._bar else None
 
@@ -59,7 +60,10 @@ class ProgressView:
     def _print_line(self) -> None:
         self._last_line = time.monotonic()
         share = f"{self._done:g}/{self._total:g}" if self._total else f"{self._done:g}"
-        say(self._console, f"{self._title}: {share} {self._detail}".rstrip())
+        line = f"{self._title}: {share} {self._detail}".rstrip()
+        if line != self._printed:
+            say(self._console, line)
+        self._printed = line
 
 
 @contextmanager

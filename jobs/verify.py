@@ -77,7 +77,8 @@ def problems_of(dataset: Location) -> Iterator[Problem]:
 def show(problem: Problem, console: Console) -> None:
     """One problem: which file, what is wrong, what to do."""
     say(console, f"{problem.file}: {problem.what}", style="bold")
-    say(console, f"    to mend: {problem.mend}")
+    if problem.mend:
+        say(console, f"    to mend: {problem.mend}")
 
 
 def summary(dataset: Location) -> str:

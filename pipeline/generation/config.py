@@ -10,7 +10,7 @@ from models.sampling.lanes import LANE_MULTIPLE
 class GenerateConfig:
     """How items are drawn. Only `num_lanes` and `device` may change an item's bytes; both are stamped into its row.
 
-    num_lanes: items drawn in lockstep, a multiple of 8 (`LANE_MULTIPLE`). An item's bytes are promised for one sampling path, dtype,
+    num_lanes: items drawn in lockstep, a multiple of 8. An item's bytes are promised for one sampling path, dtype,
         lane count and CPU level; neighbours, shard size and the number of actors never change them.
     items_per_shard: 16, one full set of lanes: a lost worker loses seconds to minutes, and few items still spread over
         all actors. Larger is faster where items are small (fewer files).

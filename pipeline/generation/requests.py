@@ -144,7 +144,8 @@ def explain_unknown(key: str, known: list[str], target: Target) -> str:
     if not is_audio and key in IMAGE_KEYS:
         return f"{key} cannot be chosen: a picture's size is the model's. {offered}"
     if key in ATTRIBUTES or key in AUDIO_KEYS:
-        return f"this model was not conditioned on {key}. {offered}"
+        advice = f"leave it out, or train a model with --set 'training.condition_on=[{key}]'"
+        return f"this model was not conditioned on {key}: {advice}. {offered}"
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f"unknown key {key!r}. " + (f"Did you mean {near[0]!r}? " if near else "") + offered
 

@@ -52,7 +52,7 @@ def verify_folder(folder: Location) -> Iterator[Problem]:
     try:
         dataset = open_dataset(folder)
     except (DatasetError, StorageError) as error:
-        yield Problem(DATASET_FILE, str(error))
+        yield Problem(DATASET_FILE, str(error), mend="")  # the message says what to do
         return
     yield from foreign_files(folder, dataset.info)
     yield from wrong_pages(folder, dataset.info)

@@ -174,7 +174,7 @@ class TestFailures:
         corpus = with_failures(tmp_path / "corpus", 19, 1)
         info, printed = in_process(corpus, out)
         assert (info.num_rows, info.num_failures) == (19, 1)
-        assert f"1 items failed: see {out / 'failures.parquet'}" in printed
+        assert f"1 of 20 items failed: see {out / 'failures.parquet'}" in printed
 
     def test_one_more_stops_the_run_early_with_the_failures_written(self, tmp_path: Path, out: Path) -> None:
         corpus = with_failures(tmp_path / "corpus", 30, 4)
