@@ -19,7 +19,7 @@ from jobs.progress import progress, say
 from pipeline.errors import Interrupted
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.evaluation.evaluation import Evaluation, Figure, conclude
-from pipeline.evaluation.likelihood import Part, Scores, check_fit, parts_of, score_part
+from pipeline.evaluation.likelihood import Part, Scores, alone, check_fit, parts_of, score_part
 from pipeline.model_folder import ExportedModel, load_model, read_model_info
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.storage import Location
@@ -34,14 +34,13 @@ class Job:
 
     model: Location
     digest: str
-    dataset: Dataset
     config: EvaluateConfig
 
 
-def score(job: Job, number: int, part: Part) -> tuple[int, Scores]:
+def score(job: Job, number: int, dataset: Dataset, part: Part) -> tuple[int, Scores]:
     """What one task does: the scores of part `number`."""
     torch.set_num_threads(1)
-    return number, score_part(job.dataset, part, loaded(job.model, job.digest), job.config)
+    return number, score_part(dataset, part, loaded(job.model, job.digest), job.config)
 
 
 score_task: Any = ray.remote(max_retries=TASK_RETRIES)(score)
@@ -70,7 +69,7 @@ def evaluate(
     opened = open_dataset(dataset)
     check_fit(opened, info, config.split)
     try:
-        scores = score_all(Job(model, info.digest, opened, config), cluster, console)
+        scores = score_all(Job(model, info.digest, config), opened, cluster, console)
     except KeyboardInterrupt:
         raise Interrupted("stopped; nothing was written. The same command starts again.") from None
     evaluation = conclude(scores, model, info, opened, config.split)
@@ -81,18 +80,18 @@ def evaluate(
     return evaluation
 
 
-def score_all(job: Job, cluster: Cluster, console: Console) -> Scores:
+def score_all(job: Job, dataset: Dataset, cluster: Cluster, console: Console) -> Scores:
     """Every part, merged in the order of the parts whichever was finished first: sums of floats depend on it."""
-    parts = list(parts_of(job.dataset, job.config))
+    parts = list(parts_of(dataset, job.config))
     limit = 2 * cluster.num_cpus  # asked for first: a Ray of our own starts with it
     shared = ray.put(job)
     found: dict[int, Scores] = {}
     num_levels = 0
 
     def submit(number: int) -> Any:
-        return score_task.remote(shared, number, parts[number])
+        return score_task.remote(shared, number, *alone(dataset, parts[number]))
 
-    with progress(console, "evaluate", job.dataset.info.tally.num_levels[job.config.split]) as view:
+    with progress(console, "evaluate", dataset.info.tally.num_levels[job.config.split]) as view:
         for number, scores in fan_out(range(len(parts)), submit, limit):
             found[number] = scores
             num_levels += scores.whole.num_levels

@@ -7,7 +7,7 @@ timestep's parameters are those that the whole item would give.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batc
 from pipeline.errors import DatasetError
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.model_folder import ExportedModel, ModelInfo
+from pipeline.shards.commit import Tally
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions, ImageConventions
 
@@ -107,6 +108,12 @@ def parts_of(dataset: Dataset, config: EvaluateConfig) -> Iterator[Part]:
         num_parts = min(round(expected_rows * levels_per_row / config.levels_per_task) or 1, max(entry.num_rows, 1))
         for part in range(num_parts):
             yield Part(index, part, num_parts)
+
+
+def alone(dataset: Dataset, part: Part) -> tuple[Dataset, Part]:
+    """The part with as much of its dataset as scoring it takes: that of one shard, however many others there are."""
+    info = replace(dataset.info, shards=(dataset.info.shards[part.index],), tally=Tally(), lineage={})
+    return Dataset(dataset.folder, info), replace(part, index=0)
 
 
 def score_part(dataset: Dataset, part: Part, exported: ExportedModel, config: EvaluateConfig) -> Scores:

@@ -77,8 +77,8 @@ def test_parts_are_merged_in_their_order_whichever_is_finished_first(
     monkeypatch.setattr(subject, "fan_out", last_first)
     monkeypatch.setattr("jobs.evaluate.ray.put", lambda value: value)
     dataset = write_speech(Location(str(tmp_path / "data")))
-    work = subject.Job(dataset.folder, "", dataset, EvaluateConfig(levels_per_task=30))
-    scores = subject.score_all(work, ROOM, Console(file=io.StringIO()))
+    work = subject.Job(dataset.folder, "", EvaluateConfig(levels_per_task=30))
+    scores = subject.score_all(work, dataset, ROOM, Console(file=io.StringIO()))
     assert scores.whole.num_items >= 3
     assert scores.whole.nll_nats == sum(nats) == 0.0
     assert sum(reversed(nats)) == 1.0, "or this test could not fail"

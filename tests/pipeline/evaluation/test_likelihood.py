@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ from models.conditioning import Condition
 from pipeline.batches import image_levels
 from pipeline.errors import DatasetError, RequestError
 from pipeline.evaluation.config import EvaluateConfig
-from pipeline.evaluation.likelihood import Part, Scores, check_fit, parts_of, score_part, score_rows
+from pipeline.evaluation.likelihood import Part, Scores, alone, check_fit, parts_of, score_part, score_rows
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import AudioConventions
@@ -111,3 +112,11 @@ def test_a_speaker_that_the_model_does_not_know_is_named(speech_data: Dataset, s
     row = {**held_out(speech_data)[0], "speaker": "eve"}
     with pytest.raises(RequestError, match="validation-0: speaker 'eve'"):
         score_rows([row], speech_model, CONFIG)
+
+
+def test_a_task_is_given_its_shard_and_not_the_list_of_all(speech_data: Dataset, speech_model: ExportedModel) -> None:
+    for part in parts_of(speech_data, EvaluateConfig(levels_per_task=30)):
+        given = alone(speech_data, part)
+        assert score_part(*given, speech_model, CONFIG) == score_part(speech_data, part, speech_model, CONFIG)
+    many = replace(speech_data, info=replace(speech_data.info, shards=speech_data.info.shards * 1000))
+    assert len(pickle.dumps(alone(many, Part(1999, 0, 1)))) == len(pickle.dumps(alone(speech_data, Part(1, 0, 1))))
