@@ -237,7 +237,11 @@ class Location:
         return sorted(name for name in found if name and not name.startswith(PARTIAL_PREFIX))
 
     def files(self) -> Iterator["FileEntry"]:
-        """Every file below, sorted by relative path, with a fingerprint that storage gives without reading it."""
+        """Every file below, sorted by relative path, with a fingerprint that storage gives without reading it.
+
+        The whole listing is fetched first and stands in memory, 0.7 KB a file: an object store gives it
+        in one walk, where asking folder by folder would take a request for each.
+        """
         found = self._found()
         root = self._path.rstrip("/") + "/"
         for path in sorted(found):

@@ -13,7 +13,8 @@ class Layout:
     """One way in which corpora lie on disk.
 
     `looks_for` completes "expected ..." in errors. `detect` is cheap and never raises for a folder of another layout.
-    `items` streams in a deterministic order with unique ids; `source` of each is the URI of its file.
+    `items` yields one by one, in a deterministic order and with unique ids; `source` of each is the URI of its file. It
+    may hold the corpus's listing and ids meanwhile, about a kilobyte an item, but no item's content.
     """
 
     name: str

@@ -43,7 +43,7 @@ def survey(corpus: Location, config: PrepareConfig) -> Survey:
 
 
 def shard_plans(found: Survey, config: PrepareConfig) -> Iterator[ShardPlan[Item]]:
-    """The plans, one shard's items in memory at a time."""
+    """The plans, one shard's items in memory at a time beside what the corpus's reader holds (names and ids)."""
     return cut(found.layout.items(found.corpus), config.shards.items_per_shard, settings_of(found, config))
 
 
