@@ -35,6 +35,7 @@ from pipeline.training.plan import RunPlan, claim, finished, make_plan
 from pipeline.training.world import Distributed
 
 SECONDS_BETWEEN_LOOKS = 0.3
+SECONDS_TO_END = 30
 SECONDS_TO_STOP = 90
 """After Ctrl-C: workers that are only starting take most of it."""
 
@@ -109,6 +110,10 @@ class Training:
                 self.show(view)
         except KeyboardInterrupt:
             self.stop(fit, view)
+        except AncestralError:
+            # Ray Train is still ending its workers: a call of its after Ray has ended would start another Ray.
+            fit.ended.wait(SECONDS_TO_END)
+            raise
         told_error = self.show(view)
         if fit.error is None:
             return True
