@@ -54,14 +54,23 @@ def explained(method: Result) -> Result:
 
     @wraps(method)
     def wrapper(self: "Location", *args: Any, **kwargs: Any) -> Any:
-        for wait_s in WAITS_S:
-            try:
-                with explained_as(self.uri):
-                    return method(self, *args, **kwargs)
-            except PassingStorageError:
-                time.sleep(wait_s)
         with explained_as(self.uri):
             return method(self, *args, **kwargs)
+
+    return retried(cast(Result, wrapper))
+
+
+def retried(function: Result) -> Result:
+    """Do it again, after a pause, where it ends with PassingStorageError; what does not pass in all tries goes up."""
+
+    @wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        for wait_s in WAITS_S:
+            try:
+                return function(*args, **kwargs)
+            except PassingStorageError:
+                time.sleep(wait_s)
+        return function(*args, **kwargs)
 
     return cast(Result, wrapper)
 

@@ -13,7 +13,7 @@ from pipeline.errors import DatasetError, OccupiedError, PassingStorageError
 from pipeline.shards.commit import Commit, Tally, commit_name, read_commit, shard_name
 from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import FAILURE_SCHEMA, FORMAT, FORMAT_VERSION, Conventions, check_stamp, conventions_from
-from pipeline.storage import Location, explain, is_passing
+from pipeline.storage import Location, explain, is_passing, retried
 
 PLAN_FILE = "plan.json"
 DATASET_FILE = "dataset.json"
@@ -233,6 +233,7 @@ class Dataset:
     folder: Location
     info: DatasetInfo
 
+    @retried
     def read_shard(self, index: int, columns: list[str] | None = None) -> pa.Table:
         """One shard's rows as a table, its conventions checked."""
         place = self.folder / self.info.shards[index].file

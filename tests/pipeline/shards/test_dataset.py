@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
-from pipeline.errors import DatasetError, OccupiedError
+from pipeline.errors import DatasetError, OccupiedError, PassingStorageError
 from pipeline.shards.dataset import DatasetInfo, claim, finish, open_dataset, reopen, write_failures
 from pipeline.storage import PARTIAL_PREFIX, Location, locate
 from tests.pipeline.shards.dataset_builders import AUDIO, build, plans, write_one
@@ -145,6 +147,37 @@ class TestFinish:
         write_failures(folder, [])
         frame = pd.read_parquet(str(folder / "failures.parquet"))
         assert (len(frame), list(frame.columns)) == (0, ["item_id", "source", "stage", "reason"])
+
+
+class TestSilentStorage:
+    """A shard is read piece by piece; storage may fall silent at each."""
+
+    def shard_that_fails(self, monkeypatch: pytest.MonkeyPatch, times: int) -> list[float]:
+        """Let reading fail so often; returns the seconds that would have been waited."""
+        read, left, waited = pq.ParquetFile.read, [TimeoutError("slow")] * times, list[float]()
+
+        def failing(*args: Any, **named: Any) -> Any:
+            if left:
+                raise left.pop()
+            return read(*args, **named)
+
+        monkeypatch.setattr(pq.ParquetFile, "read", failing)
+        monkeypatch.setattr("pipeline.storage.time.sleep", waited.append)
+        return waited
+
+    def test_it_answers_again(self, folder: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+        build(folder)
+        waited = self.shard_that_fails(monkeypatch, 2)
+        assert open_dataset(folder).read_shard(0).num_rows == 2
+        assert waited == [1, 4]
+
+    def test_it_stays_silent_and_no_shard_is_called_damaged(
+        self, folder: Location, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        build(folder)
+        self.shard_that_fails(monkeypatch, 4)
+        with pytest.raises(PassingStorageError, match=r"000000\.parquet: storage does not answer"):
+            open_dataset(folder).read_shard(0)
 
 
 class TestOpen:
