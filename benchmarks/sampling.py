@@ -1,14 +1,17 @@
 """Cached sampling against naive sampling and against the processor's own matrix products.
 
-    python -m benchmarks.sampling                        every case, about three minutes
+    python -m benchmarks.sampling                        every case, about six minutes
     python -m benchmarks.sampling --only "arch i,"       one architecture
 
-Naive draws recompute what they depend on: a waveform's receptive field, a whole picture. The ceiling is a float32
+Naive draws recompute what they depend on: a waveform's receptive field, a whole picture. They are taken at several
+numbers of lanes, and the fastest is the one to compare with. Before anything is timed, cached and naive draw the same
+levels, or the benchmark stops. The ceiling is a float32
 matrix product of torch, taken in the same rounds, over the least work that a draw needs; so the ratio to it is the
 share of the processor that sampling uses. Weights are random: they do not change the work.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,7 +21,7 @@ from models.autoregressive import Autoregressive
 from models.counter_random import item_keys
 from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
 from models.masked_conv import MaskedConv2d
-from models.sampling import sample_cached
+from models.sampling import sample_cached, sample_naive
 from models.wavenet import WaveNet, WaveNetConfig
 
 WAVENETS = {
@@ -37,6 +40,9 @@ NUM_TIMESTEPS = 200
 
 ROWS_DRAWN = 8
 """Rows of a picture that one round draws; every row costs the same."""
+
+NAIVE_LANES = (1, 4, 16)
+"""More lanes share what one call costs, until what is recomputed no longer lies in a cache."""
 
 PROBE = 768
 """Side of the matrices of the ceiling: they lie in the second-level cache."""
@@ -68,11 +74,31 @@ def inference(call: Callable[[], object]) -> Callable[[], object]:
     return wrapped
 
 
+def check_agreement(model: Autoregressive, shape: tuple[int, ...]) -> None:
+    """AssertionError unless cached sampling draws, level by level, what naive sampling does."""
+    cached, naive = (sample(model, shape, None, keys(2)).levels for sample in (sample_cached, sample_naive))
+    num_apart = int((cached != naive).sum())
+    assert not num_apart, f"{type(model).__name__}: {num_apart} of {naive.numel()} cached levels are not the naive ones"
+
+
+def naive(model: Autoregressive, num_levels: int, shape: tuple[int, ...], what: str) -> list[Contestant]:
+    """One draw for each lane, of items of `shape`, at several numbers of lanes."""
+    return [
+        Contestant(
+            f"naive, {num_lanes} lanes: {what} a draw",
+            "peer",
+            inference(partial(model, torch.randint(num_levels, (num_lanes, *shape)))),
+            num_lanes,
+        )
+        for num_lanes in NAIVE_LANES
+    ]
+
+
 def wavenet_case(name: str, config: WaveNetConfig, num_lanes: int) -> Case:
-    """Lanes of a waveform: cached, and one naive draw for each lane of a few."""
+    """Lanes of a waveform: cached, and one naive draw for each lane."""
+    torch.manual_seed(0)
     model = WaveNet(config).eval()
-    few = min(num_lanes, 2)
-    history = torch.randint(config.num_levels, (few, model.receptive_field))
+    check_agreement(model, (12,))
 
     def cached() -> object:
         return sample_cached(model, (NUM_TIMESTEPS,), None, keys(num_lanes))
@@ -82,18 +108,18 @@ def wavenet_case(name: str, config: WaveNetConfig, num_lanes: int) -> Case:
         "timesteps",
         [
             Contestant("cached", "ours", cached, num_lanes * NUM_TIMESTEPS),
-            Contestant("naive: the receptive field for each draw", "peer", inference(lambda: model(history)), few),
+            *naive(model, config.num_levels, (model.receptive_field,), "its receptive field"),
             ceiling(2 * wavenet_macs(model)),
         ],
     )
 
 
 def pixelcnn_case(name: str, config: GatedPixelCNNConfig, shape: tuple[int, int, int], num_lanes: int) -> Case:
-    """Lanes of pictures: cached over some rows, and one naive draw for each lane of a few."""
+    """Lanes of pictures: cached over some rows, and one naive draw for each lane."""
+    torch.manual_seed(0)
     model = GatedPixelCNN(config).eval()
     channels, _, width = shape
-    few = min(num_lanes, 2)
-    pictures = torch.randint(config.num_levels, (few, *shape))
+    check_agreement(model, (channels, 2, 3))
 
     def cached() -> object:
         return sample_cached(model, (channels, ROWS_DRAWN, width), None, keys(num_lanes))
@@ -103,7 +129,7 @@ def pixelcnn_case(name: str, config: GatedPixelCNNConfig, shape: tuple[int, int,
         "levels",
         [
             Contestant("cached", "ours", cached, num_lanes * ROWS_DRAWN * width * channels),
-            Contestant("naive: the whole picture for each draw", "peer", inference(lambda: model(pictures)), few),
+            *naive(model, config.num_levels, shape, "the picture"),
             ceiling(2 * picture_macs(model) / channels),
         ],
     )
