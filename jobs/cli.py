@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from jobs.cli_options import EPILOG, Address, ConfigFile, ReaderAddress, Sets, ShowConfig, VerbCommand, version_wanted
+from pipeline.errors import ConfigError
 from pipeline.storage import Location, locate
 
 Config = TypeVar("Config")
@@ -48,6 +49,11 @@ def ancestral(
 
 def place(context: typer.Context, text: str) -> Location:
     """A path or URI as it was typed, relative ones to `-C DIR`."""
+    if text.startswith("memory://"):
+        raise ConfigError(
+            f"{text}: memory:// is the memory of one process, which neither workers nor the next command see. "
+            "Expected a path, or a URI of storage that they share, such as s3://bucket/folder."
+        )
     return locate(text, context.obj)
 
 

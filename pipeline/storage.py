@@ -23,6 +23,8 @@ from fsspec.spec import AbstractBufferedFile
 
 from pipeline.errors import PassingStorageError, StorageError
 
+ARCHIVES = ("zip://", "tar://")
+
 PARTIAL_PREFIX = ".partial-"
 """Files of this name are writes that never finished; readers pass over them and `remove_partials` clears them."""
 
@@ -210,6 +212,10 @@ class Location:
         """Write the whole file or nothing of it."""
         if self.local_path:
             write_and_rename(self.local_path, data)
+        elif "::" in self.uri or self.uri.startswith(ARCHIVES):
+            raise StorageError(
+                f"{self.uri}: an archive can be read, not written; expected a folder or object store."
+            )
         else:
             self._fs.pipe_file(self._path, data)
 

@@ -219,6 +219,7 @@ def test_shown_settings_are_taken_again(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["prepare", "a", "memory://b"], "memory:// is the memory of one process"),
         (["prepare", "a", "b", "--set", "audio.sample_rate=1"], "Did you mean audio.sample_rate_hz?"),
         (["evaluate", "a", "b", "--set", "splitt=test"], "Did you mean split?"),
         (["prepare", "a", "b", "--config", "none.yaml"], "none.yaml does not exist"),

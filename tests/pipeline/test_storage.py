@@ -262,3 +262,12 @@ class TestPassing:
             locate("memory://stays").write_bytes(b"")
         assert not isinstance(caught.value, PassingStorageError)
         assert waits == []
+
+
+def test_an_archive_is_read_and_not_written(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("page.txt", "text")
+    inside = locate(f"zip://::{tmp_path / 'a.zip'}")
+    assert (inside / "page.txt").read_text() == "text"
+    with pytest.raises(StorageError, match="an archive can be read, not written"):
+        (inside / "other.txt").write_text("more")
