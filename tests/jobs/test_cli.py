@@ -286,7 +286,8 @@ def test_ctrl_c_ends_the_command_and_its_ray(tmp_path: Path) -> None:
         "import ray\n"
         "def report(paths, out, *_):\n"
         "    from jobs.cluster import connect\n"
-        "    with connect():\n"
+        "    with connect() as cluster:\n"
+        "        assert cluster.num_cpus\n"  # which starts it
         "        work = ray.remote(lambda: time.sleep(600)).remote()\n"
         "        ray.wait([work], timeout=1)\n"
         "        folder = ray._private.worker._global_node.get_session_dir_path()\n"

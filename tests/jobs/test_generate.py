@@ -9,7 +9,7 @@ import ray
 from rich.console import Console
 
 import jobs.generate as job
-from jobs.cluster import Cluster
+from jobs.cluster import RunningCluster
 from jobs.fan_out import TASK_RETRIES, fan_out_actors
 from pipeline.errors import ClusterError, ConfigError, Interrupted, OccupiedError, RequestError
 from pipeline.generation.config import GenerateConfig
@@ -25,7 +25,7 @@ REQUESTS = """\
 {"id": "two", "count": 4, "seed": 3, "speaker": "bob", "emotion": "calm", "phones": [["b", LONG]]}
 """
 
-ROOM = Cluster("local", 2, 0)
+ROOM = RunningCluster("local", 2, 0)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_a_shard_that_takes_its_actor_with_it_every_time_ends_the_run(ray_local:
 
     actor: Any = ray.remote(**job.ACTOR_OPTIONS)(Doomed).remote()
     with pytest.raises(ClusterError, match="lost again and again"):
-        list(fan_out_actors(["plan"], [actor], job.submit))
+        list(fan_out_actors(["plan"], [actor], lambda doomed, plan: doomed.generate.remote(plan)))
     assert len((tmp_path / "tries").read_text()) == 1 + TASK_RETRIES
     ray.kill(actor)
 
