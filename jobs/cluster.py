@@ -19,10 +19,13 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import ray
-from ray._private import parameter
+from ray._private import auto_init_hook, parameter
 from ray._private.authentication import authentication_token_setup as token_setup
 
 from pipeline.errors import ClusterError
+
+auto_init_hook.enable_auto_connect = False
+"""Ray starts where `connect` starts it: by itself it would make another one of any call before or after that."""
 
 LOCAL = "local"
 """The address that means: start one here."""

@@ -213,9 +213,7 @@ class Location:
         if self.local_path:
             write_and_rename(self.local_path, data)
         elif "::" in self.uri or self.uri.startswith(ARCHIVES):
-            raise StorageError(
-                f"{self.uri}: an archive can be read, not written; expected a folder or object store."
-            )
+            raise StorageError(f"{self.uri}: an archive can be read, not written; expected a folder or object store.")
         else:
             self._fs.pipe_file(self._path, data)
 
