@@ -68,7 +68,7 @@ def read_line(line: bytes | None, folder: Location) -> AudioItem:
         raise ValueError(f"offset is {data['offset']!r}: only whole files are read; cut the file first")
     source = locate_audio(path, folder)
     return AudioItem(
-        item_id=text_of(data, "item_id") or without_ending(path),
+        item_id=readable(text_of(data, "item_id") or without_ending(path)),
         source=str(source),
         fingerprint=source.fingerprint(),
         split=split_of(data),
@@ -94,6 +94,13 @@ def locate_audio(path: str, folder: Location) -> Location:
     if "://" in path or "::" in path or ".." in path.split("/") or "\0" in path:
         raise ValueError(f"audio_filepath {path!r}: expected a path below the manifest, or an absolute one")
     return Location(path) if path.startswith("/") else folder / path
+
+
+def readable(item_id: str) -> str:
+    """An id without newlines, escapes and their like: it is printed, and stands in tables and names of files."""
+    if not item_id.isprintable():
+        raise ValueError(f"item_id {item_id!r}: expected printable characters")
+    return item_id
 
 
 def text_of(data: dict[str, Any], name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.errors import RequestError
 from pipeline.generation.requests import Request, Target, parse_request
-from pipeline.storage import Location
+from pipeline.storage import Location, explained_as
 
 MOST_LINE_BYTES = 2**20
 """A line longer than this is no request: about twenty minutes of phones fit."""
@@ -45,7 +45,7 @@ def request_of(file: Location, line_number: int, line: bytes, target: Target) ->
 
 def numbered_lines(file: Location) -> Iterator[tuple[int, bytes]]:
     """Lines that hold something, with their numbers from 1."""
-    with file.open() as stream:
+    with explained_as(file.uri), file.open() as stream:
         line_number = 0
         while line := stream.readline(MOST_LINE_BYTES + 1):
             line_number += 1

@@ -134,7 +134,7 @@ def check_claim(folder: Location, before: Mapping[str, Any], made_by: str, ident
     stands = known if isinstance(known, dict) else {}
     if other := [name for name, value in identity.items() if stands.get(name) != value]:
         differences = "; ".join(
-            f"its {name} is {stands.get(name, 'not known')}, not {identity[name]}" for name in other
+            f"its {name} is {stands.get(name, 'something that was not noted')}, not {identity[name]}" for name in other
         )
         raise OccupiedError(
             f"{folder} holds another dataset, which `{made_by}` would overwrite: {differences}. "

@@ -115,3 +115,9 @@ def test_storage_that_does_not_answer_is_no_fault_of_the_line(tmp_path: Path, mo
     monkeypatch.setattr(Location, "fingerprint", slow)
     with pytest.raises(PassingStorageError):
         read(tmp_path, {"audio_filepath": "1.wav"})
+
+
+def test_an_id_that_would_act_on_a_terminal_is_a_bad_item(tmp_path: Path) -> None:
+    (item,) = read(tmp_path, {"audio_filepath": "a.wav", "item_id": "a\nb\x1b[31m"})
+    assert isinstance(item, BadItem)
+    assert "expected printable characters" in item.reason

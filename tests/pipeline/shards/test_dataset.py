@@ -67,7 +67,7 @@ class TestClaim:
 
     def test_a_dataset_that_does_not_say_what_it_is_made_from_is_refused(self, folder: Location) -> None:
         claim(folder, "prepare", {})
-        with pytest.raises(OccupiedError, match="its corpus is not known, not /speech"):
+        with pytest.raises(OccupiedError, match="its corpus is something that was not noted, not /speech"):
             claim(folder, "prepare", {}, {"corpus": "/speech"})
 
     def test_a_folder_with_something_else_is_refused_and_left_alone(self, folder: Location) -> None:
