@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
     os.environ.pop(name, None)
+
+# A shell's background jobs ignore Ctrl-C, and hand that on to what they start; tests of Ctrl-C need it heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RAY_FOLDERS = "ancestral-ray-*"
 FOLDER = re.compile(r"/tmp/ancestral-ray-\w+")
