@@ -1,5 +1,6 @@
 """Preparing as a job: what is done is passed over, what is killed goes on, too many failures stop it."""
 
+import contextlib
 import io
 import os
 import shutil
@@ -269,8 +270,12 @@ with connect() as cluster:
 
 def ray_folder_of(pid: int) -> Path | None:
     """The folder of the local Ray that a process holds."""
-    links = (link.resolve() for link in Path(f"/proc/{pid}/fd").iterdir())
-    return next((link.parent for link in links if link.name == "in-use"), None)
+    with contextlib.suppress(OSError):  # the process may end, and open and close files, while it is looked at
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if (target := link.readlink()).name == "in-use":
+                    return target.parent
+    return None
 
 
 @pytest.mark.ray
