@@ -1,6 +1,6 @@
 """Cached sampling against naive sampling and against the processor's own matrix products.
 
-    python -m benchmarks.sampling                        every case, about six minutes
+    python -m benchmarks.sampling                        every case, for minutes
     python -m benchmarks.sampling --only "arch i,"       one architecture
 
 Naive draws recompute what they depend on: a waveform's receptive field, a whole picture. They are taken at several
