@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
-EXTRAS := dev,demo,speech,s3
+EXTRAS := dev,demo,speech,lexicon,f0,pyin,s3,gcs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check test demo bench clean
