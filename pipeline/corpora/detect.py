@@ -9,7 +9,13 @@ AUTO = "auto"
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
-    for layout in (jsonl_manifest.LAYOUT, ljspeech.LAYOUT, fsdd.LAYOUT, idx.LAYOUT, image_folder.LAYOUT)
+    for layout in (
+        fsdd.LAYOUT,
+        idx.LAYOUT,
+        image_folder.LAYOUT,
+        jsonl_manifest.LAYOUT,
+        ljspeech.LAYOUT,
+    )
 }
 """Every layout that can be read, by name. To add one: write its file, put it here, test it."""
 
@@ -19,7 +25,8 @@ def find_layout(folder: Location, name: str = AUTO) -> Layout:
     check_folder(folder)
     if name != AUTO:
         return named_layout(folder, name)
-    found = [layout for layout in LAYOUTS.values() if layout.detect(folder)]
+    found = [layout for layout in LAYOUTS.values() if not layout.is_fallback and layout.detect(folder)]
+    found = found or [layout for layout in LAYOUTS.values() if layout.is_fallback and layout.detect(folder)]
     if not found:
         raise CorpusError(
             f"{folder}: no layout that is known here. It holds {glimpse(folder)}; expected one of\n{described()}\n"

@@ -14,7 +14,8 @@ class Layout:
 
     `looks_for` completes "expected ..." in errors. `detect` is cheap and never raises for a folder of another layout.
     `items` yields one by one, in a deterministic order and with unique ids; `source` of each is the URI of its file. It
-    may hold the corpus's listing and ids meanwhile, about a kilobyte an item, but no item's content.
+    may hold one folder's listing meanwhile, and a few bytes an item to know ids that come twice, but no item's content.
+    `is_fallback`: taken where no other layout is found, as it would describe many of their folders, too.
     """
 
     name: str
@@ -22,3 +23,4 @@ class Layout:
     looks_for: str
     detect: Callable[[Location], bool]
     items: Callable[[Location], Iterator[Item]]
+    is_fallback: bool = False

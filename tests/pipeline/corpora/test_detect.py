@@ -63,7 +63,7 @@ def test_a_missing_corpus_an_empty_one_and_a_file_are_told_apart(tmp_path: Path)
 
 def test_two_layouts_in_one_folder_are_the_users_to_decide(tmp_path: Path) -> None:
     folder = locate(str(manifest_corpus(fsdd_corpus(tmp_path), [{"audio_filepath": "recordings/0_ann_0.wav"}])))
-    with pytest.raises(CorpusError, match="could be read as jsonl_manifest and fsdd; say which with --set layout="):
+    with pytest.raises(CorpusError, match="could be read as fsdd and jsonl_manifest; say which with --set layout="):
         find_layout(folder)
     assert find_layout(folder, "fsdd").name == "fsdd"
 
