@@ -26,9 +26,9 @@ from pipeline.generation.reading import check_requests, read_requests
 from pipeline.generation.requests import Target
 from pipeline.generation.shard import generate_shard
 from pipeline.model_folder import ExportedModel, load_model, read_model_info
-from pipeline.shards.commit import Commit, is_done, read_commit
+from pipeline.shards.commit import Commit, done_commit
 from pipeline.shards.dataset import DatasetInfo, claim, finish, reopen
-from pipeline.shards.plan import ShardPlan
+from pipeline.shards.plan import ShardPlan, numbered
 from pipeline.storage import Location
 
 Plan = ShardPlan[PlannedItem]
@@ -106,7 +106,7 @@ def generate(
             f"stopped; {advance.num_items} of {totals.num_items} items stand in {out}. The same command goes on."
         ) from None
     drop_exported(out, num_shards if config.export == "files" else 0)
-    dataset = finish(out, num_shards, info.conventions, lineage)
+    dataset = finish(out, [numbered(index) for index in range(num_shards)], info.conventions, lineage)
     pace = advance.rates() if advance.num_levels else "all of them stood already"
     say(console, f"{out}: {dataset.num_rows} items, {pace}")
     return dataset
@@ -125,7 +125,7 @@ def pending(plans: Iterator[Plan], out: Location, advance: Advance) -> Iterator[
     """The plans whose shards do not stand yet; before the first of them the dataset is unfinished again."""
     is_open = False
     for plan in plans:
-        if is_done(out, plan.index, plan.digest) and (commit := read_commit(out, plan.index)):
+        if commit := done_commit(out, plan.name, plan.digest):
             advance.found(commit)
             continue
         if not is_open:

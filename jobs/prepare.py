@@ -20,7 +20,7 @@ from pipeline.items import Item
 from pipeline.preparation.config import PrepareConfig
 from pipeline.preparation.plan import Survey, num_shards, settings_of, shard_plans, survey
 from pipeline.preparation.prepare import prepare_shard
-from pipeline.shards.commit import Commit, is_done, read_commit
+from pipeline.shards.commit import Commit, done_commit, read_commit
 from pipeline.shards.dataset import FAILURES_FILE, DatasetInfo, claim, finish, reopen, write_failures
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.schema import AudioConventions, Conventions

@@ -63,15 +63,19 @@ class Tally:
 
 @dataclass(frozen=True)
 class Commit:
-    """Proof that shard `index` is whole, and what it holds. Only `run` (time, host) differs from run to run."""
+    """Proof that the shard of this name is whole, and what it holds. Only `run` (time, host) differs between runs.
 
-    index: int
+    notes: what was done to items that is worth knowing (a palette looked up, a phone no one trained), and how often.
+    """
+
+    name: str
     plan_digest: str
     num_rows: int
     num_bytes: int
     sha256: str
     tally: Tally
     failures: tuple[Failure, ...] = ()
+    notes: dict[str, int] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -86,24 +90,24 @@ class Commit:
         return cls(**{**data, "tally": Tally.from_json(data["tally"]), "failures": failures})
 
 
-def shard_name(index: int) -> str:
+def shard_file(name: str) -> str:
     """The shard's file, below the dataset's folder."""
-    return f"shards/{index:06d}.parquet"
+    return f"shards/{name}.parquet"
 
 
-def commit_name(index: int) -> str:
+def commit_file(name: str) -> str:
     """The commit's file, below the dataset's folder."""
-    return f"commits/{index:06d}.json"
+    return f"commits/{name}.json"
 
 
 def write_commit(folder: Location, commit: Commit) -> None:
     """Write the proof; the shard must stand already."""
-    (folder / commit_name(commit.index)).write_text(json.dumps(commit.to_json(), sort_keys=True) + "\n")
+    (folder / commit_file(commit.name)).write_text(json.dumps(commit.to_json(), sort_keys=True) + "\n")
 
 
-def read_commit(folder: Location, index: int) -> Commit | None:
+def read_commit(folder: Location, name: str) -> Commit | None:
     """The commit of a shard, or None where there is none."""
-    place = folder / commit_name(index)
+    place = folder / commit_file(name)
     if not place.is_file():
         return None
     data = place.read_bytes()
@@ -115,19 +119,20 @@ def read_commit(folder: Location, index: int) -> Commit | None:
         ) from error
 
 
-def is_done(folder: Location, index: int, plan_digest: str) -> bool:
-    """Whether the shard has been written for exactly this plan, and every byte of it still stands.
+def done_commit(folder: Location, name: str, plan_digest: str) -> Commit | None:
+    """The commit of a shard that has been written for exactly this plan and of which every byte still stands.
 
     The shard is read and its checksum compared: cheap against making it, and a flipped byte is found by the next run.
     """
     try:
-        commit = read_commit(folder, index)
+        commit = read_commit(folder, name)
     except DatasetError:
-        return False  # what cannot be read proves nothing: the shard is made again
-    place = folder / shard_name(index)
+        return None  # what cannot be read proves nothing: the shard is made again
+    place = folder / shard_file(name)
     if commit is None or commit.plan_digest != plan_digest or not place.is_file():
-        return False
-    return place.size_bytes() == commit.num_bytes and checksum(place.read_bytes()) == commit.sha256
+        return None
+    is_whole = place.size_bytes() == commit.num_bytes and checksum(place.read_bytes()) == commit.sha256
+    return commit if is_whole else None
 
 
 def checksum(data: bytes) -> str:

@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import DatasetError, OccupiedError, PassingStorageError
-from pipeline.shards.commit import Commit, Tally, commit_name, read_commit, shard_name
+from pipeline.shards.commit import Commit, Tally, commit_file, read_commit, shard_file
 from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import FAILURE_SCHEMA, FORMAT, FORMAT_VERSION, Conventions, check_stamp, conventions_from
 from pipeline.storage import Location, explain, is_passing, retried
@@ -18,6 +19,9 @@ from pipeline.storage import Location, explain, is_passing, retried
 PLAN_FILE = "plan.json"
 DATASET_FILE = "dataset.json"
 FAILURES_FILE = "failures.parquet"
+
+COMMITS_AT_ONCE = 16
+"""An object store answers each after a time in which it could have answered many."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,11 @@ class ShardEntry:
     num_rows: int
     num_bytes: int
     sha256: str
+
+    @property
+    def name(self) -> str:
+        """The shard's name, which its commit bears as well."""
+        return self.file.rpartition("/")[2].removesuffix(".parquet")
 
 
 @dataclass(frozen=True)
@@ -147,52 +156,58 @@ def reopen(folder: Location) -> None:
     (folder / DATASET_FILE).remove()
 
 
-def finish(folder: Location, num_shards: int, conventions: Conventions, lineage: dict[str, Any]) -> DatasetInfo:
-    """Merge all commits into `failures.parquet` and `dataset.json`; drop shards that no plan asks for any more."""
-    drop_strays(folder, num_shards)
+def finish(folder: Location, names: Sequence[str], conventions: Conventions, lineage: dict[str, Any]) -> DatasetInfo:
+    """Merge the commits of these shards, in this order, into `failures.parquet` and `dataset.json`.
+
+    Shards that no plan asks for any more are dropped.
+    """
+    drop_strays(folder, names)
     tally = Tally()
     entries: list[ShardEntry] = []
-    num_failures = 0
-    for commit in commits(folder, num_shards):
-        tally.add(commit.tally)
-        num_failures += len(commit.failures)
-        entries.append(ShardEntry(shard_name(commit.index), commit.num_rows, commit.num_bytes, commit.sha256))
-    write_failures(folder, commits(folder, num_shards))
+    with FailureFile() as failures:
+        for commit in commits(folder, names):
+            tally.add(commit.tally)
+            failures.add(commit)
+            entries.append(ShardEntry(shard_file(commit.name), commit.num_rows, commit.num_bytes, commit.sha256))
+    (folder / FAILURES_FILE).write_bytes(failures.data())
     digest = digest_of([asdict(conventions), [entry.sha256 for entry in entries]])
-    info = DatasetInfo(conventions, digest, tally, num_failures, tuple(entries), lineage)
+    info = DatasetInfo(conventions, digest, tally, failures.num_rows, tuple(entries), lineage)
     (folder / DATASET_FILE).write_text(info.to_json())
     return info
 
 
 def write_failures(folder: Location, made: Iterable[Commit]) -> None:
-    """Write `failures.parquet` from these commits; also what a run that gives up leaves behind."""
+    """Write `failures.parquet` from these commits: what a run that gives up leaves behind."""
     with FailureFile() as failures:
         for commit in made:
             failures.add(commit)
     (folder / FAILURES_FILE).write_bytes(failures.data())
 
 
-def commits(folder: Location, num_shards: int) -> Iterator[Commit]:
-    """Every commit in order; a missing one is an error."""
-    for index in range(num_shards):
-        commit = read_commit(folder, index)
-        if commit is None:
-            raise DatasetError(
-                f"{folder / commit_name(index)} is missing; run the same command again to make that shard."
-            )
-        yield commit
+def commits(folder: Location, names: Sequence[str]) -> Iterator[Commit]:
+    """The commit of every shard in order; a missing one is an error. Few stand in memory, several are on their way."""
+    with ThreadPoolExecutor(COMMITS_AT_ONCE) as readers:
+        for start in range(0, len(names), COMMITS_AT_ONCE):
+            some = names[start : start + COMMITS_AT_ONCE]
+            yield from readers.map(lambda name: required_commit(folder, name), some)
 
 
-def drop_strays(folder: Location, num_shards: int) -> None:
-    """Remove shards and commits past the last plan, and writes that never finished.
+def required_commit(folder: Location, name: str) -> Commit:
+    """The commit of a shard that was made."""
+    commit = read_commit(folder, name)
+    if commit is None:
+        raise DatasetError(f"{folder / commit_file(name)} is missing; run the same command again to make that shard.")
+    return commit
+
+
+def drop_strays(folder: Location, names: Iterable[str]) -> None:
+    """Remove shards and commits of other names, and writes that never finished.
 
     `dataset.json` may still list what goes, so it goes first: a kill in between leaves an unfinished dataset.
     """
+    wanted = {file_of(name).rpartition("/")[2] for name in names for file_of in (shard_file, commit_file)}
     strays = [
-        folder / part / name
-        for part in ("shards", "commits")
-        for name in (folder / part).names()
-        if not name.split(".")[0].isdigit() or int(name.split(".")[0]) >= num_shards
+        folder / part / name for part in ("shards", "commits") for name in (folder / part).names() if name not in wanted
     ]
     if strays:
         reopen(folder)
@@ -206,6 +221,7 @@ class FailureFile:
     """`failures.parquet`, written commit by commit so that the driver never holds all failures as objects."""
 
     def __init__(self) -> None:
+        self.num_rows = 0
         self._sink = io.BytesIO()
         self._writer = pq.ParquetWriter(self._sink, FAILURE_SCHEMA, compression="zstd")
 
@@ -217,6 +233,7 @@ class FailureFile:
 
     def add(self, commit: Commit) -> None:
         """Append the failures of one shard."""
+        self.num_rows += len(commit.failures)
         if commit.failures:
             rows = [asdict(failure) for failure in commit.failures]
             self._writer.write_table(pa.Table.from_pylist(rows, schema=FAILURE_SCHEMA))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import DatasetError, StorageError
-from pipeline.shards.commit import Commit, Tally, checksum, commit_name, read_commit
+from pipeline.shards.commit import Commit, Tally, checksum, commit_file, read_commit
 from pipeline.shards.dataset import (
     DATASET_FILE,
     FAILURES_FILE,
@@ -79,7 +79,7 @@ class Counts:
         self._ids.update(row["item_id"] for row in rows)
         tally = tally_of(rows, dataset.info.conventions)
         self._tally.add(tally)
-        yield from wrong_commit(dataset.folder, index, dataset.info.shards[index], tally)
+        yield from wrong_commit(dataset.folder, dataset.info.shards[index], tally)
 
     def repeated_ids(self) -> Iterator[Problem]:
         """Ids that more than one row bears."""
@@ -169,7 +169,7 @@ def wrong_phones(row: Mapping[str, Any]) -> Iterator[str]:
 
 def foreign_files(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
     """What lies in the folder and is no part of the dataset."""
-    expected = {*PAGES, *(entry.file for entry in info.shards), *map(commit_name, range(len(info.shards)))}
+    expected = {*PAGES, *(entry.file for entry in info.shards), *(commit_file(entry.name) for entry in info.shards)}
     for entry in folder.files():
         if entry.path not in expected and entry.path.split("/")[0] not in EXPORTS:
             yield Problem(entry.path, "no part of the dataset", "remove it, or move it elsewhere")
@@ -197,28 +197,28 @@ def wrong_pages(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
 
 def sound_commits(folder: Location, info: DatasetInfo) -> Iterator[Commit]:
     """The commits that can be read; the others are found by `wrong_commit`."""
-    for index in range(len(info.shards)):
+    for entry in info.shards:
         try:
-            commit = read_commit(folder, index)
+            commit = read_commit(folder, entry.name)
         except DatasetError:
             continue
         if commit:
             yield commit
 
 
-def wrong_commit(folder: Location, index: int, entry: ShardEntry, tally: Tally) -> Iterator[Problem]:
+def wrong_commit(folder: Location, entry: ShardEntry, tally: Tally) -> Iterator[Problem]:
     """What the commit of a shard says otherwise than `dataset.json`, or than the tally of the shard's rows."""
-    name = commit_name(index)
+    name = commit_file(entry.name)
     mend = f"remove {name} and {REMAKE}"
     try:
-        commit = read_commit(folder, index)
+        commit = read_commit(folder, entry.name)
     except DatasetError as error:
         yield Problem(name, str(error), mend)
         return
     if commit is None:
         yield Problem(name, "missing")
-    elif (commit.index, commit.num_rows, commit.num_bytes, commit.sha256) != (
-        index,
+    elif (commit.name, commit.num_rows, commit.num_bytes, commit.sha256) != (
+        entry.name,
         entry.num_rows,
         entry.num_bytes,
         entry.sha256,

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.shards.commit import Commit, Failure, Tally, checksum, shard_name, write_commit
+from pipeline.shards.commit import Commit, Failure, Tally, checksum, shard_file, write_commit
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.schema import ATTRIBUTES, Conventions, ImageConventions, schema_for
 from pipeline.storage import Location
@@ -22,8 +22,17 @@ ROWS_PER_GROUP = 64
 """Small enough that one row can be read without the whole shard, large enough that a scan is not slowed."""
 
 
+NOT_REPEATED = ("levels", "audio", "image", "log_f0")
+"""Columns in which hardly a value comes twice: a dictionary of them would only cost."""
+
+
 def write_shard(
-    folder: Location, plan: ShardPlan[Any], rows: Sequence[Row], failures: Sequence[Failure], conventions: Conventions
+    folder: Location,
+    plan: ShardPlan[Any],
+    rows: Sequence[Row],
+    failures: Sequence[Failure],
+    conventions: Conventions,
+    notes: Mapping[str, int] | None = None,
 ) -> Commit:
     """Write a shard and then its commit; a process killed between the two has proved nothing and the shard is redone.
 
@@ -31,15 +40,16 @@ def write_shard(
     """
     started = time.time()
     data = parquet_bytes(rows, conventions)
-    (folder / shard_name(plan.index)).write_bytes(data)
+    (folder / shard_file(plan.name)).write_bytes(data)
     commit = Commit(
-        index=plan.index,
+        name=plan.name,
         plan_digest=plan.digest,
         num_rows=len(rows),
         num_bytes=len(data),
         sha256=checksum(data),
         tally=tally_of(rows, conventions),
         failures=tuple(failures),
+        notes=dict(sorted((notes or {}).items())),
         run={"written_unix_s": started, "host": socket.gethostname()},
     )
     write_commit(folder, commit)
@@ -51,14 +61,14 @@ def parquet_bytes(rows: Sequence[Row], conventions: Conventions) -> bytes:
     schema = schema_for(conventions)
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
     sink = io.BytesIO()
-    strings = [field.name for field in schema if field.name != "levels"]
+    dictionaries = [field.name for field in schema if field.name not in NOT_REPEATED]
     pq.write_table(
         table,
         sink,
         row_group_size=ROWS_PER_GROUP,
         compression="zstd",
         compression_level=1,
-        use_dictionary=strings,  # type: ignore[arg-type]  # a list of columns, which the stubs do not know
+        use_dictionary=dictionaries,  # type: ignore[arg-type]  # a list of columns, which the stubs do not know
         write_page_checksum=True,
     )
     return sink.getvalue()

@@ -28,7 +28,7 @@ def test_the_likelihood_of_drawn_items_is_the_one_that_was_stamped(
     [plan] = shard_plans([parse_request(line, 1, target, "line 1")], exported.info.digest, GenerateConfig())
     claim(folder, "generate", {})
     generate_shard(folder, plan, exported, GenerateConfig())
-    finish(folder, 1, exported.info.conventions, {})
+    finish(folder, ["000000"], exported.info.conventions, {})
     dataset, config, scores = open_dataset(folder), EvaluateConfig(split="train", window_timesteps=20), Scores()
     check_fit(dataset, exported.info, "train")
     for part in parts_of(dataset, config):

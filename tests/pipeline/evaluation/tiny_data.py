@@ -44,15 +44,15 @@ def write_speech(folder: Location) -> Dataset:
     """Two shards; validation has items of 61, 5, 40, 23 and 1 timesteps."""
     held_out = [speech_row(number, length, "validation") for number, length in enumerate(LENGTHS)]
     train = [speech_row(number, 50, "train") for number in range(10, 14)]
-    write_shard(folder, ShardPlan(0, (), "a"), [*train[:2], *held_out[:3]], [], AUDIO)
-    write_shard(folder, ShardPlan(1, (), "b"), [*held_out[3:], *train[2:]], [], AUDIO)
-    finish(folder, 2, AUDIO, {})
+    write_shard(folder, ShardPlan(0, "000000", (), "a"), [*train[:2], *held_out[:3]], [], AUDIO)
+    write_shard(folder, ShardPlan(1, "000001", (), "b"), [*held_out[3:], *train[2:]], [], AUDIO)
+    finish(folder, ["000000", "000001"], AUDIO, {})
     return open_dataset(folder)
 
 
 def write_digits(folder: Location) -> Dataset:
     """One shard, and no training split."""
     rows = [digit_row(number, "validation") for number in range(5)]
-    write_shard(folder, ShardPlan(0, (), "a"), rows, [], IMAGE)
-    finish(folder, 1, IMAGE, {})
+    write_shard(folder, ShardPlan(0, "000000", (), "a"), rows, [], IMAGE)
+    finish(folder, ["000000"], IMAGE, {})
     return open_dataset(folder)

@@ -41,7 +41,7 @@ def generated(folder: Location, lines: list[str], exported: ExportedModel, confi
     plans = list(shard_plans(requests, exported.info.digest, config))
     for plan in plans:
         generate_shard(folder, plan, exported, config)
-    dataset = finish(folder, len(plans), exported.info.conventions, {})
+    dataset = finish(folder, [plan.name for plan in plans], exported.info.conventions, {})
     assert list(verify_folder(folder)) == []
     rows: ROWS = []
     for entry in dataset.shards:

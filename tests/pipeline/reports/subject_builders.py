@@ -78,7 +78,7 @@ def write_dataset(
         shard = [rows[number] for number in plan.entries]
         write_shard(folder, plan, shard, failures if plan.index == 0 else (), conventions)
     lineage = {"made_by": made.by, **({"model": made.model_digest} if made.model_digest else {})}
-    finish(folder, len(plans), conventions, lineage)
+    finish(folder, [plan.name for plan in plans], conventions, lineage)
     return DatasetSubject(folder.name, open_dataset(folder))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline.shards.commit import Commit, Failure
 from pipeline.shards.dataset import DatasetInfo, claim, finish
-from pipeline.shards.plan import ShardPlan, cut
+from pipeline.shards.plan import ShardPlan, cut, numbered
 from pipeline.shards.schema import AudioConventions, ImageConventions
 from pipeline.shards.writer import write_shard
 from pipeline.storage import Location
@@ -46,6 +46,11 @@ def plans(num_rows: int = 5, rows_per_shard: int = 2, settings: Any = "settings"
     return list(cut([f"item-{number}" for number in range(num_rows)], rows_per_shard, settings))
 
 
+def names(num_shards: int) -> list[str]:
+    """The names of so many shards."""
+    return [numbered(index) for index in range(num_shards)]
+
+
 def write_one(folder: Location, plan: ShardPlan[str], **columns: Any) -> Commit:
     """The shard of a plan; the first shard has a failure as well."""
     failures = [Failure("bad", "bad.wav", "decode", "truncated")] if plan.index == 0 else []
@@ -56,4 +61,4 @@ def build(folder: Location, num_rows: int = 5) -> DatasetInfo:
     """A finished dataset of audio, two rows a shard."""
     claim(folder, "prepare", {"corpus": "none"})
     made = [write_one(folder, plan) for plan in plans(num_rows)]
-    return finish(folder, len(made), AUDIO, {"made_by": "prepare"})
+    return finish(folder, names(len(made)), AUDIO, {"made_by": "prepare"})

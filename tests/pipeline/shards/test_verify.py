@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.shards.commit import is_done, read_commit, write_commit
+from pipeline.shards.commit import done_commit, read_commit, write_commit
 from pipeline.shards.dataset import DatasetInfo, ShardEntry, finish, open_dataset, reopen
 from pipeline.shards.schema import Conventions
 from pipeline.shards.verify import Problem, verify_folder, verify_shard
@@ -31,6 +31,7 @@ def test_a_sound_dataset_has_no_problem(folder: Location) -> None:
     assert problems(folder) == []
 
 
+NAMES = ("000000", "000001", "000002")
 SHARD, COMMIT = "shards/000001.parquet", "commits/000001.json"
 
 
@@ -76,17 +77,17 @@ def other_level(tally: dict[str, Any]) -> dict[str, Any]:
 
 
 def swap_commit(folder: Location) -> None:
-    commit = read_commit(folder, 1)
+    commit = read_commit(folder, "000001")
     assert commit
     write_commit(folder, replace(commit, num_rows=7))
 
 
 def miscount_commit(folder: Location) -> None:
-    commit = read_commit(folder, 1)
+    commit = read_commit(folder, "000001")
     assert commit
     commit.tally.num_rows["train"] += 1
     write_commit(folder, commit)
-    finish(folder, 3, AUDIO, {})
+    finish(folder, NAMES, AUDIO, {})
 
 
 @pytest.mark.parametrize(
@@ -127,10 +128,10 @@ def test_each_kind_of_damage_is_found_where_it_is(
 def test_failures_that_the_commits_do_not_name_are_found(folder: Location, tmp_path: Path) -> None:
     other = locate(str(tmp_path / "other"))
     build(other)
-    commit = read_commit(other, 0)
+    commit = read_commit(other, "000000")
     assert commit
     write_commit(other, replace(commit, failures=(*commit.failures, *commit.failures)))
-    finish(other, 3, AUDIO, {})
+    finish(other, NAMES, AUDIO, {})
     (folder / "failures.parquet").write_bytes((other / "failures.parquet").read_bytes())
     assert ("failures.parquet", "does not hold the failures that the shards' commits name") in problems(folder)
 
@@ -149,7 +150,7 @@ def test_an_id_that_stands_twice_is_found(tmp_path: Path) -> None:
     folder = locate(str(tmp_path / "out"))
     build(folder)
     write_one(folder, replace(plans()[1], entries=("item-0", "item-3")))
-    finish(folder, 3, AUDIO, {})
+    finish(folder, NAMES, AUDIO, {})
     assert ("shards", "item_id 'item-0' stands in 2 rows") in problems(folder)
 
 
@@ -163,9 +164,9 @@ def test_doing_what_a_problem_says_mends_it(folder: Location, damage: Callable[[
             (folder / problem.mend.split()[1]).remove()
     reopen(folder)
     for plan in plans():
-        if not is_done(folder, plan.index, plan.digest):
+        if not done_commit(folder, plan.name, plan.digest):
             write_one(folder, plan)
-    finish(folder, 3, AUDIO, {"made_by": "prepare"})
+    finish(folder, NAMES, AUDIO, {"made_by": "prepare"})
     assert problems(folder) == []
 
 

@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +66,7 @@ def test_the_commit_is_written_after_the_shard(tmp_path: object, monkeypatch: py
 def test_the_commit_proves_the_shard(tmp_path: object) -> None:
     folder = locate(str(tmp_path))
     commit = write_shard(folder, plans()[0], [audio_row("a")], [], AUDIO)
-    assert read_commit(folder, 0) == commit
+    assert read_commit(folder, "000000") == commit
     assert commit.num_bytes == (folder / "shards/000000.parquet").size_bytes()
     assert set(commit.run) == {"written_unix_s", "host"}
 
@@ -88,7 +89,7 @@ def test_conventions_are_stamped_and_checked() -> None:
 
 @pytest.mark.parametrize("conventions", [AUDIO, IMAGE])
 def test_conventions_come_back_from_json(conventions: AudioConventions | ImageConventions) -> None:
-    assert conventions_from(json.loads(json.dumps(conventions.__dict__)), "here") == conventions
+    assert conventions_from(json.loads(json.dumps(asdict(conventions))), "here") == conventions
 
 
 @pytest.mark.parametrize("data", [{}, {"kind": "video"}, {"kind": "audio", "rate": 3}, {"kind": "image"}])

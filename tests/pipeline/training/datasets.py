@@ -25,7 +25,7 @@ def write_dataset(folder: Path, rows: Sequence[dict[str, Any]], conventions: Con
     by_id = {row["item_id"]: row for row in rows}
     for plan in plans:
         write_shard(place, plan, [by_id[item_id] for item_id in plan.entries], [], conventions)
-    finish(place, len(plans), conventions, {"made_by": "prepare"})
+    finish(place, [plan.name for plan in plans], conventions, {"made_by": "prepare"})
     return open_dataset(place)
 
 
