@@ -25,10 +25,10 @@ def a_corpus(layout: str, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", ["fsdd", "idx", "image_folder", "jsonl_manifest", "ljspeech"])
 def test_each_layout_is_found_and_no_other_claims_it(layout: str, tmp_path: Path) -> None:
     folder = locate(str(a_corpus(layout, tmp_path / "corpus")))
-    assert [name for name, one in LAYOUTS.items() if one.detect(folder)] == [layout]
+    assert [name for name, one in LAYOUTS.items() if not one.is_fallback and one.detect(folder)] == [layout]
     assert find_layout(folder).name == find_layout(folder, layout).name == layout
     items = list(find_layout(folder).items(folder))
     assert items
@@ -72,8 +72,8 @@ def test_a_layout_that_was_asked_for_has_to_be_there(tmp_path: Path) -> None:
     folder = locate(str(fsdd_corpus(tmp_path)))
     with pytest.raises(CorpusError, match=r"not laid out as ljspeech: expected metadata\.csv"):
         find_layout(folder, "ljspeech")
-    with pytest.raises(CorpusError, match="layout 'vctk' is not known"):
-        find_layout(folder, "vctk")
+    with pytest.raises(CorpusError, match="layout 'voxceleb' is not known"):
+        find_layout(folder, "voxceleb")
 
 
 @pytest.mark.parametrize(
