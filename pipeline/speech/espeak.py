@@ -11,6 +11,7 @@ The library keeps one global state per process, which brings three traps:
 
 import ctypes
 import difflib
+import re
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -33,6 +34,8 @@ UTF8 = 1
 IPA = 0x02
 SEPARATOR = "\x1f"
 """Put between phones by the library; a control character, so it is never part of one."""
+
+BETWEEN_GROUPS = re.compile("[ \n]+")
 
 RATE, PITCH, RANGE = 1, 3, 4
 
@@ -105,11 +108,13 @@ def phone_groups(text: str, language: str) -> list[list[str]]:
     groups: list[list[str]] = []
     with lock:
         library = started()
-        use_voice(library, Voice(language))
+        if spoken.voice != (voice := Voice(language)):  # loading it takes as long as the phones of 20 words
+            use_voice(library, voice)
         rest = ctypes.c_char_p(plain_utf8(text))
         while rest.value is not None:
             clause = library.espeak_TextToPhonemes(ctypes.byref(rest), UTF8, IPA | ord(SEPARATOR) << 8)
-            groups.extend(group.split(SEPARATOR) for group in (clause or b"").decode().split())
+            # Not by any white space: Python counts the separator among it.
+            groups.extend(group.split(SEPARATOR) for group in BETWEEN_GROUPS.split((clause or b"").decode()) if group)
     return groups
 
 
@@ -166,6 +171,7 @@ def use_voice(library: Library, voice: Voice) -> None:
     check_language(voice.language)
     if voice.variant:
         check_name("voice variant", voice.variant, variants())
+    spoken.voice = None
     # By file: the library lists tags, fr-fr among them, by which it does not find the voice.
     file = voice_files()[voice.language]
     name = f"{file}+{voice.variant}" if voice.variant else file
@@ -177,13 +183,15 @@ def use_voice(library: Library, voice: Voice) -> None:
         (RANGE, voice.pitch_range),
     ):
         library.espeak_SetParameter(parameter, value, 0)
+    spoken.voice = voice
 
 
 class Spoken:
-    """What the library has handed over of the text that it is saying."""
+    """What the library has handed over of the text that it is saying, and the voice that it is in."""
 
     def __init__(self) -> None:
         self.sample_rate_hz = 0
+        self.voice: Voice | None = None
         self.clear()
 
     def clear(self) -> None:

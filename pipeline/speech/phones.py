@@ -1,53 +1,25 @@
-"""Phones: what a text is made of when it is said.
+"""Phones in a row: of a text, and of synthetic speech. A pause is the token `SILENCE`; tokens: `phone_tokens.py`."""
 
-A phone token is IPA as espeak-ng writes it, its length mark kept (iː is not i), stress marks and ties dropped; a
-diphthong, an affricate or a rhotic vowel is one token (aɪ, tʃ, ɔːɹ). A pause is the token `SILENCE`.
-"""
-
-import re
-
-from pipeline.errors import ConfigError, ItemError
 from pipeline.items import TimedPhone
-from pipeline.speech.espeak import Speech, check_language, phone_groups
+from pipeline.speech.espeak import Speech
+from pipeline.speech.phone_tokens import phone_token
+from pipeline.speech.pronounce import pronounce
 from pipeline.speech.spans import SILENCE
-
-DROPPED = re.compile("[ˈˌ͡‿\u200d\u200c_|-]")
-"""Stress marks, ties, joiners, and the pauses that some languages write between words."""
-
-LANGUAGE_SWITCH = re.compile(r"\([a-z][a-z0-9-]*\)")
-"""Words of another script come between marks such as (ru) and (en-us), which are no phones."""
 
 
 def phones_of_text(text: str, language: str = "en-us") -> list[str]:
-    """The phones of a text, its words in order and said in context; pauses are left out.
+    """The phones of a text by espeak-ng, its words in order (`pronounce.py`, whose errors it has); no pauses.
 
-    An ItemError says that the language is unknown (with the nearest ones), or that nothing in the text can be said.
+    The one rule for recordings and for requests: a model is asked for phones as it has seen them.
     """
-    try:
-        check_language(language)
-    except ConfigError as error:
-        raise ItemError("phones", str(error)) from None
-    tokens = (phone_token(name) for group in phone_groups(text, language) for name in group)
-    phones = [token for token in tokens if token]
-    if not phones:
-        raise ItemError("phones", f"nothing in the text {shorten(text)} can be said in {language}")
-    return phones
-
-
-def phone_token(name: str) -> str:
-    """A phone as the library names it to the token that stands in a dataset; empty where it is none."""
-    return DROPPED.sub("", LANGUAGE_SWITCH.sub("", name))
-
-
-def shorten(text: str) -> str:
-    """A text as it fits into a message."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return [phone.symbol for phone in pronounce(text, language).phones]
 
 
 def timed_phones(speech: Speech) -> tuple[TimedPhone, ...]:
     """The phones of synthetic speech with their times, from the first timestep to the last without a gap.
 
-    Pauses are `SILENCE`, neighbouring ones merged; a phone that lasts no time is left out.
+    Pauses are `SILENCE`, neighbouring ones merged; a phone that lasts no time is left out. They are said in context,
+    hence not always those of `phones_of_text` ("the apple" has ðɪ here, ðə there).
     """
     names = [phone_token(event.name) or SILENCE for event in speech.events]
     starts = [event.start for event in speech.events]

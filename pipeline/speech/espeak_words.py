@@ -1,0 +1,49 @@
+"""Words by espeak-ng, each by itself and yet as it is said within a sentence.
+
+Said alone, a word comes out in its strong form: every clause must have a stress, so "a" is ˈeɪ, "to" tuː, the Russian
+в ˈvɛ. So it is said before a number that is taken away again (`CARRIERS`), which gives the form within a sentence: ɐ,
+tə, v. Of the 124,392 words of an English lexicon 7 change phones by it (a, has, to, ina, misa, nona, reina) and 162
+their stress, nearly all of them function words. Departures from running speech: what depends on the next word (the ðɪ
+of "the apple", French liaison, a flap across words) is not there, and "a" as a letter's name is ɐ too.
+"""
+
+import unicodedata
+
+from pipeline.errors import ConfigError, ItemError
+from pipeline.speech.espeak import check_language, phone_groups
+from pipeline.speech.phone_tokens import marked_stress, phone_token
+from pipeline.speech.utterance import Phone
+
+CARRIER = "2"
+"""A number, as every language reads it in its own way."""
+
+CARRIERS = {"nl": "5"}
+"""Where another is needed. Dutch twee takes the t of "het" away."""
+
+
+def check_speaks(language: str) -> None:
+    """An ItemError, with the nearest names, unless espeak-ng speaks the language."""
+    try:
+        check_language(language)
+    except ConfigError as error:
+        raise ItemError("phones", str(error)) from None
+
+
+def word_phones(word: str, language: str) -> list[Phone]:
+    """A word's phones, each with the stress that is marked on itself; none where nothing of it can be said.
+
+    Said alone where the carrier would be read with it (it ends in a digit or a symbol), or cannot be told from it.
+    """
+    if unicodedata.category(word[-1:] or " ")[0] not in "LM":
+        return marked_phones(word, language)
+    carrier = CARRIERS.get(language.split("-")[0], CARRIER)
+    taken = marked_phones(carrier, language)
+    phones = marked_phones(f"{word} {carrier}", language)
+    is_carried = len(phones) > len(taken) and phones[-1].symbol == taken[-1].symbol
+    return phones[: -len(taken)] if is_carried else marked_phones(word, language)
+
+
+def marked_phones(text: str, language: str) -> list[Phone]:
+    """The phones of a text with their stress marks read."""
+    names = (name for group in phone_groups(text, language) for name in group)
+    return [Phone(token, marked_stress(name)) for name in names if (token := phone_token(name))]
