@@ -8,6 +8,7 @@ import contextlib
 import errno
 import io
 import os
+import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from fsspec.core import url_to_fs
 from fsspec.spec import AbstractBufferedFile
 
 from pipeline.errors import PassingStorageError, StorageError
+from pipeline.walk import FileEntry as FileEntry  # those who read listings import it from here
+from pipeline.walk import depth_first, fingerprint, local_entry, local_identity, local_names, remote_children
 
 ARCHIVES = ("zip://", "tar://")
 
@@ -30,6 +33,9 @@ PARTIAL_PREFIX = ".partial-"
 
 WAITS_S = (1.0, 4.0, 16.0)
 """Between tries: a store that is too busy is given time; clients such as s3fs retry sooner and have done so before."""
+
+WITHOUT_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+"""What a disk that has no hard links, or no more for this file, says when it is asked for one."""
 
 PASSING_NAMES = frozenset(
     {
@@ -71,7 +77,8 @@ def retried(function: Result) -> Result:
             try:
                 return function(*args, **kwargs)
             except PassingStorageError:
-                time.sleep(wait_s)
+                # Half as much up to half as much again, so that a thousand workers do not come back all at once.
+                time.sleep(wait_s * random.uniform(0.5, 1.5))  # noqa: S311
         return function(*args, **kwargs)
 
     return cast(Result, wrapper)
@@ -189,6 +196,11 @@ class Location:
         """The whole file."""
         return cast(bytes, self._fs.cat_file(self._path))
 
+    @explained
+    def read_range(self, start: int, num_bytes: int) -> bytes:
+        """Bytes [start, start + num_bytes) of the file, fewer where it ends before; in one request where it is far."""
+        return cast(bytes, self._fs.cat_file(self._path, start=start, end=start + num_bytes))
+
     def read_text(self) -> str:
         """The whole file as UTF-8."""
         try:
@@ -210,12 +222,35 @@ class Location:
     @explained
     def write_bytes(self, data: bytes) -> None:
         """Write the whole file or nothing of it."""
+        self._refuse_archive()
         if self.local_path:
             write_and_rename(self.local_path, data)
-        elif "::" in self.uri or self.uri.startswith(ARCHIVES):
-            raise StorageError(f"{self.uri}: an archive can be read, not written; expected a folder or object store.")
         else:
             self._fs.pipe_file(self._path, data)
+
+    @explained
+    def create_bytes(self, data: bytes) -> bool:
+        """Write the whole file where nothing stands; whether it was written. Of many writers at once, one is told True.
+
+        Atomic on local disks (a hard link, which never replaces) and in stores that know conditional puts (S3:
+        If-None-Match, GCS: generation 0). In others it is a look and then a put, which two writers can both win.
+        After a lost answer the second try finds what the first wrote and says False: who needs to know reads it.
+        """
+        self._refuse_archive()
+        if self.local_path:
+            return write_and_link(self.local_path, data)
+        self._fs.invalidate_cache(self._path)
+        if self._fs.exists(self._path):  # servers that pass over the condition would replace the file
+            return False
+        try:
+            self._fs.pipe_file(self._path, data, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def _refuse_archive(self) -> None:
+        if "::" in self.uri or self.uri.startswith(ARCHIVES):
+            raise StorageError(f"{self.uri}: an archive can be read, not written; expected a folder or object store.")
 
     def write_text(self, text: str) -> None:
         """Write the whole file or nothing of it, as UTF-8."""
@@ -249,24 +284,49 @@ class Location:
         found = (PurePosixPath(entry).name for entry in entries)
         return sorted(name for name in found if name and not name.startswith(PARTIAL_PREFIX))
 
-    def files(self) -> Iterator["FileEntry"]:
+    def files(self) -> Iterator[FileEntry]:
         """Every file below, sorted by relative path, with a fingerprint that storage gives without reading it.
 
-        The whole listing is fetched first and stands in memory, 0.7 KB a file: an object store gives it
-        in one walk, where asking folder by folder would take a request for each.
+        Folder by folder, so that memory is bounded by the largest one: elsewhere than on a local disk that is one
+        request a folder. A folder that may not be read is an error, not a gap; one that goes meanwhile is empty.
         """
-        found = self._found()
-        root = self._path.rstrip("/") + "/"
-        for path in sorted(found):
-            relative = path.removeprefix(root)
-            if not PurePosixPath(relative).name.startswith(PARTIAL_PREFIX):
-                yield FileEntry(relative, int(found[path].get("size") or 0), fingerprint(found[path]))
+        for entry in depth_first(self._children, self._identity):
+            if not PurePosixPath(entry.path).name.startswith(PARTIAL_PREFIX):
+                yield entry
+
+    def _children(self, folder: str) -> Iterator[FileEntry | str]:
+        """What lies in a folder below: files, and folders with "/" at the end, in order."""
+        for child in self._listing(folder):
+            if isinstance(child, FileEntry) or child.endswith("/"):
+                yield child
+            elif entry := self._entry(child):
+                yield entry
+
+    def _entry(self, path: str) -> FileEntry | None:
+        """A local file; only those that are asked for are looked at."""
+        try:
+            return local_entry(self.uri, path)
+        except OSError:
+            return self._patient_entry(path)
 
     @explained
-    def _found(self) -> dict[str, dict[str, Any]]:
-        """The listing behind `files`, apart from it because a generator's errors come too late to be explained."""
-        self._fs.invalidate_cache()
-        return cast("dict[str, dict[str, Any]]", self._fs.find(self._path, detail=True))
+    def _listing(self, folder: str) -> list[str] | list[FileEntry | str]:
+        """A whole folder at once, apart from the generators, whose errors come too late to be explained or retried."""
+        try:
+            if self.local_path:
+                return [folder + name for name in local_names(f"{self.uri}/{folder}")]
+            return remote_children(self._fs, self._path.rstrip("/"), folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    @explained
+    def _patient_entry(self, path: str) -> FileEntry | None:
+        """The same once more, explained and retried: what that costs is not to be paid ten million times."""
+        return local_entry(self.uri, path)
+
+    def _identity(self, folder: str) -> object:
+        """What tells a folder below from others, by whichever links it is reached."""
+        return local_identity(f"{self.uri}/{folder}") if self.local_path else folder
 
     @explained
     def remove_partials(self) -> None:
@@ -274,15 +334,6 @@ class Location:
         if self.local_path and self.local_path.is_dir():
             for leftover in self.local_path.glob(PARTIAL_PREFIX + "*"):
                 leftover.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """A file as a listing shows it: path below the listed folder, size, and what changes when the file does."""
-
-    path: str
-    size_bytes: int
-    fingerprint: str
 
 
 def locate(text: str, base: str = "") -> Location:
@@ -316,25 +367,47 @@ def open_filesystem(uri: str) -> tuple[AbstractFileSystem, str]:
         raise StorageError(f"{uri}: not a URI that fsspec knows ({error}).") from error
 
 
-def fingerprint(info: dict[str, Any]) -> str:
-    """Size and modification time, or what the store has in its place: changes when the file does."""
-    version = next(
-        (info[key] for key in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created") if key in info), ""
-    )
-    return f"{info.get('size')}:{version}"
-
-
 def write_and_rename(path: Path, data: bytes) -> None:
     """Write beside the file, sync, rename over it; on any failure remove what was written."""
+    with written_beside(path, data) as temporary:
+        temporary.replace(path)
+
+
+def write_and_link(path: Path, data: bytes) -> bool:
+    """Write beside the file, sync, and give it the name if that is free: a link never replaces what stands."""
+    with written_beside(path, data) as temporary:
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in WITHOUT_LINKS:
+                raise
+            return write_exclusively(path, data)
+        return True
+
+
+def write_exclusively(path: Path, data: bytes) -> bool:
+    """The same on a disk that has no hard links (FAT, some network shares): a reader may see half the file."""
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    """A synced temporary file of these bytes in the same folder; gone at the end, unless it was renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=PARTIAL_PREFIX, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=PARTIAL_PREFIX, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        Path(name).chmod(0o644)
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 import errno
 import os
 import zipfile
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +88,6 @@ def test_text_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"ab\xff")
     with pytest.raises(StorageError, match="expected UTF-8 text, byte 2"):
         locate(str(tmp_path / "a")).read_text()
-
-
-def test_a_listing_that_storage_refuses_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.find", refuse)
-    with pytest.raises(StorageError, match="permission denied; check who owns it"):
-        list(locate(str(tmp_path)).files())
 
 
 class TestLocalWrites:
@@ -223,6 +215,14 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
+def are_growing(waited: list[float]) -> bool:
+    """Whether they are the pauses that are meant, each half as much to half as much again."""
+    return all(meant / 2 <= wait_s <= meant * 1.5 for wait_s, meant in zip(waited, (1, 4, 16), strict=True))
+
+
+PIPE_FILE = MemoryFileSystem.pipe_file
+
+
 def failing(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int) -> None:
     """Let every write to memory fail so often."""
     write: Any = MemoryFileSystem.pipe_file
@@ -244,14 +244,23 @@ class TestPassing:
         failing(monkeypatch, error, 3)
         locate("memory://passing").write_bytes(b"whole")
         assert locate("memory://passing").read_bytes() == b"whole"
-        assert waits == [1, 4, 16]
+        assert are_growing(waits)
 
     @pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
     def test_it_stays(self, error: Exception, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
         failing(monkeypatch, error, 4)
         with pytest.raises(PassingStorageError, match="memory://stays"):
             locate("memory://stays").write_bytes(b"")
-        assert waits == [1, 4, 16]
+        assert are_growing(waits)
+
+    def test_two_that_failed_together_come_back_apart(
+        self, waits: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for _ in range(2):
+            failing(monkeypatch, TimeoutError("slow"), 3)
+            locate("memory://apart").write_bytes(b"")
+            monkeypatch.setattr(MemoryFileSystem, "pipe_file", PIPE_FILE)
+        assert len(set(waits)) == 6
 
     @pytest.mark.parametrize("error", [PermissionError(), OSError(errno.ENOSPC, "full"), theirs("ClientError")])
     def test_what_will_not_pass_is_said_at_once(
@@ -271,3 +280,47 @@ def test_an_archive_is_read_and_not_written(tmp_path: Path) -> None:
     assert (inside / "page.txt").read_text() == "text"
     with pytest.raises(StorageError, match="an archive can be read, not written"):
         (inside / "other.txt").write_text("more")
+
+
+def create_or_not(place: Location, data: bytes) -> bool:
+    """One of many that race; a function of its own, so that it can be sent to a process."""
+    return place.create_bytes(data)
+
+
+class TestCreating:
+    """A file is made where there is none, by one of all that try."""
+
+    def test_what_stands_is_left(self, folder: Location) -> None:
+        place = folder / "a/b"
+        assert place.create_bytes(b"first")
+        assert not place.create_bytes(b"second")
+        assert place.read_bytes() == b"first"
+        assert (folder / "a").names() == ["b"]
+
+    @pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
+    def test_one_of_many_writers_wins(
+        self, tmp_path: Path, pool: type[ThreadPoolExecutor] | type[ProcessPoolExecutor]
+    ) -> None:
+        with pool(8) as writers:
+            for number in range(10):
+                place = locate(str(tmp_path / f"{number}"))
+                told = list(writers.map(create_or_not, [place] * 8, [bytes([n]) * 10_000 for n in range(8)]))
+                assert told.count(True) == 1
+                assert place.read_bytes() == bytes([told.index(True)]) * 10_000
+        assert len(list(tmp_path.iterdir())) == 10, "a temporary file was left"
+
+    def test_a_disk_without_hard_links_will_do(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+        place = locate(str(tmp_path / "a"))
+        assert (place.create_bytes(b"first"), place.create_bytes(b"second")) == (True, False)
+        assert place.read_bytes() == b"first"
+        assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+    def test_an_archive_is_refused(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr("page.txt", "text")
+        with pytest.raises(StorageError, match="an archive can be read, not written"):
+            (locate(f"zip://::{tmp_path / 'a.zip'}") / "other").create_bytes(b"")
