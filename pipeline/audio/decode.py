@@ -1,7 +1,7 @@
 """Audio files to mono waveforms, with everything checked that a header can lie about.
 
-libsndfile reads what it can of a damaged file and says nothing, so lengths are compared here: a RIFF header with the
-file's size (`riff.py`), and every header with the timesteps that came.
+libsndfile reads what it can of a damaged file and says nothing, so lengths are compared here: a RIFF or SPHERE header
+with the file's size (`riff.py`, `sphere.py`), and every header with the timesteps that came.
 """
 
 import io
@@ -12,6 +12,7 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
+from pipeline.audio import sphere
 from pipeline.audio.riff import missing_bytes
 from pipeline.errors import ItemError
 
@@ -46,24 +47,34 @@ class Recording:
 def decode(source: Path | bytes, max_duration_s: float) -> Recording:
     """Read a whole file and mix it down to mono; channels count equally.
 
-    Reads what libsndfile reads: WAV, FLAC, Ogg Vorbis and Opus, MP3, AIFF and others; 8 to 32 bits, float.
+    Reads what libsndfile reads: WAV, FLAC, Ogg Vorbis and Opus, MP3, AIFF, NIST SPHERE and others; 8 to 32 bits, float.
     Raises ItemError at stage "decode" for a file that is no audio, is truncated or empty, claims a rate or a number of
     channels that cannot be, lasts longer than `max_duration_s`, or holds NaN or infinity.
     """
-    if missing := missing_bytes(source):
-        raise ItemError("decode", f"truncated: the header promises {missing} more bytes than the file has")
+    check_whole(missing_bytes(source))
     try:
         with sf.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as file:
             check_header(file, max_duration_s)
+            if file.format == "NIST":
+                check_whole(sphere.missing_bytes(source))
             return Recording(read_mono(file), file.samplerate)
     except sf.LibsndfileError as error:
         if not num_bytes(source):
             raise ItemError("decode", "empty: the file has no bytes") from error
+        if packed := sphere.compression(source):
+            reason = f"a SPHERE file compressed by {packed!r}; unpack it, with sph2pipe for one"
+            raise ItemError("decode", reason) from error
         raise ItemError("decode", f"not audio that can be read: {error.error_string.rstrip('.')}") from error
     except (ItemError, OSError, MemoryError):
         raise
     except Exception as error:  # soundfile takes a .raw for headerless and raises TypeError, for one
         raise ItemError("decode", f"not audio that can be read: {error}") from error
+
+
+def check_whole(missing: int) -> None:
+    """Refuse a file that lacks so many bytes of what its header promises."""
+    if missing:
+        raise ItemError("decode", f"truncated: the header promises {missing} more bytes than the file has")
 
 
 def num_bytes(source: Path | bytes) -> int:
