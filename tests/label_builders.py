@@ -1,0 +1,68 @@
+"""Labels of times in each format, small and faithful, and files with something wrong in them."""
+
+import random
+
+from pipeline.items import TimedPhone, TimedWord
+
+TEXTGRID = '''File type = "ooTextFile"
+Object class = "TextGrid"
+
+xmin = 0
+xmax = 1.5 ! written by hand
+tiers? <exists>
+size = 2
+item []:
+    item [1]:
+        class = "IntervalTier"
+        name = "Words"
+        xmin = 0
+        xmax = 1.5
+        intervals: size = 2
+        intervals [1]:
+            xmin = 0
+            xmax = 0.5
+            text = "say ""hi"""
+        intervals [2]:
+            xmin = .5
+            xmax = 15e-1
+            text = ""
+    item [2]:
+        class = "IntervalTier"
+        name = "phones"
+        xmin = 0
+        xmax = 1.5
+        intervals: size = 2
+        intervals [1]:
+            xmin = 0
+            xmax = 0.5
+            text = " aɪ
+"
+        intervals [2]:
+            xmin = 0.5
+            xmax = 1.5
+            text = "spn"
+'''
+
+TEXTGRID_WORDS = (TimedWord('say "hi"', 0.0, 0.5),)
+
+TEXTGRID_PHONES = (TimedPhone("aɪ", 0.0, 0.5), TimedPhone("sil", 0.5, 1.5))
+
+CONTEXT = "x^sil-{}+iy=t@1_2/A:0_0_0/B:1-1-2@1-1&1-4#1-3$1-4!0-1;0-1|iy/C:1+1+4"
+
+ARCTIC = b"#\n0.1000 125 pau\n0.165 125 hh\n  2.5 125 pau\n"
+
+PHN = b"0 2190 h#\n2190 3430 k\n3430 16000 ae\n"
+
+WRD = b"2190 16000 ka\n"
+
+
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    """Bytes flipped, cut out, doubled or torn off, up to three times."""
+    for _ in range(rng.randint(1, 3)):
+        start = rng.randrange(len(data) + 1)
+        end = min(len(data), start + rng.randint(1, 12))
+        noise = bytes(rng.randrange(256) for _ in range(rng.randint(0, 4)))
+        data = rng.choice(
+            [data[:start] + noise + data[end:], data[:start] + data[end:], data[:end] + data[start:], data[:start]]
+        )
+    return data
