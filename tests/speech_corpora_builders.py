@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def sphere_bytes(wave: NDArray[np.int16], rate_hz: int = 16000, **fields: str | int | None) -> bytes:
-    """A NIST SPHERE file of a wave [T] or [T, C]; `fields` replace those of the header, None leaves one out."""
+def sphere_bytes(wave: NDArray[np.int16], **fields: str | int | None) -> bytes:
+    """A NIST SPHERE file of a wave [T] or [T, C] at 16 kHz; `fields` replace the header's, None leaves one out."""
     channels = 1 if wave.ndim == 1 else wave.shape[1]
     header: dict[str, Any] = {
         "database_id": "TIMIT",
@@ -16,7 +16,7 @@ def sphere_bytes(wave: NDArray[np.int16], rate_hz: int = 16000, **fields: str | 
         "sample_n_bytes": 2,
         "channel_count": channels,
         "sample_byte_format": "01",
-        "sample_rate": rate_hz,
+        "sample_rate": 16000,
         "sample_coding": "pcm",
         "sample_sig_bits": 16,
     }

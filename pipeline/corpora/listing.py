@@ -17,10 +17,20 @@ def listed(folder: Location, endings: tuple[str, ...]) -> Iterator[FileEntry | B
         if not parts[-1].lower().endswith(endings) or any(part.startswith(".") for part in parts):
             continue
         readable = as_text(entry.path)
-        if readable == entry.path:
-            yield entry
-        else:
+        if readable != entry.path:
             yield BadItem(readable, f"{folder}/{readable}", "the file's name is not UTF-8; rename it")
+        elif "::" in readable:
+            yield BadItem(
+                readable, f"{folder}/{readable}", "the file's name holds '::', which in a URI is a chain; rename it"
+            )
+        else:
+            yield entry
+
+
+def stays_below(path: str) -> bool:
+    """Whether a path that a corpus wrote leads to a file below its folder, and to nothing else that a URI can say."""
+    parts = path.split("/")
+    return bool(path.strip()) and path.isprintable() and "::" not in path and not {"", ".", ".."} & set(parts)
 
 
 def as_text(name: str) -> str:

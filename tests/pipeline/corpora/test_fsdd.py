@@ -39,6 +39,13 @@ def test_a_name_that_is_no_utf8_is_a_bad_item(tmp_path: Path) -> None:
     assert "not UTF-8" in item.reason
 
 
+def test_a_name_that_is_a_chain_of_uris_is_a_bad_item(tmp_path: Path) -> None:
+    write_wav(tmp_path / "recordings" / "0_a::b_0.wav")
+    (item,) = fsdd.items(locate(str(tmp_path)))
+    assert isinstance(item, BadItem)
+    assert "'::'" in item.reason
+
+
 def test_a_changed_file_changes_its_fingerprint(tmp_path: Path) -> None:
     fsdd_corpus(tmp_path, takes=1, digits=1, speakers=("ann",))
     (before,) = fsdd.items(locate(str(tmp_path)))

@@ -1,0 +1,48 @@
+"""Files that belong to one item: audio, its text and its times, found by their common name in a sorted listing.
+
+Names are compared up to their first dot. In a sorted listing all that begins with "a." stands together, whatever the
+endings, so that a folder of ten million files is grouped without being held.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from pipeline.items import BadItem
+from pipeline.storage import FileEntry, Location
+
+
+def stem_of(path: str) -> str:
+    """A path up to the first dot of its name."""
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + name.split(".", 1)[0]
+
+
+def by_stem(entries: Iterable[FileEntry | BadItem]) -> Iterator[tuple[str, list[FileEntry]] | BadItem]:
+    """Runs of files with one stem, in the listing's order; what is bad already is handed on."""
+    for stem, run in groupby(entries, lambda entry: stem_of(entry.path) if isinstance(entry, FileEntry) else None):
+        if stem is None:
+            yield from (entry for entry in run if isinstance(entry, BadItem))
+        else:
+            yield stem, [entry for entry in run if isinstance(entry, FileEntry)]
+
+
+def ending_with(files: Iterable[FileEntry], *endings: str) -> FileEntry | None:
+    """The first of the files that has one of these endings, in either case; earlier endings go before later ones."""
+    files = list(files)
+    return next((file for ending in endings for file in files if file.path.lower().endswith(ending)), None)
+
+
+def files_of(
+    place: Location, audio: FileEntry | str, text: FileEntry | None = None, times: FileEntry | None = None
+) -> dict[str, Any]:
+    """What an `AudioItem` says of its files, all below `place`. `audio` is a path alone where the file is missing."""
+    found = [file for file in (audio, text, times) if isinstance(file, FileEntry)]
+    is_there = isinstance(audio, FileEntry)
+    return {
+        "source": str(place / (audio.path if isinstance(audio, FileEntry) else audio)),
+        "fingerprint": "|".join(file.fingerprint for file in found) if is_there else "",
+        "num_bytes": audio.size_bytes if isinstance(audio, FileEntry) else 0,
+        "text_source": str(place / text.path) if text else "",
+        "times_source": str(place / times.path) if times else "",
+    }
