@@ -1,6 +1,6 @@
 """The list of layouts, and finding the one that a folder follows."""
 
-from pipeline.corpora import fsdd, idx, image_folder, jsonl_manifest, ljspeech
+from pipeline.corpora import fsdd, idx, image_folder, jsonl_manifest, ljspeech, webdataset
 from pipeline.corpora.layout import Layout
 from pipeline.errors import CorpusError
 from pipeline.storage import Location
@@ -15,6 +15,9 @@ LAYOUTS: dict[str, Layout] = {
         image_folder.LAYOUT,
         jsonl_manifest.LAYOUT,
         ljspeech.LAYOUT,
+        vctk.LAYOUT,
+        webdataset.PICTURES_LAYOUT,
+        webdataset.RECORDINGS_LAYOUT,
     )
 }
 """Every layout that can be read, by name. To add one: write its file, put it here, test it."""

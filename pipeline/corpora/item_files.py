@@ -8,8 +8,24 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
+from pipeline.corpora.listing import listed
 from pipeline.items import BadItem
 from pipeline.storage import FileEntry, Location
+
+
+def listed_below(folder: Location, below: str, endings: tuple[str, ...]) -> Iterator[FileEntry | BadItem]:
+    """The listing of one folder of a corpus, its paths and ids told from the corpus's own; `below` may be ""."""
+    before = f"{below}/" if below else ""
+    for entry in listed(folder / below if below else folder, endings):
+        if isinstance(entry, BadItem):
+            yield BadItem(f"{before}{entry.item_id}", entry.source, entry.reason)
+        else:
+            yield FileEntry(f"{before}{entry.path}", entry.size_bytes, entry.fingerprint)
+
+
+def name_of(path: str) -> str:
+    """A file's name: the path without its folders."""
+    return path.rpartition("/")[2]
 
 
 def stem_of(path: str) -> str:

@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from pipeline.corpora.item_files import files_of
+from pipeline.corpora.item_files import files_of, listed_below, name_of
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.lines import Line, text_lines
-from pipeline.corpora.listing import AUDIO_ENDINGS, listed, stays_below, unique, without_ending
+from pipeline.corpora.listing import AUDIO_ENDINGS, stays_below, unique, without_ending
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import FileEntry, Location
 
@@ -71,11 +71,8 @@ def items(folder: Location) -> Iterator[Item]:
 
 def by_id(folder: Location, below: str, endings: tuple[str, ...]) -> dict[str, FileEntry]:
     """The files of one folder by their names without ending, with paths from the corpus."""
-    entries = (entry for entry in listed(folder / below, endings) if isinstance(entry, FileEntry))
-    return {
-        without_ending(entry.path): FileEntry(f"{below}/{entry.path}", entry.size_bytes, entry.fingerprint)
-        for entry in entries
-    }
+    entries = (entry for entry in listed_below(folder, below, endings) if isinstance(entry, FileEntry))
+    return {without_ending(entry.path).removeprefix(f"{below}/"): entry for entry in entries}
 
 
 def read_line(line: Line, files: Files) -> Item:
@@ -108,13 +105,14 @@ def read_path(where: str, path: str, texts: list[str], files: Files) -> Item:
         return BadItem(where, source, f"expected a path below the folder of {METADATA}, got {path!r}")
     if not unique(files.seen, item_id):
         return BadItem(f"{item_id} ({where})", source, f"the path {path!r} is listed twice")
-    name = item_id.rpartition("/")[2]
     entry = files.audio.get(item_id.removeprefix(f"{WAVS}/"))
     return AudioItem(
         item_id=item_id,
         text=texts[0],
         speaker=texts[1].strip() if len(texts) > 1 else "",
-        **files_of(files.folder, entry if entry and entry.path == path else path, times=files.times.get(name)),
+        **files_of(
+            files.folder, entry if entry and entry.path == path else path, times=files.times.get(name_of(item_id))
+        ),
     )
 
 
