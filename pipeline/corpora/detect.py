@@ -1,6 +1,14 @@
 """The list of layouts, and finding the one that a folder follows."""
 
-from pipeline.corpora import fsdd, idx, image_folder, jsonl_manifest, ljspeech, webdataset
+from pipeline.corpora import (
+    fsdd,
+    idx,
+    image_folder,
+    jsonl_manifest,
+    ljspeech,
+    vctk,
+    webdataset,
+)
 from pipeline.corpora.layout import Layout
 from pipeline.errors import CorpusError
 from pipeline.storage import Location
