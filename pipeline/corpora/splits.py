@@ -8,6 +8,7 @@ corpus leave it empty although their folders have names:
   because a test set that chooses the best model is no test set any more.
 """
 
+import re
 from collections.abc import Iterable
 
 SPLIT_NAMES = {
@@ -31,3 +32,9 @@ def own_splits(found: Iterable[str]) -> dict[str, str]:
     if "validation" in ours.values():
         return ours
     return {name: "" if split == "train" else split for name, split in ours.items()}
+
+
+def split_word(name: str) -> str:
+    """The split that a word in the name or path of a packed file says (train-000.tar, t10k-images), "" without one."""
+    words = re.split(r"[-_./]", name.lower())
+    return next((word for word in words if word in SPLIT_NAMES), "test" if "t10k" in words else "")
