@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import webdataset
 from PIL import Image
+from webdataset.compat import WebDataset
+from webdataset.writer import TarWriter
 
 from pipeline.corpora import webdataset as layout
 from pipeline.corpora.detect import find_layout
+from pipeline.corpora.ranges import block
 from pipeline.corpora.webdataset import PICTURES_LAYOUT, RECORDINGS_LAYOUT, read_member
 from pipeline.errors import CorpusError, ItemError
 from pipeline.image.decode import decode
@@ -43,13 +45,14 @@ def test_pictures_have_labels_and_are_read_where_they_lie(tmp_path: Path) -> Non
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_the_webdataset_library_writes_is_read_as_it_reads_it(tmp_path: Path) -> None:
     for shard in range(2):
-        with webdataset.TarWriter(str(tmp_path / f"train-{shard}.tar")) as writer:
+        with TarWriter(str(tmp_path / f"train-{shard}.tar")) as writer:
             for number in range(3):
                 picture = Image.new("RGB", (4, 3), (number, shard, 7))
                 facts = {"label": f"class {number}", "licence": "CC0"}
                 writer.write({"__key__": f"a/b.c/{number}", "png": picture, "json": facts, "seg.png": picture})
     urls = [str(tmp_path / f"train-{shard}.tar") for shard in range(2)]
-    theirs = list(webdataset.WebDataset(urls, shardshuffle=False).decode("rgb8"))
+    reader: Any = WebDataset(urls, shardshuffle=False).decode("rgb8")
+    theirs = list(reader)
     gc.collect()  # the library leaves its files open
     items = pictures(tmp_path)
     assert len(items) == len(theirs) == 6
@@ -63,8 +66,12 @@ def test_recordings_have_texts_and_whatever_else_the_json_says(tmp_path: Path) -
     facts = {"text": "eins", "speaker": 7, "language": "de", "emotion": "calm", "duration": 0.05, "offset": [1]}
     write_tar(
         tmp_path / "a.tar",
-        [("1.flac", recording_bytes(1, "FLAC")), ("1.json", json.dumps(facts).encode())]
-        + [("2.txt", "\ufeffzwei\n".encode()), ("2.wav", recording_bytes(2))],
+        {
+            "1.flac": recording_bytes(1, "FLAC"),
+            "1.json": json.dumps(facts).encode(),
+            "2.txt": "\ufeffzwei\n".encode(),
+            "2.wav": recording_bytes(2),
+        },
     )
     one, two = read(tmp_path)
     assert isinstance(one, AudioItem)
@@ -196,7 +203,7 @@ def test_a_tar_that_was_cut_after_it_was_listed_is_the_item_s_failure(tmp_path: 
     path = write_tar(tmp_path / "a.tar", [("1.png", picture_bytes())])
     (item,) = pictures(tmp_path)
     path.write_bytes(path.read_bytes()[:530])
-    layout.read_range.__globals__["block"].cache_clear()
+    block.cache_clear()
     with pytest.raises(ItemError, match="the tar was cut after it was listed"):
         read_member(item)
 
