@@ -7,12 +7,14 @@ with the file's size (`riff.py`, `sphere.py`), and every header with the timeste
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
 from pipeline.audio import sphere
+from pipeline.audio.piece import SLACK_S, WHOLE, Piece, go_to, span_of
 from pipeline.audio.riff import missing_bytes
 from pipeline.errors import ItemError
 
@@ -44,20 +46,22 @@ class Recording:
         return len(self.waveform) / self.sample_rate_hz
 
 
-def decode(source: Path | bytes, max_duration_s: float) -> Recording:
-    """Read a whole file and mix it down to mono; channels count equally.
+def decode(source: Path | bytes, max_duration_s: float, piece: Piece = WHOLE) -> Recording:
+    """Read a file, or a piece of it, and mix it down to mono; channels count equally.
 
     Reads what libsndfile reads: WAV, FLAC, Ogg Vorbis and Opus, MP3, AIFF, NIST SPHERE and others; 8 to 32 bits, float.
+    A piece costs what it lasts, however long the file is.
     Raises ItemError at stage "decode" for a file that is no audio, is truncated or empty, claims a rate or a number of
-    channels that cannot be, lasts longer than `max_duration_s`, or holds NaN or infinity.
+    channels that cannot be, lasts longer than `max_duration_s`, or holds NaN or infinity, and for a piece that does not
+    lie within it.
     """
     check_whole(missing_bytes(source))
     try:
         with sf.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as file:
-            check_header(file, max_duration_s)
+            check_header(file)
             if file.format == "NIST":
                 check_whole(sphere.missing_bytes(source))
-            return Recording(read_mono(file), file.samplerate)
+            return Recording(read_piece(file, piece, max_duration_s), file.samplerate)
     except sf.LibsndfileError as error:
         if not num_bytes(source):
             raise ItemError("decode", "empty: the file has no bytes") from error
@@ -82,38 +86,69 @@ def num_bytes(source: Path | bytes) -> int:
     return len(source) if isinstance(source, bytes) else source.stat().st_size
 
 
-def check_header(file: sf.SoundFile, max_duration_s: float) -> None:
-    """Refuse what no real recording has, before memory is set aside for it."""
-    rate, channels, frames = file.samplerate, file.channels, file.frames
+def check_header(file: sf.SoundFile) -> None:
+    """Refuse what no real recording has."""
+    rate, channels = file.samplerate, file.channels
     if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
         raise ItemError("decode", f"the header claims {rate} Hz; expected {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz")
     if channels > MOST_CHANNELS:
         raise ItemError("decode", f"the header claims {channels} channels; expected at most {MOST_CHANNELS}")
-    if frames <= 0:
+    if file.frames <= 0:
         raise ItemError("decode", "empty: no timesteps")
-    if frames / rate > max_duration_s:
+
+
+def read_piece(file: sf.SoundFile, piece: Piece, max_duration_s: float) -> Waveform:
+    """A piece of an opened file as float32 [T]."""
+    start, end = (0, file.frames) if piece is WHOLE else span_of(piece, file.frames, file.samplerate)
+    check_length(end - start, file, max_duration_s)
+    if start:
+        go_to(file, start)
+    return read_mono(file, end - start, piece)
+
+
+def check_length(num_timesteps: int, file: sf.SoundFile, max_duration_s: float) -> None:
+    """Refuse what is too long, before memory is set aside for it."""
+    duration_s = num_timesteps / file.samplerate
+    if duration_s > max_duration_s:
         raise ItemError(
-            "decode", f"lasts {frames / rate:.1f} s by its header; audio.max_duration_s allows {max_duration_s:g} s"
+            "decode", f"lasts {duration_s:.1f} s by its header; audio.max_duration_s allows {max_duration_s:g} s"
         )
-    if frames * channels > MOST_VALUES:
+    if num_timesteps * file.channels > MOST_VALUES:
         raise ItemError(
-            "decode", f"{frames} timesteps in {channels} channels; expected at most {MOST_VALUES} values in all"
+            "decode",
+            f"{num_timesteps} timesteps in {file.channels} channels; expected at most {MOST_VALUES} values in all",
         )
 
 
-def read_mono(file: sf.SoundFile) -> Waveform:
-    """Everything in the file as float32 [T]."""
+def read_mono(file: sf.SoundFile, num_timesteps: int, piece: Piece) -> Waveform:
+    """So many timesteps of the file from where it stands, as float32 [T]."""
     is_int16 = file.subtype in INT16_SUBTYPES
-    buffer = np.empty((file.frames, file.channels), np.int16 if is_int16 else np.float32)
+    buffer = np.empty((num_timesteps, file.channels), np.int16 if is_int16 else np.float32)
     num_read = len(file.read(out=buffer, dtype="int16" if is_int16 else "float32"))
-    if file.format == "MP3" and num_read:
-        buffer = buffer[:num_read]  # an MP3 has no length of its own: libsndfile guesses one from the file's size
-    if num_read < len(buffer):
-        raise ItemError("decode", f"truncated: the header promises {len(buffer)} timesteps, {num_read} came")
-    waveform = downmix(buffer)
+    if num_read < num_timesteps:
+        if num_read < fewest(file, num_timesteps, piece):
+            raise ItemError("decode", f"truncated: the header promises {num_timesteps} timesteps, {num_read} came")
+        buffer = buffer[:num_read]
+    waveform = downmix(one_channel(buffer, piece.channel))
     if not is_int16 and not np.isfinite(waveform.dot(waveform)):
         raise ItemError("decode", "holds values that are not finite numbers")
     return waveform
+
+
+def fewest(file: sf.SoundFile, num_timesteps: int, piece: Piece) -> int:
+    """How many timesteps have to come: all, save for an MP3, whose length libsndfile guesses from its size."""
+    if file.format != "MP3":
+        return num_timesteps
+    return 1 if piece.end_s is None else max(1, num_timesteps - round(SLACK_S * file.samplerate))
+
+
+def one_channel(buffer: NDArray[Any], channel: int | None) -> NDArray[Any]:
+    """[T, C] to [T, 1] of one channel, counted from 0; None leaves all."""
+    if channel is None:
+        return buffer
+    if not 0 <= channel < buffer.shape[1]:
+        raise ItemError("decode", f"channel {channel} (from 0) of a recording that has {buffer.shape[1]} of them")
+    return buffer[:, channel : channel + 1]
 
 
 def downmix(buffer: NDArray[np.int16] | NDArray[np.float32]) -> Waveform:
