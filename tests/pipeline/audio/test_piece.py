@@ -30,6 +30,9 @@ FORMATS = {
 }
 """Format and subtype → how far a piece may lie from the same place of a whole reading."""
 
+LAST_PAGE = 127_200
+"""Where Vorbis that is given no time to settle is 0.04 away from a whole reading."""
+
 
 def noise(duration_s: float, rate_hz: int = RATE_HZ) -> NDArray[np.float32]:
     """Noise with the slope of speech: a lossy decoder works as hard on it as on a voice."""
@@ -54,7 +57,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_a_piece_is_what_stands_there_in_a_whole_reading(files: dict[str, Path], name: str) -> None:
     whole = decode(files[name], 10).waveform
     data = files[name].read_bytes()
-    for start in np.random.default_rng(1).integers(1, len(whole) - 1, 12):
+    for start in [LAST_PAGE, *np.random.default_rng(1).integers(1, len(whole) - 1, 10)]:
         end = min(len(whole), int(start) + 4000)
         piece = Piece(int(start) / RATE_HZ, end / RATE_HZ)
         for source in (files[name], data):
