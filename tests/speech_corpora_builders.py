@@ -75,3 +75,57 @@ def vctk_corpus(folder: Path, version: str = "0.92") -> Path:
         f"{p}315  18  M    American    New  England\n{p}362  29  F    American\ns5   18  M  British\n",
     )
     return folder
+
+
+SPEAKERS_TXT = """; Some pieces of information about the readers,
+;ID  |SEX| SUBSET           |MINUTES| NAME
+14   | F | train-clean-360  | 25.03 | Kristin LeMoine
+60   | M | train-clean-100  | 20.18 | |CBW|Simon
+84   | F | dev-clean        |  8.02 | Christie Nowak
+"""
+
+
+def librispeech_corpus(folder: Path, subsets: tuple[str, ...] = ("train-clean-100", "dev-clean", "test-other")) -> Path:
+    """A speaker a subset (60, 84, 121), one chapter of two utterances each."""
+    write_text(folder / "SPEAKERS.TXT", SPEAKERS_TXT)
+    for subset, speaker in zip(subsets, (60, 84, 121), strict=False):
+        chapter = folder / subset / str(speaker) / "7"
+        for number in range(2):
+            write_audio(chapter / f"{speaker}-7-{number:04d}.flac")
+        lines = [f"{speaker}-7-{number:04d} GO DO YOU HEAR\n" for number in range(2)]
+        write_text(chapter / f"{speaker}-7.trans.txt", "".join(lines))
+    return folder
+
+
+def libritts_corpus(folder: Path, subsets: tuple[str, ...] = ("train-clean-100", "dev-clean", "test-other")) -> Path:
+    """A speaker a subset (60, 84, 121), one chapter of two sentences each."""
+    write_text(folder / "SPEAKERS.txt", SPEAKERS_TXT)
+    for subset, speaker in zip(subsets, (60, 84, 121), strict=False):
+        for number in range(2):
+            stem = folder / subset / str(speaker) / "7" / f"{speaker}_7_000001_{number:06d}"
+            write_audio(stem.with_name(stem.name + ".wav"), 24000)
+            write_text(stem.with_name(stem.name + ".original.txt"), "Dr. Who said 2.")
+            write_text(stem.with_name(stem.name + ".normalized.txt"), "Doctor Who said two.")
+        write_text(folder / subset / str(speaker) / "7" / f"{speaker}_7.trans.tsv", "x\ty\n")
+    return folder
+
+
+XLABEL = "separator ;\nnfields 1\n#\n0.05000 125 pau\n0.12000 125 ao\n0.20000 125 pau\n"
+
+
+def arctic_voice(folder: Path, names: tuple[str, ...] = ("arctic_a0001", "arctic_a0002")) -> Path:
+    """One voice: prompts, recordings, and labels with a header and end times alone."""
+    prompts = [f'( {name} "Author of the danger trail, Philip Steels, etc." )\n' for name in names]
+    write_text(folder / "etc" / "txt.done.data", "".join(prompts))
+    for name in names:
+        write_audio(folder / "wav" / f"{name}.wav")
+        write_text(folder / "lab" / f"{name}.lab", XLABEL)
+    return folder
+
+
+def arctic_corpus(folder: Path) -> Path:
+    """Two voices of the same sentences, and a README."""
+    write_text(folder / "README", "")
+    for speaker in ("bdl", "slt"):
+        arctic_voice(folder / f"cmu_us_{speaker}_arctic")
+    return folder

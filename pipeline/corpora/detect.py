@@ -1,6 +1,7 @@
 """The list of layouts, and finding the one that a folder follows."""
 
 from pipeline.corpora import (
+    cmu_arctic,
     fsdd,
     idx,
     image_folder,
@@ -20,6 +21,7 @@ AUTO = "auto"
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
+        cmu_arctic.LAYOUT,
         fsdd.LAYOUT,
         idx.LAYOUT,
         image_folder.LAYOUT,

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from pipeline.corpora.listing import listed
-from pipeline.items import BadItem
+from pipeline.corpora.listing import listed, unique
+from pipeline.items import BadItem, Item
 from pipeline.storage import FileEntry, Location
 
 
@@ -62,3 +62,10 @@ def files_of(
         "text_source": str(place / text.path) if text else "",
         "times_source": str(place / times.path) if times else "",
     }
+
+
+def once(seen: set[str], item: Item) -> Item:
+    """The item, or that its id has come before."""
+    if unique(seen, item.item_id):
+        return item
+    return BadItem(f"{item.item_id} ({item.source})", item.source, f"the id {item.item_id!r} stands in two folders")
