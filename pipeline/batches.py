@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
 from torch import Tensor
 
 from models.conditioning import Condition
-from pipeline.conditions import Conditioning, Frames, stack_conditions
-from pipeline.errors import DatasetError
-from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
+from pipeline.conditions import Conditioning, stack_conditions
+from pipeline.frames import Frames
+from pipeline.shards.schema import AudioConventions, ImageConventions
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,24 @@ class Window:
     stop: int
 
 
+def row_at(table: pa.Table, number: int) -> dict[str, Any]:
+    """One row by column; lists of numbers are arrays, since an utterance has thousands of them."""
+    return {name: value_of(table.column(name)[number]) for name in table.column_names}
+
+
+def value_of(scalar: pa.Scalar) -> Any:
+    """A cell as Python or numpy has it; None where it is null."""
+    if not scalar.is_valid or not pa.types.is_list(scalar.type) or not is_number(scalar.type.value_type):
+        return scalar.as_py()
+    values: pa.Array = scalar.values  # type: ignore[attr-defined]
+    return values.to_numpy(zero_copy_only=False)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether numpy has such values without an object for each."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
 def cut_windows(num_timesteps: int, window: int, receptive_field: int, hop: int = 1) -> list[Window]:
     """Cut an item so that every timestep is scored exactly once."""
     windows = []
@@ -66,7 +85,10 @@ def audio_batch(
     conventions: AudioConventions,
     conditioning: Conditioning,
 ) -> Batch:
-    """One window of each row, padded with silence to the longest; what is padded is not scored."""
+    """One window of each row, padded with silence to the longest; what is padded is not scored.
+
+    `conventions` are those of the dataset that the rows are from: they say how far apart its values of F0 stand.
+    """
     hop = conditioning.hop
     num_frames = max(math.ceil((window.stop - window.context_start) / hop) for window in windows)
     x = np.full((len(rows), num_frames * hop), silence_level(conventions), np.int64)
@@ -78,18 +100,18 @@ def audio_batch(
         scored[lane, window.start - window.context_start : len(levels)] = True
         attributes.append(conditioning.attribute_ids(row, row["item_id"]))
         if conditioning.has_local:
-            frames.append(window_frames(row, window, conditioning, num_frames))
+            first = window.context_start // hop
+            frames.append(window_frames(row, range(first, first + num_frames), conventions, conditioning))
     condition = stack_conditions(conditioning, attributes, frames)
     return Batch(torch.from_numpy(x), torch.from_numpy(scored), condition)
 
 
-def window_frames(row: Mapping[str, Any], window: Window, conditioning: Conditioning, num_frames: int) -> Frames:
-    """The frames under a window."""
-    whole = conditioning.frames(
-        row["phone"] or (), row["phone_start"] or (), row["phone_end"] or (), row["num_timesteps"], row["item_id"]
-    )
-    first = window.context_start // conditioning.hop
-    return whole.cut(first, first + num_frames).padded(num_frames)
+def window_frames(
+    row: Mapping[str, Any], span: range, conventions: AudioConventions, conditioning: Conditioning
+) -> Frames:
+    """The frames under a window; past the item's end its last one is repeated."""
+    there = range(span.start, min(span.stop, conditioning.num_frames(row)))
+    return conditioning.frames_in(there, row, conventions, row["item_id"]).padded(len(span))
 
 
 def image_batch(rows: Sequence[Mapping[str, Any]], conventions: ImageConventions, conditioning: Conditioning) -> Batch:
@@ -103,36 +125,3 @@ def image_levels(data: bytes, conventions: ImageConventions) -> npt.NDArray[np.u
     """A row's bytes (row, column, channel) as [C, H, W]."""
     shape = (conventions.height, conventions.width, conventions.channels)
     return np.frombuffer(data, np.uint8).reshape(shape).transpose(2, 0, 1)
-
-
-def conditioning_of(
-    conventions: Conventions,
-    vocabularies: Mapping[str, Sequence[str]],
-    condition_on: Sequence[str],
-    frame_period_s: float,
-) -> Conditioning:
-    """The conditioning that a dataset offers, for the columns asked for (attributes, and `phones`)."""
-    attributes = {}
-    for name in condition_on:
-        column = "phone" if name == "phones" else name
-        if not vocabularies.get(column):
-            offered = ", ".join(sorted(key + "s" * (key == "phone") for key, values in vocabularies.items() if values))
-            raise DatasetError(
-                f"condition_on asks for {name}, which no row has; this dataset offers: {offered or 'nothing'}."
-            )
-        if name != "phones":
-            attributes[name] = tuple(sorted(vocabularies[name]))
-    if "phones" not in condition_on or not isinstance(conventions, AudioConventions):
-        return Conditioning(attributes)
-    return Conditioning(attributes, tuple(sorted(vocabularies["phone"])), hop_of(conventions, frame_period_s))
-
-
-def hop_of(conventions: AudioConventions, frame_period_s: float) -> int:
-    """Timesteps a frame; the period must be a whole number of them."""
-    hop = round(frame_period_s * conventions.sample_rate_hz)
-    if hop < 1 or abs(hop - frame_period_s * conventions.sample_rate_hz) > 1e-6:
-        raise DatasetError(
-            f"frame_period_s {frame_period_s} at {conventions.sample_rate_hz} Hz is no whole number of timesteps; "
-            "choose one that is, such as 0.005."
-        )
-    return hop

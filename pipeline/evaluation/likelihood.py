@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 import torch
 
 from models.autoregressive import WaveformModel
-from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batch
+from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batch, row_at
 from pipeline.errors import DatasetError
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.shards.commit import Tally
 from pipeline.shards.dataset import Dataset
-from pipeline.shards.schema import ATTRIBUTES, AudioConventions, ImageConventions
+from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions, ImageConventions
 
 Row = Mapping[str, Any]
 
@@ -118,34 +118,47 @@ def alone(dataset: Dataset, part: Part) -> tuple[Dataset, Part]:
 
 def score_part(dataset: Dataset, part: Part, exported: ExportedModel, config: EvaluateConfig) -> Scores:
     """Score the rows of one part."""
-    table = dataset.read_shard(part.index)
-    rows = table.filter(pc.equal(table["split"], pa.scalar(config.split))).to_pylist()[part.part :: part.num_parts]
+    table = dataset.read_shard(part.index, columns_of(exported.info))
+    table = table.filter(pc.equal(table["split"], pa.scalar(config.split)))
+    rows = [row_at(table, number) for number in range(part.part, table.num_rows, part.num_parts)]
     scores = Scores()
-    for row, nll_nats in zip(rows, score_rows(rows, exported, config), strict=True):
+    for row, nll_nats in zip(rows, score_rows(rows, dataset.info.conventions, exported, config), strict=True):
         scores.add_row(row, float(nll_nats))
     return scores
 
 
-def score_rows(rows: Sequence[Row], exported: ExportedModel, config: EvaluateConfig) -> npt.NDArray[np.float64]:
-    """The nll of each row in nats, float64."""
+def columns_of(info: ModelInfo) -> list[str]:
+    """What is read of a row: its levels, its attributes, and what the model is conditioned on."""
+    is_audio = isinstance(info.conventions, AudioConventions)
+    conditions = [column for columns in info.conditioning.columns.values() for column in columns]
+    known = ["item_id", "split", "levels", *(["num_timesteps", *ATTRIBUTES] if is_audio else ["label"])]
+    return list(dict.fromkeys([*known, *conditions]))
+
+
+def score_rows(
+    rows: Sequence[Row], conventions: Conventions, exported: ExportedModel, config: EvaluateConfig
+) -> npt.NDArray[np.float64]:
+    """The nll of each row in nats, float64; `conventions` are those of the dataset that the rows are from."""
     totals = np.zeros(len(rows))
     with torch.inference_mode():
-        for places, batch in batches(rows, exported, config):
+        for places, batch in batches(rows, conventions, exported, config):
             nll_nats = exported.model.nll_nats(batch.x, batch.condition).double().masked_fill(~batch.scored, 0)
             np.add.at(totals, places, nll_nats.flatten(1).sum(1).numpy())
     return totals
 
 
-def batches(rows: Sequence[Row], exported: ExportedModel, config: EvaluateConfig) -> Iterator[tuple[list[int], Batch]]:
+def batches(
+    rows: Sequence[Row], conventions: Conventions, exported: ExportedModel, config: EvaluateConfig
+) -> Iterator[tuple[list[int], Batch]]:
     """Batches that hold every level once, with the place of the row that each lane belongs to."""
-    info, conventions = exported.info, exported.info.conventions
+    conditioning = exported.info.conditioning
     if isinstance(conventions, ImageConventions):
         for places in chunks(list(range(len(rows))), config.images_per_batch):
-            yield places, image_batch([rows[place] for place in places], conventions, info.conditioning)
+            yield places, image_batch([rows[place] for place in places], conventions, conditioning)
         return
     for pairs in chunks(windows_of(rows, exported, config), config.batch_size):
         places, windows = [place for place, _ in pairs], [window for _, window in pairs]
-        yield places, audio_batch([rows[place] for place in places], windows, conventions, info.conditioning)
+        yield places, audio_batch([rows[place] for place in places], windows, conventions, conditioning)
 
 
 def windows_of(rows: Sequence[Row], exported: ExportedModel, config: EvaluateConfig) -> list[tuple[int, Window]]:

@@ -3,6 +3,8 @@
 requests.py   one line of a requests file
 fields.py     its fields, checked
 timing.py     its durations and phones, in timesteps
+pitch.py      the pitch that it asks for
+speech.py     what is said, as columns of a row
 reading.py    the file: a stream, checked whole before anything is drawn
 plan.py       requests × count → items → shards
 shard.py      one shard: lanes in lockstep, rows, commit

@@ -42,13 +42,17 @@ def whole_number(data: Mapping[str, Any], key: str, default: int, least: int, mo
 def temperature_of(data: Mapping[str, Any], where: str) -> float:
     """A number above zero, and not so far from one that float32 cannot divide by it."""
     value = data.get("temperature", 1.0)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not LEAST_TEMPERATURE <= value <= MOST_TEMPERATURE:
+    if not is_number(value) or not LEAST_TEMPERATURE <= value <= MOST_TEMPERATURE:
         raise RequestError(
             f"{where}: temperature must be a number from {LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g} "
             f"(1 follows the model), got {shown(value)}."
         )
     return float(value)
+
+
+def is_number(value: object) -> bool:
+    """Whether JSON had a number: Python counts true among them."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def shown(value: object) -> str:

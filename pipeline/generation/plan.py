@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.generation.config import GenerateConfig
+from pipeline.generation.pitch import Contour
 from pipeline.generation.requests import Request
 from pipeline.generation.timing import Phones
 from pipeline.shards.plan import ShardPlan, cut
@@ -20,6 +21,7 @@ class PlannedItem:
     attributes: Mapping[str, str]
     num_timesteps: int
     phones: Phones
+    f0: Contour
     text: str
     request: str
 
@@ -34,6 +36,7 @@ def items_of(request: Request) -> Iterator[PlannedItem]:
             attributes=request.attributes,
             num_timesteps=request.num_timesteps,
             phones=request.phones,
+            f0=request.f0,
             text=request.text,
             request=request.source,
         )

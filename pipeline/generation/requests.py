@@ -3,6 +3,7 @@
     {"id": "hello", "count": 3, "seed": 7, "temperature": 0.9, "speaker": "jackson", "duration_s": 0.5}
     {"speaker": "en-us", "emotion": "calm", "phones": [["h", 0.08], ["ə", 0.06], ["l", 0.07], ["oʊ", 0.2]]}
     {"speaker": "en-us", "emotion": "calm", "text": "Hello there.", "language": "en-us", "duration_s": 1.2}
+    {"speaker": "en-us", "emotion": "calm", "text": "Hello.", "duration_s": 0.8, "f0_hz": [[0, 140], [0.8, 90]]}
     {"label": "3", "count": 10}
 
 key                          means                                                                default
@@ -14,9 +15,12 @@ speaker emotion language     the attributes that the model was trained with, all
 label
 duration_s | num_timesteps   length of a waveform, one of the two
 phones                       [[phone, duration_s], ...], they set the length
-text                         its espeak phones, spread evenly over the length
+text                         its phones, spread evenly over the length; read in `language`              en-us
+f0_hz                        the pitch: hertz, or points [[time_s, hz], ...] with straight lines in ln Hz
+                             between them, held before the first and after the last; 20 to 2000 Hz
 
-A picture's size is the model's.
+A model that was trained with linguistic features needs `text`: phones do not tell of words and stress. One that was
+trained with F0 needs `f0_hz`; a frame is voiced where its phone is (`pitch.py`). A picture's size is the model's.
 """
 
 import difflib
@@ -26,7 +30,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.conditions import Conditioning
-from pipeline.errors import ItemError, RequestError
+from pipeline.errors import RequestError
 from pipeline.generation.fields import (
     MOST_WHOLE_NUMBER,
     request_id_of,
@@ -35,16 +39,18 @@ from pipeline.generation.fields import (
     text_of,
     whole_number,
 )
-from pipeline.generation.timing import Phones, requested_phones, timesteps_of, uniform_phones
+from pipeline.generation.pitch import Contour
+from pipeline.generation.speech import length_and_phones, pitch_of, speech_columns
+from pipeline.generation.timing import Phones
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions
 
 OPTIONS = ("id", "count", "seed", "temperature")
-AUDIO_KEYS = ("duration_s", "num_timesteps", "phones", "text")
+AUDIO_KEYS = ("duration_s", "num_timesteps", "phones", "text", "f0_hz")
 IMAGE_KEYS = ("height", "width", "channels")
 """Asked for now and then; named in the error, since a picture's size is the model's."""
 
-DEFAULT_LANGUAGE = "en-us"
-"""espeak's name of the language that `text` is read in where neither the request nor the model says."""
+CONDITION_OF = {"text": "phones", "f0_hz": "phones, f0"}
+"""What a model has to be conditioned on for a key of another name."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class Request:
     attributes: Mapping[str, str]
     num_timesteps: int
     phones: Phones
+    f0: Contour
     text: str
     source: str
 
@@ -77,7 +84,7 @@ def parse_request(line: str, line_number: int, target: Target, where: str) -> Re
     refuse_unknown_keys(data, target, where)
     attributes = {name: text_of(data, name, where) for name in ATTRIBUTES if name in data}
     target.conditioning.attribute_ids(attributes, where)
-    num_timesteps, phones = timing_of(data, target, where)
+    num_timesteps, phones, contour = speech_of(data, target, where)
     return Request(
         request_id=request_id_of(data, line_number, where),
         count=whole_number(data, "count", 1, 1, MOST_WHOLE_NUMBER, where),
@@ -86,6 +93,7 @@ def parse_request(line: str, line_number: int, target: Target, where: str) -> Re
         attributes=attributes,
         num_timesteps=num_timesteps,
         phones=phones,
+        f0=contour,
         text=text_of(data, "text", where) if "text" in data else "",
         source=json.dumps(data, sort_keys=True, ensure_ascii=False),
     )
@@ -120,8 +128,8 @@ def known_keys(target: Target) -> list[str]:
     if isinstance(target.conventions, AudioConventions):
         keys += ["duration_s", "num_timesteps"]
     if conditioning.has_local:
-        keys += ["phones", "text"]
-    return keys
+        keys += ["text"] if conditioning.linguistic else ["phones", "text"]
+    return keys + (["f0_hz"] if conditioning.f0 else [])
 
 
 def refuse_unknown_keys(data: Mapping[str, Any], target: Target, where: str) -> None:
@@ -143,56 +151,28 @@ def explain_unknown(key: str, known: list[str], target: Target) -> str:
         return f"{key} asks for a picture, and this model makes waveforms. {offered}"
     if not is_audio and key in IMAGE_KEYS:
         return f"{key} cannot be chosen: a picture's size is the model's. {offered}"
+    if key == "phones" and target.conditioning.linguistic:
+        return (
+            "this model was trained with linguistic features, and phones do not tell of words, stress and phrases: "
+            f"give text, with duration_s or num_timesteps. {offered}"
+        )
     if key in ATTRIBUTES or key in AUDIO_KEYS:
-        advice = f"leave it out, or train a model with --set 'training.condition_on=[{key}]'"
+        wanted = CONDITION_OF.get(key, key)
+        advice = f"leave it out, or train a model with --set 'training.condition_on=[{wanted}]'"
         return f"this model was not conditioned on {key}: {advice}. {offered}"
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f"unknown key {key!r}. " + (f"Did you mean {near[0]!r}? " if near else "") + offered
 
 
-def timing_of(data: Mapping[str, Any], target: Target, where: str) -> tuple[int, Phones]:
-    """The length in timesteps and the phones over it; 0 and none for a picture."""
-    if not isinstance(target.conventions, AudioConventions):
-        return 0, Phones()
-    phones = Phones()
-    if "phones" in data:
-        refuse_together(data, ("text", "duration_s", "num_timesteps"), where)
-        phones = requested_phones(data["phones"], target.conventions.sample_rate_hz, where)
-    num_timesteps = phones.end[-1] if phones.end else length_of(data, target.conventions.sample_rate_hz, where)
-    if num_timesteps > target.max_timesteps:
-        raise RequestError(
-            f"{where}: {num_timesteps} timesteps are more than max_timesteps {target.max_timesteps}; "
-            "ask for less, or raise it with --set max_timesteps=N."
+def speech_of(data: Mapping[str, Any], target: Target, where: str) -> tuple[int, Phones, Contour]:
+    """Length in timesteps, phones and pitch; 0 and none for a picture. RequestError where the model knows it not."""
+    conventions, conditioning = target.conventions, target.conditioning
+    if not isinstance(conventions, AudioConventions):
+        return 0, Phones(), ()
+    num_timesteps, phones = length_and_phones(data, conventions, target.max_timesteps, where)
+    contour = pitch_of(data, num_timesteps / conventions.sample_rate_hz, conditioning, where)
+    if conditioning.has_local:
+        conditioning.frames_in(
+            range(1), speech_columns(num_timesteps, phones, contour, conventions), conventions, where
         )
-    if "text" in data:
-        phones = uniform_phones(espeak_phones(data, where), num_timesteps, where)
-    if target.conditioning.has_local:
-        target.conditioning.frames(phones.phone, phones.start, phones.end, num_timesteps, where)
-    return num_timesteps, phones
-
-
-def refuse_together(data: Mapping[str, Any], others: tuple[str, ...], where: str) -> None:
-    """Phones come with their durations: what else would set the length contradicts them."""
-    for key in others:
-        if key in data:
-            raise RequestError(f"{where}: phones set the length and {key} does too; leave {key} out.")
-
-
-def length_of(data: Mapping[str, Any], sample_rate_hz: int, where: str) -> int:
-    """Timesteps from exactly one of duration_s and num_timesteps."""
-    if ("duration_s" in data) == ("num_timesteps" in data):
-        came = "both" if "duration_s" in data else "neither"
-        raise RequestError(f"{where}: give one of duration_s and num_timesteps, got {came}.")
-    if "duration_s" in data:
-        return timesteps_of(data["duration_s"], sample_rate_hz, where)
-    return whole_number(data, "num_timesteps", 1, 1, MOST_WHOLE_NUMBER, where)
-
-
-def espeak_phones(data: Mapping[str, Any], where: str) -> list[str]:
-    """The phones of the text, read in the request's language."""
-    from pipeline.speech.phones import phones_of_text  # espeak is an optional extra: only text needs it
-
-    try:
-        return phones_of_text(text_of(data, "text", where), data.get("language", DEFAULT_LANGUAGE))
-    except ItemError as error:
-        raise RequestError(f"{where}: {error.reason}.") from None
+    return num_timesteps, phones, contour

@@ -14,10 +14,11 @@ from pipeline.errors import ModelError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.export import export_shard
 from pipeline.generation.plan import PlannedItem
+from pipeline.generation.speech import speech_columns
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.shards.commit import Commit
 from pipeline.shards.plan import ShardPlan
-from pipeline.shards.schema import AudioConventions, ImageConventions
+from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
 from pipeline.shards.writer import write_shard
 from pipeline.storage import Location
 
@@ -82,10 +83,10 @@ def lane_groups(items: Sequence[PlannedItem], num_lanes: int) -> Iterator[list[i
 
 def lane_request(item: PlannedItem, info: ModelInfo) -> LaneRequest:
     """An item as the sampler takes it."""
-    conditioning, phones = info.conditioning, item.phones
-    frames = []
+    conditioning, frames = info.conditioning, []
     if conditioning.has_local:
-        frames = [conditioning.frames(phones.phone, phones.start, phones.end, item.num_timesteps, item.item_id)]
+        assert isinstance(info.conventions, AudioConventions)
+        frames = [conditioning.frames(columns_of(item, info.conventions), info.conventions, item.item_id)]
     ids = conditioning.attribute_ids(item.attributes, item.item_id)
     condition = stack_conditions(conditioning, [ids], frames)
     return LaneRequest(shape_of(item, info), item_key(item.seed, item.item_id), condition, item.temperature)
@@ -112,24 +113,14 @@ def row_of(item: PlannedItem, drawn: DrawnItem, info: ModelInfo, path: str) -> d
         "model_digest": info.digest,
         "request": item.request,
         "sampling_path": path,
-        **(audio_columns(item, info) if isinstance(info.conventions, AudioConventions) else image_columns(info)),
+        **columns_of(item, info.conventions),
         "levels": (levels if levels.ndim == 1 else levels.transpose(1, 2, 0)).tobytes(),
     }
 
 
-def audio_columns(item: PlannedItem, info: ModelInfo) -> dict[str, Any]:
-    """Length, and phones where there are some."""
-    assert isinstance(info.conventions, AudioConventions)
-    columns = {"num_timesteps": item.num_timesteps, "sample_rate_hz": info.conventions.sample_rate_hz}
-    if not item.phones.phone:
-        return columns
-    phones = item.phones
-    timed = {"phone": list(phones.phone), "phone_start": list(phones.start), "phone_end": list(phones.end)}
-    return {**columns, **timed, "align_method": phones.align_method, "text": item.text or None}
-
-
-def image_columns(info: ModelInfo) -> dict[str, Any]:
-    """The size, which is the model's."""
-    conventions = info.conventions
-    assert isinstance(conventions, ImageConventions)
+def columns_of(item: PlannedItem, conventions: Conventions) -> dict[str, Any]:
+    """What only waveforms have, or only pictures."""
+    if isinstance(conventions, AudioConventions):
+        text = {"text": item.text or None}
+        return text | speech_columns(item.num_timesteps, item.phones, item.f0, conventions)
     return {"height": conventions.height, "width": conventions.width, "channels": conventions.channels}

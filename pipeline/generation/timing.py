@@ -5,13 +5,13 @@ no gap and end where the item does. An item whose length is no multiple of the m
 last frame and cut.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
 from pipeline.errors import RequestError
-from pipeline.generation.fields import shown
+from pipeline.generation.fields import is_number, shown
 from pipeline.speech.spans import uniform_ends
 
 MOST_SECONDS = 1e6
@@ -20,12 +20,16 @@ MOST_SECONDS = 1e6
 
 @dataclass(frozen=True)
 class Phones:
-    """Phones with their times: phone i sounds over timesteps [start[i], end[i])."""
+    """Phones with their times: phone i sounds over timesteps [start[i], end[i]).
+
+    `linguistic`: the columns of a row that say where each stands in its utterance; none unless they are of a text.
+    """
 
     phone: tuple[str, ...] = ()
     start: tuple[int, ...] = ()
     end: tuple[int, ...] = ()
     align_method: str = ""
+    linguistic: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 def requested_phones(pairs: Any, sample_rate_hz: int, where: str) -> Phones:
@@ -48,9 +52,7 @@ def phone_and_duration(pair: Any, number: int, where: str) -> tuple[str, float]:
 
 def uniform_phones(names: Sequence[str], num_timesteps: int, where: str) -> Phones:
     """Phones of equal length over the item: honest, and named "uniform" in the row."""
-    if not names:
-        raise RequestError(f"{where}: the text has no phones; give text with letters in it, or phones.")
-    return without_gaps(tuple(names), uniform_ends(len(names), num_timesteps), "uniform", where)
+    return without_gaps(names, uniform_ends(len(names), num_timesteps), "uniform", where)
 
 
 def without_gaps(names: Sequence[str], ends: Sequence[int], align_method: str, where: str) -> Phones:
@@ -72,7 +74,6 @@ def timesteps_of(duration_s: Any, sample_rate_hz: int, where: str) -> int:
 
 def positive_seconds(value: Any, name: str, where: str) -> float:
     """A number of seconds above zero."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value <= MOST_SECONDS:
+    if not is_number(value) or not 0 < value <= MOST_SECONDS:
         raise RequestError(f"{where}: {name} must be a number of seconds above 0, got {shown(value)}.")
     return float(value)

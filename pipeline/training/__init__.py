@@ -1,6 +1,7 @@
 """Training: a dataset and a model's settings become an exported model.
 
 plan.py        what a run will do, decided before it starts; claims the output folder
+conditioning.py   what a dataset's rows can tell a model
 conditioned_rows.py   whether every row has what the model is to be conditioned on
 index.py order.py   which windows there are, and the one order in which every number of workers takes them
 feed.py        windows to tensors

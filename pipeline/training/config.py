@@ -10,8 +10,9 @@ class TrainingConfig:
 
     The data: `batch_size` windows (or images) make one global batch, over all workers; a window scores `window`
     timesteps, and the model's receptive field stands before them. `condition_on` names the columns that the model is
-    given (speaker, emotion, language, label) and `phones`. `frame_period_s` is one frame of phones. The windows of
-    `shards_in_memory` shards are shuffled together, and every worker holds so many shards.
+    given (speaker, emotion, language, label), `phones`, and with phones `linguistic` (stress, and where the phone
+    stands in its syllable, word, phrase and utterance) and `f0` (pitch and voicing). `frame_period_s` is one frame of
+    these. The windows of `shards_in_memory` shards are shuffled together, and every worker holds so many shards.
 
     The optimiser: the learning rate rises linearly over `warm_up_steps`, then stays (`constant`), falls along half a
     cosine to `final_share` of itself (`cosine`), or is halved every `halve_every_steps` (`halving`).

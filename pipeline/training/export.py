@@ -1,12 +1,13 @@
 """The end of a run: its best weights as a model that anyone can load, with a card that says what it is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from models.autoregressive import Autoregressive
 from pipeline.model_folder import ModelInfo, save_model
-from pipeline.shards.schema import AudioConventions
+from pipeline.shards.schema import AudioConventions, AudioFeatures, Conventions, ImageFeatures
+from pipeline.training.conditioned_rows import NAMES
 from pipeline.training.plan import RunPlan
 
 NUM_LICENCES_SHOWN = 20
@@ -23,13 +24,26 @@ def export(
     info = ModelInfo(
         name=plan.model_name,
         config=asdict(plan.model_config),
-        conventions=plan.conventions,
+        conventions=conventions_of(plan),
         conditioning=plan.conditioning,
         weights_sha256="",
         lineage=lineage_of(plan, dataset_lineage, licences),
         figures={**figures, "num_parameters": model.num_parameters()},
     )
     return save_model(plan.out, model, info, card(info))
+
+
+def conventions_of(plan: RunPlan) -> Conventions:
+    """What the model's levels mean, and what will stand beside them in the rows that it makes.
+
+    Requests are its corpus: text is pronounced as it was for the training data and spread evenly, F0 is what they say.
+    """
+    if not isinstance(plan.conventions, AudioConventions):
+        return replace(plan.conventions, features=ImageFeatures())
+    features = plan.conventions.features
+    phones = features.phones if plan.conditioning.has_local else ""
+    alignment, f0 = "uniform" if phones else "", "requests" if plan.conditioning.f0 else ""
+    return replace(plan.conventions, features=AudioFeatures(phones, alignment, f0, features.frame_period_s))
 
 
 def lineage_of(plan: RunPlan, dataset_lineage: Mapping[str, Any], licences: Sequence[str]) -> dict[str, Any]:
@@ -54,7 +68,7 @@ def card(info: ModelInfo) -> str:
                 f"An autoregressive model of {info.conventions.kind}: it gives the probability of each {level}, "
                 "given the ones before it" + (f" and {conditions(info)}." if conditions(info) else "."),
                 "## Figures\n\n" + table(shown_figures(info.figures, level)),
-                "## What its levels mean\n\n" + table(asdict(info.conventions)),
+                "## What its levels mean\n\n" + table(level_conventions(info)),
                 "## Conditions\n\n" + (condition_list(info) or "None: it is unconditional."),
                 "## Model\n\n"
                 + table({**info.config, "condition": "see above"} if "condition" in info.config else info.config),
@@ -81,7 +95,7 @@ or in Python, without running any code from this folder:
 
 def conditions(info: ModelInfo) -> str:
     """What it is conditioned on, in words."""
-    names = [*info.conditioning.attributes, *(["phones"] if info.conditioning.has_local else [])]
+    names = [NAMES.get(name, name) for name in info.conditioning.columns]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
@@ -90,6 +104,11 @@ def condition_list(info: ModelInfo) -> str:
     lines = [f"- {name}: {', '.join(values)}" for name, values in info.conditioning.attributes.items()]
     if info.conditioning.has_local:
         lines.append(f"- phones ({info.conditioning.hop} timesteps a frame): {' '.join(info.conditioning.phones)}")
+    if info.conditioning.linguistic:
+        lines.append(f"- linguistic features: {', '.join(info.conditioning.linguistic)}")
+    if info.conditioning.f0:
+        centre, spread = info.conditioning.f0_centre, info.conditioning.f0_spread
+        lines.append(f"- F0: (ln(F0 in Hz) - {centre:g}) / {spread:g}, and whether it is voiced")
     return "\n".join(lines)
 
 
@@ -114,6 +133,11 @@ def data_section(lineage: dict[str, Any]) -> str:
             "licences": shown or "the dataset names none: find out before you share this model",
         }
     )
+
+
+def level_conventions(info: ModelInfo) -> dict[str, Any]:
+    """What a level means, without what stands beside levels."""
+    return {key: value for key, value in asdict(info.conventions).items() if key != "features"}
 
 
 def table(rows: dict[str, Any]) -> str:

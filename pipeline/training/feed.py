@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batch
+from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batch, row_at
 from pipeline.conditions import Conditioning
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import AudioConventions, ImageConventions
@@ -49,7 +49,7 @@ class Feed:
 
     def row(self, slot: Slot) -> dict[str, Any]:
         """The slot's row, by column."""
-        return dict(self._table(slot.shard).slice(slot.row, 1).to_pylist()[0])
+        return row_at(self._table(slot.shard), slot.row)
 
     def item_ids(self, slots: Sequence[Slot]) -> list[str]:
         """Which items the windows are of."""
@@ -65,6 +65,5 @@ class Feed:
 
     def _columns(self) -> list[str]:
         audio = isinstance(self.dataset.info.conventions, AudioConventions)
-        columns = ["item_id", "levels", *self.conditioning.attributes]
-        columns += ["num_timesteps"] if audio else []
-        return columns + (["phone", "phone_start", "phone_end"] if self.conditioning.has_local else [])
+        conditions = [column for columns in self.conditioning.columns.values() for column in columns]
+        return ["item_id", "levels", *(["num_timesteps"] if audio else []), *conditions]

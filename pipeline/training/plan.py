@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from models import MODELS
-from pipeline.batches import conditioning_of
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError, ModelError, OccupiedError
 from pipeline.model_folder import MODEL_FILE, ModelInfo, from_plain, read_model_info
@@ -21,6 +20,7 @@ from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import Conventions, ImageConventions
 from pipeline.storage import Location
 from pipeline.training.conditioned_rows import require_conditions
+from pipeline.training.conditioning import conditioning_of
 from pipeline.training.config import TrainingConfig
 
 FORMAT = "ancestral-run"

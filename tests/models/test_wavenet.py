@@ -11,7 +11,7 @@ from models.conditioning import Condition, ConditionConfig
 from models.wavenet import WaveNet, WaveNetConfig
 from pipeline.batches import Batch, audio_batch, cut_windows
 from pipeline.conditions import Conditioning
-from pipeline.shards.schema import AudioConventions
+from pipeline.shards.schema import AudioConventions, AudioFeatures
 from tests.models.contract_checks import influence, stepped
 from tests.models.tiny import perturb
 
@@ -211,11 +211,24 @@ def spoken_row(seed: int, num_phones: int = 30) -> dict[str, Any]:
     }
 
 
-def spoken_batch(seeds: range, receptive_field: int) -> Batch:
+SUNG = Conditioning({}, ("a",), hop=5, f0=True)
+
+
+def sung_row(seed: int, num_notes: int = 30) -> dict[str, Any]:
+    """The same of one phone: pitch and voicing tell the notes apart. Values of F0 stand a timestep apart."""
+    row = spoken_row(seed, num_notes)
+    length = row["num_timesteps"]
+    notes = np.append(np.frombuffer(row["levels"], np.uint8) // 2, 0)
+    sung = {"log_f0": 4.5 + notes // 2, "voiced": notes % 2 == 1}
+    return {**row, "phone": ["a"], "phone_start": [0], "phone_end": [length], **sung}
+
+
+def spoken_batch(conditioning: Conditioning, seeds: range, receptive_field: int) -> Batch:
     """The second window of each utterance, so that there is context before what is scored."""
-    rows = [spoken_row(seed) for seed in seeds]
-    windows = [cut_windows(row["num_timesteps"], 53, receptive_field, SPOKEN.hop)[1] for row in rows]
-    return audio_batch(rows, windows, AudioConventions(8000, num_levels=8), SPOKEN)
+    rows = [(sung_row if conditioning.f0 else spoken_row)(seed) for seed in seeds]
+    windows = [cut_windows(row["num_timesteps"], 53, receptive_field, conditioning.hop)[1] for row in rows]
+    conventions = AudioConventions(8000, num_levels=8, features=AudioFeatures(frame_period_s=1 / 8000))
+    return audio_batch(rows, windows, conventions, conditioning)
 
 
 def bits_of(model: WaveNet, batch: Batch, num_frames_late: int = 0) -> torch.Tensor:
@@ -226,7 +239,8 @@ def bits_of(model: WaveNet, batch: Batch, num_frames_late: int = 0) -> torch.Ten
     return model.nll_nats(batch.x, Condition(phones=phones, features=features))[batch.scored].mean() / math.log(2)
 
 
-def test_a_condition_that_is_a_frame_off_costs_bits() -> None:
+@pytest.mark.parametrize("conditioning", [SPOKEN, SUNG], ids=["phones", "f0"])
+def test_a_condition_that_is_a_frame_off_costs_bits(conditioning: Conditioning) -> None:
     torch.manual_seed(0)
     model = WaveNet(
         WaveNetConfig(
@@ -237,17 +251,17 @@ def test_a_condition_that_is_a_frame_off_costs_bits() -> None:
             head_channels=32,
             dilations=(1, 2),
             num_stacks=1,
-            condition=SPOKEN.model_config(channels=8),
+            condition=conditioning.model_config(channels=8),
         )
     )
-    batch = spoken_batch(range(40), model.receptive_field)
+    batch = spoken_batch(conditioning, range(40), model.receptive_field)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(80):
         optimiser.zero_grad()
         bits_of(model, batch).backward()
         optimiser.step()
     with torch.no_grad():
-        held_out = spoken_batch(range(100, 120), model.receptive_field)
+        held_out = spoken_batch(conditioning, range(100, 120), model.receptive_field)
         right, late, early = (bits_of(model, held_out, by).item() for by in (0, 1, -1))
     assert right < 1.15  # one bit is noise; not to know the next phone would cost a third of a bit more
     assert min(late, early) > right + 1

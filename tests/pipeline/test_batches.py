@@ -3,15 +3,17 @@
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.wavenet import WaveNet, WaveNetConfig
-from pipeline.batches import audio_batch, conditioning_of, cut_windows, hop_of, image_batch, image_levels
+from pipeline.batches import audio_batch, cut_windows, image_batch, image_levels, row_at
 from pipeline.conditions import Conditioning
-from pipeline.errors import DatasetError, RequestError
+from pipeline.errors import RequestError
+from pipeline.frames import LINGUISTIC_COLUMNS
 from pipeline.shards.schema import AudioConventions, ImageConventions
 
 AUDIO = AudioConventions(8000, num_levels=16)
@@ -30,6 +32,17 @@ def row(length: int, seed: int = 0) -> dict[str, object]:
         "phone_start": [0, length // 3, length // 2],
         "phone_end": [length // 3, length // 2, length],
     }
+
+
+TOLD = Conditioning({}, SPOKEN.phones, HOP, LINGUISTIC_COLUMNS, True)
+
+
+def told_row(length: int) -> dict[str, object]:
+    """A row with everything that a frame can be told."""
+    rng = np.random.default_rng(length)
+    counts = {name: rng.integers(0, 3, 3).astype(np.uint8) for name in LINGUISTIC_COLUMNS}
+    pitch = {"log_f0": rng.normal(5, 0.5, length // 40 + 1), "voiced": rng.integers(0, 2, length // 40 + 1) > 0}
+    return {**row(length), **counts, **pitch}
 
 
 @given(st.integers(1, 300), st.integers(1, 80), st.integers(0, 60), st.integers(1, 12))
@@ -74,7 +87,7 @@ def test_padding_is_silence_and_is_not_scored() -> None:
 
 def test_a_window_gets_the_frames_that_lie_under_it() -> None:
     item = row(143)
-    whole = SPOKEN.frames(item["phone"], item["phone_start"], item["phone_end"], 143, "x")  # type: ignore[arg-type]
+    whole = SPOKEN.frames(item, AUDIO, "x")
     window = cut_windows(143, 30, 11, HOP)[2]
     condition = audio_batch([item], [window], AUDIO, SPOKEN).condition
     assert condition is not None
@@ -99,26 +112,6 @@ def test_images_are_turned_from_bytes_to_channels_first() -> None:
     assert batch.condition.attributes.tolist() == [[1], [1]]
 
 
-def test_the_conditioning_of_a_dataset_is_sorted_and_whole() -> None:
-    vocabularies = {"speaker": ["bob", "ann"], "phone": ["sil", "a"], "emotion": []}
-    found = conditioning_of(AUDIO, vocabularies, ["speaker", "phones"], 0.005)
-    assert found == Conditioning({"speaker": ("ann", "bob")}, ("a", "sil"), 40)
-    assert conditioning_of(AUDIO, vocabularies, [], 0.005) == Conditioning()
-
-
-def test_a_column_that_no_row_has_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(DatasetError, match=r"emotion, which no row has; this dataset offers: phones, speaker\."):
-        conditioning_of(AUDIO, {"speaker": ["ann"], "phone": ["a"], "emotion": []}, ["emotion"], 0.005)
-    with pytest.raises(DatasetError, match="offers: nothing"):
-        conditioning_of(AUDIO, {}, ["phones"], 0.005)
-
-
-def test_a_frame_is_a_whole_number_of_timesteps() -> None:
-    assert hop_of(AudioConventions(16000), 0.005) == 80
-    with pytest.raises(DatasetError, match="no whole number of timesteps"):
-        hop_of(AudioConventions(11025), 0.005)
-
-
 def test_an_item_without_what_the_model_needs_is_named() -> None:
     item = {**row(20), "speaker": "eve"}
     with pytest.raises(RequestError, match="item-0: speaker 'eve'; this model knows these values of speaker: ann, bob"):
@@ -126,3 +119,39 @@ def test_an_item_without_what_the_model_needs_is_named() -> None:
     item = {**row(20), "phone": None, "phone_start": None, "phone_end": None}
     with pytest.raises(RequestError, match="item-0: no phones"):
         audio_batch([item], cut_windows(20, 50, 3, HOP), AUDIO, SPOKEN)
+
+
+def test_windows_of_everything_are_cuts_of_the_whole() -> None:
+    item = told_row(143)
+    whole = TOLD.frames(item, AUDIO, "x")
+    for window in cut_windows(143, 30, 11, HOP):
+        condition = audio_batch([item], [window], AUDIO, TOLD).condition
+        assert condition is not None
+        assert condition.features is not None
+        first = window.context_start // HOP
+        assert condition.features.shape == (1, math.ceil((window.stop - window.context_start) / HOP), 20)
+        cut = whole.cut(first, first + condition.features.shape[1])
+        assert condition.features[0].numpy().tobytes() == cut.features.tobytes()
+
+
+def test_windows_of_everything_give_the_likelihood_that_the_whole_item_gives() -> None:
+    torch.manual_seed(0)
+    model = WaveNet(WaveNetConfig(16, 4, 8, 6, 6, 2, (1, 2, 4), 1, 2, TOLD.model_config(3))).double()
+    item = told_row(143)
+    one = audio_batch([item], cut_windows(143, 1000, model.receptive_field, HOP), AUDIO, TOLD)
+    parts = cut_windows(143, 30, model.receptive_field, HOP)
+    many = audio_batch([item] * len(parts), parts, AUDIO, TOLD)
+    expected, found = (model.nll_nats(it.x, it.condition)[it.scored] for it in (one, many))
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_row_of_a_table_is_what_pyarrow_has_it_to_be() -> None:
+    full = {"text": "x", "levels": b"12", "phone": ["a", "b"], "start": [0, 2], "f0": [1.5], "voiced": [True]}
+    nothing = dict.fromkeys(full)
+    empty = {"text": "", "levels": b"", "phone": [], "start": [], "f0": [], "voiced": []}
+    table = pa.concat_tables([pa.Table.from_pylist([full, nothing]), pa.Table.from_pylist([full, empty])])
+    for number, expected in enumerate([full, nothing, full, empty]):
+        row = row_at(table, number)
+        arrays = {key for key, value in row.items() if isinstance(value, np.ndarray)}
+        assert arrays == (set() if expected is nothing else {"start", "f0", "voiced"})
+        assert {key: row[key].tolist() if key in arrays else row[key] for key in row} == expected

@@ -1,54 +1,15 @@
-"""Names to numbers, and timed phones to frames."""
+"""Names to numbers, and what a model is told of a row."""
+
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.conditions import NUM_FEATURES, Conditioning, Frames, stack_conditions
+from pipeline.conditions import Conditioning, stack_conditions
 from pipeline.errors import RequestError
+from pipeline.frames import Frames
 
 SPOKEN = Conditioning({"speaker": ("ann", "bob"), "emotion": ("calm", "sad")}, ("a", "b", "sil"), 10)
-
-
-def test_frames_take_the_phone_at_their_centre() -> None:
-    frames = SPOKEN.frames(["a", "b"], [0, 26], [26, 55], 55, "x")
-    assert frames.phones.tolist() == [0, 0, 0, 1, 1, 1]  # centres at 5, 15, 25, 35, ...; `a` ends at 26
-
-
-def test_a_centre_on_an_edge_belongs_to_the_phone_that_begins_there() -> None:
-    assert SPOKEN.frames(["a", "b"], [0, 25], [25, 50], 50, "x").phones.tolist() == [0, 0, 1, 1, 1]
-
-
-def test_the_position_runs_from_start_to_end_of_a_phone() -> None:
-    frames = SPOKEN.frames(["a", "b"], [0, 100], [100, 200], 200, "x")
-    position = frames.features[:, 0]
-    assert position[:10].tolist() == pytest.approx(np.linspace(-0.9, 0.9, 10).tolist(), abs=1e-6)
-    assert position[10:].tolist() == pytest.approx(position[:10].tolist(), abs=1e-6)
-    assert frames.features.shape == (20, NUM_FEATURES)
-    assert frames.features.dtype == np.float32
-
-
-def test_the_duration_is_the_same_throughout_a_phone_and_grows_with_it() -> None:
-    duration = SPOKEN.frames(["a", "b"], [0, 40], [40, 200], 200, "x").features[:, 1]
-    assert len(set(duration[:4].tolist())) == 1
-    assert duration[0] < duration[-1]
-
-
-def test_frames_past_the_last_phone_keep_it() -> None:
-    assert SPOKEN.frames(["a", "b"], [0, 10], [10, 20], 50, "x").phones.tolist() == [0, 1, 1, 1, 1]
-
-
-def test_a_phone_of_no_length_gives_finite_features() -> None:
-    frames = SPOKEN.frames(["a", "b", "sil"], [0, 10, 10], [10, 10, 30], 30, "x")
-    assert np.isfinite(frames.features).all()
-    assert frames.phones.tolist() == [0, 2, 2]
-
-
-def test_cut_and_padded() -> None:
-    frames = Frames(np.arange(5), np.arange(10, dtype=np.float32).reshape(5, 2))
-    assert frames.cut(1, 3).phones.tolist() == [1, 2]
-    assert frames.padded(7).phones.tolist() == [0, 1, 2, 3, 4, 4, 4]
-    assert frames.padded(7).features[-1].tolist() == [8, 9]
-    assert frames.padded(5).phones.tolist() == frames.phones.tolist()
 
 
 def test_attributes_keep_their_order_and_unknown_ones_are_named() -> None:
@@ -64,11 +25,6 @@ def test_of_many_values_the_first_are_shown() -> None:
     many = Conditioning({"speaker": tuple(f"p{number:03d}" for number in range(50))})
     with pytest.raises(RequestError, match=r"p000, .*p019, \.\.\. \(50 in all\)"):
         many.attribute_ids({"speaker": "x"}, "x")
-
-
-def test_an_unknown_phone_is_named_with_those_known() -> None:
-    with pytest.raises(RequestError, match="u7: unknown phone 'zz'; this model knows: a b sil"):
-        SPOKEN.frames(["zz"], [0], [10], 10, "u7")
 
 
 def test_a_stack_has_what_the_model_is_told_of_and_nothing_else() -> None:
@@ -91,3 +47,33 @@ def test_a_stack_has_what_the_model_is_told_of_and_nothing_else() -> None:
 def test_without_phones_there_is_no_local_condition() -> None:
     assert not Conditioning({"label": ("1",)}).has_local
     assert Conditioning({"label": ("1",)}).model_config(4).num_features == 0
+
+
+def test_features_are_as_many_as_were_chosen() -> None:
+    phones = ("a", "sil")
+    assert Conditioning({}, phones, 10).num_features == 2
+    assert Conditioning({}, phones, 10, ("stress", "syllables_in_word")).num_features == 4
+    assert Conditioning({}, phones, 10, f0=True).num_features == 4
+    assert Conditioning({}, phones, 10, ("stress",), True).model_config(8).num_features == 5
+
+
+def test_each_condition_names_the_columns_that_it_is_made_of() -> None:
+    conditioning = Conditioning({"speaker": ("ann",)}, ("a",), 10, ("stress", "words_in_phrase"), True)
+    assert conditioning.columns == {
+        "speaker": ("speaker",),
+        "phones": ("phone", "phone_start", "phone_end"),
+        "linguistic": ("stress", "words_in_phrase"),
+        "f0": ("log_f0", "voiced"),
+    }
+    assert Conditioning().columns == {}
+
+
+@pytest.mark.parametrize("more", [{"linguistic": ("stress",)}, {"f0": True}])
+def test_nothing_is_told_of_frames_without_phones(more: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="need phones beside them"):
+        Conditioning(**more)
+
+
+def test_features_that_this_release_does_not_know_are_named() -> None:
+    with pytest.raises(ValueError, match="unknown linguistic features creak, moras"):
+        Conditioning({}, ("a",), 10, ("stress", "moras", "creak"))

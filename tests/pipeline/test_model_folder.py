@@ -12,6 +12,7 @@ from models import build
 from models.wavenet import WaveNetConfig
 from pipeline.conditions import Conditioning
 from pipeline.errors import ModelError
+from pipeline.frames import LINGUISTIC_COLUMNS
 from pipeline.model_folder import ModelInfo, load_model, read_model_info, save_model
 from pipeline.shards.schema import AudioConventions
 from pipeline.storage import Location
@@ -43,6 +44,31 @@ def test_what_is_saved_comes_back(folder: Path) -> None:
     for name, tensor in before.state_dict().items():
         assert torch.equal(loaded.model.state_dict()[name], tensor)
     assert (folder / "README.md").read_text() == "# card\n"
+
+
+def test_all_that_conditions_a_model_comes_back(tmp_path: Path) -> None:
+    told = Conditioning({"speaker": ("ann",)}, ("a", "sil"), 40, LINGUISTIC_COLUMNS, True, 4.75, 0.4)
+    config = WaveNetConfig(16, 4, 8, 6, 6, 2, (1, 2), 1, 1, told.model_config(3))
+    info = ModelInfo("wavenet", asdict(config), AudioConventions(8000, num_levels=16), told, "")
+    save_model(Location(str(tmp_path)), build("wavenet", config), info, "")
+    loaded = load_model(Location(str(tmp_path)))
+    assert loaded.info.conditioning == told
+    assert loaded.model.condition_config.num_features == 20
+
+
+def test_a_model_of_phones_alone_that_was_saved_before_there_was_more_loads(folder: Path) -> None:
+    page = json.loads((folder / "model.json").read_text())
+    page["conditioning"] = {"attributes": {"speaker": ["ann", "bob"]}, "phones": ["a", "sil"], "hop": 40}
+    (folder / "model.json").write_text(json.dumps(page))
+    assert load(folder).conditioning == SPOKEN
+
+
+def test_features_of_another_release_are_named(folder: Path) -> None:
+    page = json.loads((folder / "model.json").read_text())
+    page["conditioning"]["linguistic"] = ["stress", "creak"]
+    (folder / "model.json").write_text(json.dumps(page))
+    with pytest.raises(ModelError, match=r"damaged \(unknown linguistic features creak\)"):
+        load(folder)
 
 
 def test_the_digest_follows_the_content(folder: Path, tmp_path: Path) -> None:

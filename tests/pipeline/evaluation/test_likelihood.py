@@ -12,7 +12,7 @@ from pipeline.evaluation.likelihood import Part, Scores, alone, check_fit, parts
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import AudioConventions
-from tests.pipeline.generation.tiny_models import IMAGE
+from tests.pipeline.generation.tiny_models import AUDIO, IMAGE
 
 CONFIG = EvaluateConfig()
 
@@ -27,7 +27,7 @@ def whole_item_nll(row: dict[str, object], exported: ExportedModel) -> float:
     conditioning, levels = exported.info.conditioning, row["levels"]
     assert isinstance(levels, bytes)
     num_timesteps = len(levels)
-    frames = conditioning.frames(row["phone"], row["phone_start"], row["phone_end"], num_timesteps, "")  # type: ignore[arg-type]
+    frames = conditioning.frames(row, AUDIO, "")
     x = torch.zeros(1, len(frames.phones) * conditioning.hop, dtype=torch.int64)
     x[0, :num_timesteps] = torch.tensor(list(levels))
     attributes = torch.from_numpy(conditioning.attribute_ids(row, ""))[None]
@@ -42,7 +42,7 @@ def test_windows_score_what_the_whole_item_scores(
     speech_data: Dataset, speech_model: ExportedModel, window: int, batch_size: int
 ) -> None:
     rows = held_out(speech_data)
-    found = score_rows(rows, speech_model, EvaluateConfig(window_timesteps=window, batch_size=batch_size))
+    found = score_rows(rows, AUDIO, speech_model, EvaluateConfig(window_timesteps=window, batch_size=batch_size))
     assert found.tolist() == pytest.approx([whole_item_nll(row, speech_model) for row in rows], rel=1e-6)
     assert found.dtype == "float64"
 
@@ -58,7 +58,7 @@ def test_pictures_are_scored_as_one_forward_pass_does(digit_data: Dataset, digit
         with torch.inference_mode():
             log_p = torch.log_softmax(digit_model.model(x, Condition(label)).double(), -1)
         expected.append(-float(log_p.gather(-1, x[..., None]).sum()))
-    found = score_rows(rows, digit_model, EvaluateConfig(images_per_batch=2))
+    found = score_rows(rows, IMAGE, digit_model, EvaluateConfig(images_per_batch=2))
     assert found.tolist() == pytest.approx(expected, rel=1e-6)
 
 
@@ -111,7 +111,7 @@ def test_a_split_that_is_not_there_is_refused_and_those_that_are_get_named(
 def test_a_speaker_that_the_model_does_not_know_is_named(speech_data: Dataset, speech_model: ExportedModel) -> None:
     row = {**held_out(speech_data)[0], "speaker": "eve"}
     with pytest.raises(RequestError, match="validation-0: speaker 'eve'"):
-        score_rows([row], speech_model, CONFIG)
+        score_rows([row], AUDIO, speech_model, CONFIG)
 
 
 def test_a_task_is_given_its_shard_and_not_the_list_of_all(speech_data: Dataset, speech_model: ExportedModel) -> None:

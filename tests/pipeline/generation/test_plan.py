@@ -7,7 +7,7 @@ from pipeline.generation.timing import Phones
 
 
 def request(name: str, count: int) -> Request:
-    return Request(name, count, 5, 0.9, {"speaker": "ann"}, 10, Phones(), "", "{}")
+    return Request(name, count, 5, 0.9, {"speaker": "ann"}, 10, Phones(), (), "", "{}")
 
 
 def digests(config: GenerateConfig, model: str = "m") -> list[str]:

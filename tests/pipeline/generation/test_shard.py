@@ -18,6 +18,7 @@ from pipeline.model_folder import ExportedModel
 from pipeline.shards.dataset import claim, finish
 from pipeline.shards.verify import verify_folder
 from pipeline.storage import Location
+from tests.pipeline.generation.tiny_models import AUDIO
 
 ROWS = list[dict[str, Any]]
 
@@ -81,7 +82,8 @@ def test_an_item_is_what_the_definition_draws(folder: Location, speech_model: Ex
     row = generated(folder, SPOKEN, speech_model, GenerateConfig())[1]
     conditioning = speech_model.info.conditioning
     ids = conditioning.attribute_ids({"speaker": "ann", "emotion": "glad"}, "")
-    frames = conditioning.frames(("a", "sil"), (0, 21), (21, 33), 33, "")
+    said = {"phone": ["a", "sil"], "phone_start": [0, 21], "phone_end": [21, 33], "num_timesteps": 33}
+    frames = conditioning.frames(said, AUDIO, "")
     condition = stack_conditions(conditioning, [ids], [frames])
     keys = item_keys([(0, "000001-0001")])
     drawn = sample_naive(speech_model.model, (35,), condition, keys, 1.0, torch.tensor([33]))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import DatasetError
+from pipeline.frames import LINGUISTIC_COLUMNS
 from pipeline.shards.dataset import Dataset
 from tests.pipeline.training.datasets import AUDIO, audio_rows, write_dataset
 from tests.pipeline.training.runs import small_plan
@@ -40,6 +41,34 @@ def test_rows_that_lack_a_condition_are_told_before_the_run(
     dataset = dataset_with(tmp_path / "data", changes)
     with pytest.raises(DatasetError, match=message):
         small_plan(dataset, tmp_path / "out")
+
+
+TOLD: dict[str, Any] = {
+    **{column: [1, 2] for column in LINGUISTIC_COLUMNS},
+    "log_f0": [5.0, 5.1],
+    "voiced": [True, False],
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "lacking", "named"),
+    [
+        ("linguistic", {"stress": None}, "linguistic features"),
+        ("linguistic", {"words_in_phrase": []}, "linguistic features"),
+        ("f0", {"log_f0": None}, "F0"),
+        ("f0", {"voiced": []}, "F0"),
+    ],
+)
+def test_rows_are_held_to_every_column_of_a_condition(
+    tmp_path: Path, condition: str, lacking: dict[str, Any], named: str
+) -> None:
+    changes = {number: {**TOLD, **(lacking if number in (2, 11) else {})} for number in range(14)}
+    dataset = dataset_with(tmp_path / "data", changes)
+    message = rf"2 of 14 rows have no {named} \(item-002, item-011\).*Leave {condition} out of training.condition_on"
+    with pytest.raises(DatasetError, match=message):
+        small_plan(dataset, tmp_path / "out", condition_on=("phones", condition))
+    other = {"linguistic": "f0", "f0": "linguistic"}[condition]
+    assert small_plan(dataset, tmp_path / "out", condition_on=("phones", other)).conditioning.num_features > 2
 
 
 def test_what_is_not_asked_for_may_be_lacking(tmp_path: Path) -> None:
