@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pipeline.corpora.seen import SeenIds
 from pipeline.items import BadItem
 from pipeline.storage import FileEntry, Location
 
@@ -43,8 +44,8 @@ def without_ending(path: str) -> str:
     return path.rsplit(".", 1)[0]
 
 
-def unique(items_by_id: set[str], item_id: str) -> bool:
-    """Note an id; whether it is new."""
-    before = len(items_by_id)
-    items_by_id.add(item_id)
-    return len(items_by_id) > before
+def unique(seen: SeenIds | set[str], item_id: str) -> bool:
+    """Note an id; whether it is new. A set will do where ids are few."""
+    before = len(seen)
+    seen.add(item_id)
+    return len(seen) > before
