@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 from pipeline.items import BadItem
 from pipeline.storage import Location, explained_as
@@ -15,18 +16,23 @@ TOO_LONG = f"the line is longer than {MOST_LINE_BYTES} bytes; expected one item 
 def numbered_lines(file: Location) -> Iterator[tuple[int, bytes | None]]:
     """Lines that hold something, with their numbers from 1; None stands for a line that is too long."""
     with file.open() as stream, explained_as(file.uri):
-        number = 0
-        while line := stream.readline(MOST_LINE_BYTES + 1):
-            number += 1
-            is_whole = line.endswith(b"\n") or len(line) <= MOST_LINE_BYTES
-            while not is_whole:
-                rest = stream.readline(MOST_LINE_BYTES)
-                is_whole = not rest or rest.endswith(b"\n")
-                line = b""
-            if not line:
-                yield number, None
-            elif line.strip():
-                yield number, line
+        yield from lines_in(stream)
+
+
+def lines_in(stream: IO[bytes]) -> Iterator[tuple[int, bytes | None]]:
+    """`numbered_lines` of what is open already."""
+    number = 0
+    while line := stream.readline(MOST_LINE_BYTES + 1):
+        number += 1
+        is_whole = line.endswith(b"\n") or len(line) <= MOST_LINE_BYTES
+        while not is_whole:
+            rest = stream.readline(MOST_LINE_BYTES)
+            is_whole = not rest or rest.endswith(b"\n")
+            line = b""
+        if not line:
+            yield number, None
+        elif not line.isspace():
+            yield number, line
 
 
 @dataclass(frozen=True, slots=True)
