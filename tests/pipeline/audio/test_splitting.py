@@ -39,6 +39,11 @@ def test_margins_meet_half_way_and_end_with_the_recording() -> None:
     assert seconds(pieces(wave, RATE, CutConfig(margin_s=0.5))) == [(0, 2.2), (2.2, 4.4)]
 
 
+@pytest.mark.parametrize(("silence_s", "num_pieces"), [(0.29, 1), (0.3, 2)])
+def test_the_shortest_silence_that_cuts_is_the_one_in_the_config(silence_s: float, num_pieces: int) -> None:
+    assert len(pieces(recording((2, 1), (silence_s, 0), (2, 1)), RATE)) == num_pieces
+
+
 def test_a_short_piece_is_joined_to_its_nearer_neighbour() -> None:
     before = recording((2, 1), (0.4, 0), (0.3, 1), (0.8, 0), (2, 1))
     after = recording((2, 1), (0.8, 0), (0.3, 1), (0.4, 0), (2, 1))
@@ -157,7 +162,8 @@ def test_utterances_one_after_the_other_are_cut_apart_and_inside(shared_data: Pa
     assert len(spans) >= len(waves)
     for start, end in spans:
         assert 0.2 < (end - start) / 22_050 <= 20
-        assert np.searchsorted(ends, start + 2205) == np.searchsorted(ends, end - 2205)
+        sounds_from, sounds_to = start + 2205 + 221, end - 2205 - 221  # but for the margins and a frame
+        assert np.searchsorted(ends, sounds_from) == np.searchsorted(ends, sounds_to)
 
 
 @pytest.mark.parametrize(
