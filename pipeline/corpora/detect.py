@@ -1,6 +1,7 @@
 """The list of layouts, and finding the one that a folder follows."""
 
 from pipeline.corpora import (
+    cifar,
     cmu_arctic,
     fsdd,
     idx,
@@ -9,6 +10,7 @@ from pipeline.corpora import (
     librispeech,
     libritts,
     ljspeech,
+    timit,
     vctk,
     webdataset,
 )
@@ -21,6 +23,7 @@ AUTO = "auto"
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
+        cifar.LAYOUT,
         cmu_arctic.LAYOUT,
         fsdd.LAYOUT,
         idx.LAYOUT,
@@ -29,6 +32,7 @@ LAYOUTS: dict[str, Layout] = {
         librispeech.LAYOUT,
         libritts.LAYOUT,
         ljspeech.LAYOUT,
+        timit.LAYOUT,
         vctk.LAYOUT,
         webdataset.PICTURES_LAYOUT,
         webdataset.RECORDINGS_LAYOUT,

@@ -1,45 +1,44 @@
 """idx: the packed arrays of MNIST and its relatives (Fashion-MNIST, KMNIST, EMNIST, QMNIST).
 
-Source: yann.lecun.com/exdb/mnist, which defines the format. Licence: MNIST CC BY-SA 3.0 as commonly stated.
-Layout: {name}-images-idx3-ubyte with {name}-labels-idx1-ubyte beside it, each raw or .gz; train, t10k or test in the
-name says which split it is. Big-endian: magic 2051, count, height, width, then a byte a pixel, row by row; for
-labels magic 2049, count, then a byte each.
-Traps: some copies write a dot for the last hyphen (images.idx3-ubyte); a gz may be raw in spite of its name, so content
-decides; EMNIST is transposed and is read as it stands; counts may disagree between the two files; a lone t10k is a
-whole corpus (`splits.py`).
+Source: yann.lecun.com/exdb/mnist; EMNIST: Cohen et al. 2017, nist.gov/itl/products-and-services/emnist-dataset; QMNIST:
+github.com/facebookresearch/qmnist. Licence: MNIST CC BY-SA 3.0 as commonly stated.
+Layout: {name}-images-idx3-ubyte with {name}-labels-idx1-ubyte (QMNIST: -labels-idx2-int) beside it, each raw or .gz;
+train, t10k or test in the name says which split it is. `idx_format.py` tells of the files themselves.
+Traps: some copies write a dot for the last hyphen (images.idx3-ubyte); where a file stands unpacked beside its gz, it
+is read once, unpacked; counts may disagree between images and labels; a lone t10k is a whole corpus (`splits.py`).
+EMNIST's pictures are stored transposed, and turned upright here. Its labels are numbers of classes, of which
+{name}-mapping.txt, where it is there, gives the characters (the first one: "A" where A and a are one class). Its six
+divisions share pictures, so that two of them in one folder would put the same picture into train and test: refused.
 """
 
-import gzip
-import io
-import math
 import re
-import struct
-import zlib
 from collections.abc import Iterator
-from functools import lru_cache
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.corpora.idx_format import IMAGES, LABELS, WIDE_LABELS, array_of, record_of, shape_of
 from pipeline.corpora.layout import Layout
-from pipeline.corpora.splits import own_splits
+from pipeline.corpora.splits import own_splits, split_word
 from pipeline.errors import CorpusError
 from pipeline.items import ImageItem, Item
 from pipeline.storage import Location
 
 IMAGES_NAME = re.compile(r"^(?P<stem>.+)-images[-.]idx3-ubyte(\.gz)?$")
 
-IMAGES_MAGIC = 2051
-LABELS_MAGIC = 2049
+EMNIST_STEM = re.compile(r"^emnist-(?P<division>[^-]+)-")
 
-MOST_BYTES = 4 * 2**30
-"""A gz of a few megabytes can unpack to anything; EMNIST, the largest known, has 550 MB unpacked."""
+MOST_MAPPING_BYTES = 2**16
 
 
 def image_files(folder: Location) -> dict[str, str]:
-    """Names of image files, by what stands before "-images"."""
-    matches = [match for name in folder.names() if (match := IMAGES_NAME.match(name))]
-    return {match["stem"]: match[0] for match in matches}
+    """Names of image files, by what stands before "-images"; of a file and its gz the file, which sorts first."""
+    found: dict[str, str] = {}
+    for name in folder.names():
+        if match := IMAGES_NAME.match(name):
+            found.setdefault(match["stem"], name)
+    return found
 
 
 def detect(folder: Location) -> bool:
@@ -50,92 +49,84 @@ def detect(folder: Location) -> bool:
 def items(folder: Location) -> Iterator[Item]:
     """One item a record, file by file."""
     files = image_files(folder)
-    split_names = {stem: split_word(stem) for stem in files}
-    splits = own_splits([word for word in split_names.values() if word])
-    fingerprints = {entry.path: entry.fingerprint for entry in folder.files()}
+    check_divisions(folder, files)
+    splits = own_splits(word for stem in files if (word := split_word(stem)))
     for stem, name in files.items():
-        num_images = len(images_of(str(folder / name), fingerprints.get(name, "")))
-        for record, label in enumerate(read_labels(folder, stem, num_images)):
+        source, fingerprint = folder / name, (folder / name).fingerprint()
+        num_images, height, width = shape_of(str(source), fingerprint, IMAGES)
+        for record, label in enumerate(labels_of(folder, stem, num_images)):
             yield ImageItem(
                 item_id=f"{stem}-{record:06d}",
-                source=str(folder / name),
-                fingerprint=fingerprints.get(name, ""),
+                source=str(source),
+                fingerprint=fingerprint,
+                container="idx",
                 record=record,
                 label=label,
-                split=splits.get(split_names[stem], ""),
+                split=splits.get(split_word(stem), ""),
+                num_bytes=height * width,
             )
 
 
-def split_word(stem: str) -> str:
-    """The split that a file's name begins with or holds, "" where it names none."""
-    words = re.split(r"[-_.]", stem.lower())
-    return "train" if "train" in words else "test" if {"t10k", "test"} & set(words) else ""
+def check_divisions(folder: Location, stems: dict[str, str]) -> None:
+    """EMNIST's divisions are selections of the same pictures: one at a time."""
+    divisions = sorted({match["division"] for stem in stems if (match := EMNIST_STEM.match(stem))})
+    if len(divisions) > 1:
+        raise CorpusError(
+            f"{folder}: holds EMNIST's divisions {', '.join(divisions)}, which are selections of the same pictures; "
+            "expected one. Give a folder with the files of one (links will do)."
+        )
 
 
-def read_labels(folder: Location, stem: str, num_images: int) -> list[str]:
+def labels_of(folder: Location, stem: str, num_images: int) -> Iterator[str]:
     """The labels as text, one for each image; empty ones where there is no labels file."""
-    pattern = re.compile(re.escape(stem) + r"-labels[-.]idx1-ubyte(\.gz)?$")
-    name = next((name for name in folder.names() if pattern.match(name)), "")
-    if not name:
-        return [""] * num_images
-    labels = read_array(folder / name, LABELS_MAGIC)
+    pattern = re.compile(re.escape(stem) + r"-labels[-.](idx1-ubyte|idx2-int)(\.gz)?$")
+    match = next((found for name in folder.names() if (found := pattern.match(name))), None)
+    if not match:
+        return repeat("", num_images)
+    place = folder / match[0]
+    is_wide = match[1] == "idx2-int"
+    labels = array_of(str(place), place.fingerprint(), WIDE_LABELS if is_wide else LABELS)
     if len(labels) != num_images:
         raise CorpusError(
-            f"{folder}: {stem} has {num_images} images, and {name} {len(labels)} labels; expected as many. "
+            f"{folder}: {stem} has {num_images} images, and {place.name} {len(labels)} labels; expected as many. "
             "One of the two is not the file it is named as: fetch it again."
         )
-    return [str(label) for label in labels]
+    classes = labels[:, 0] if is_wide else labels  # QMNIST: then writer, page and position of the digit
+    names = class_names(folder, stem, np.unique(classes).tolist())
+    return (names[number] for number in map(int, classes))
 
 
-@lru_cache(maxsize=2)
-def images_of(uri: str, fingerprint: str) -> NDArray[np.uint8]:
-    """All images of a file, [N, H, W]; the last two files are kept, since a shard asks for record after record."""
-    return read_array(Location(uri), IMAGES_MAGIC)
+def class_names(folder: Location, stem: str, numbers: list[int]) -> dict[int, str]:
+    """What to call each class: its number, or its character where EMNIST's mapping gives one."""
+    match = EMNIST_STEM.match(stem)
+    place = folder / f"emnist-{match['division']}-mapping.txt" if match else None
+    if place is None or not place.is_file():
+        return {number: str(number) for number in numbers}
+    characters = read_mapping(place)
+    if missing := [number for number in numbers if number not in characters]:
+        raise CorpusError(f"{place}: has no line for the classes {missing}; it is not the mapping of these labels.")
+    return characters
+
+
+def read_mapping(place: Location) -> dict[int, str]:
+    """Lines of a class's number and the codes of its characters, of which the first is taken."""
+    try:
+        rows = [[int(word) for word in line.split()] for line in place.read_range(0, MOST_MAPPING_BYTES).splitlines()]
+        return {row[0]: chr(row[1]) for row in rows if row}
+    except (ValueError, IndexError, OverflowError) as error:
+        raise CorpusError(f"{place}: expected lines of a class and the codes of its characters ({error}).") from error
 
 
 def read_record(item: ImageItem) -> NDArray[np.uint8]:
-    """One record as [H, W, 1]."""
-    return images_of(item.source, item.fingerprint)[item.record, :, :, None]
+    """One record as [H, W, 1], upright."""
+    record = record_of(item.source, item.fingerprint, IMAGES, item.record)
+    name = item.source.split("::")[0].rsplit("/", 1)[-1]
+    return (record.T if EMNIST_STEM.match(name) else record)[:, :, None]
 
 
 def is_packed(source: str) -> bool:
     """Whether an item's source is an idx file, from which `read_record` takes one record."""
     return bool(IMAGES_NAME.match(source.rsplit("/", 1)[-1]))
-
-
-def read_array(place: Location, magic: int) -> NDArray[np.uint8]:
-    """A whole idx file of unsigned bytes, checked against its own header."""
-    data = unpacked(place)
-    num_axes = magic & 0xFF
-    length = 4 * (1 + num_axes)
-    found, *shape = struct.unpack(f">{1 + num_axes}I", data[:length]) if len(data) >= length else (0,)
-    if found != magic:
-        raise CorpusError(f"{place}: expected an idx file that begins with {magic}, got {found}; fetch it again.")
-    if not all(shape):
-        raise CorpusError(f"{place}: its header promises {' x '.join(map(str, shape))} bytes, which is nothing.")
-    if len(data) - length != math.prod(shape):  # on Python's integers: 64 bits can wrap around to the right length
-        raise CorpusError(
-            f"{place}: its header promises {' x '.join(map(str, shape))} bytes, {len(data) - length} are there; "
-            "it is truncated or damaged: fetch it again."
-        )
-    return np.frombuffer(data, np.uint8, offset=length).reshape(shape)
-
-
-def unpacked(place: Location) -> bytes:
-    """The file's bytes, through gzip where they begin as gzip does."""
-    if place.size_bytes() > MOST_BYTES:
-        raise CorpusError(f"{place}: has more than {MOST_BYTES:,} bytes, which no idx corpus does.")
-    data = place.read_bytes()
-    if data[:2] != b"\x1f\x8b":
-        return data
-    try:
-        with gzip.open(io.BytesIO(data)) as file:
-            unpacked_data = file.read(MOST_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorpusError(f"{place}: a gzip file that cannot be unpacked ({error}); fetch it again.") from error
-    if len(unpacked_data) > MOST_BYTES:
-        raise CorpusError(f"{place}: unpacks to more than {MOST_BYTES:,} bytes, which no idx corpus does.")
-    return unpacked_data
 
 
 LAYOUT = Layout("idx", "image", "files named ...-images-idx3-ubyte, raw or .gz (MNIST)", detect, items)

@@ -23,8 +23,9 @@ from itertools import islice
 from typing import Any
 
 from pipeline.corpora.layout import Layout
-from pipeline.corpora.listing import as_text, listed, unique
+from pipeline.corpora.listing import as_text, listed
 from pipeline.corpora.ranges import read_range
+from pipeline.corpora.seen import SeenIds
 from pipeline.corpora.splits import SPLIT_NAMES, own_splits, split_word
 from pipeline.corpora.tar_members import Member, TarDamage, members
 from pipeline.corpora.tar_samples import PICTURES, RECORDINGS, Sample, as_field, key_and_ending, samples
@@ -129,12 +130,12 @@ def items_by(make: MakeItem, folder: Location) -> Iterator[Item]:
     if not found:
         raise CorpusError(f"{folder}: {IS_COMPRESSED}; or, where a corpus of another layout is in it, unpack that.")
     splits = own_splits(word for path in found if (word := split_word(path)))
+    seen = SeenIds()
     for entry in entries:
         if isinstance(entry, BadItem):
             yield entry
         elif entry.path.lower().endswith(PLAIN):
             split = splits.get(split_word(entry.path), "")
-            seen: set[str] = set()  # of one tar, whose path begins each id
             yield from (once(item, seen) for item in items_of(folder / entry.path, entry, split, make))
         else:
             yield BadItem(entry.path, str(folder / entry.path), IS_COMPRESSED)
@@ -157,9 +158,9 @@ def items_of(tar: Location, entry: FileEntry, split: str, make: MakeItem) -> Ite
             yield BadItem(item_id, str(tar), str(error))
 
 
-def once(item: Item, seen: set[str]) -> Item:
+def once(item: Item, seen: SeenIds) -> Item:
     """The item, or a failure where its name has come before."""
-    if unique(seen, item.item_id):
+    if seen.add(item.item_id):
         return item
     return BadItem(f"{item.item_id} (again)", item.source, f"the name {item.item_id!r} comes twice in the tar")
 
