@@ -129,3 +129,30 @@ def arctic_corpus(folder: Path) -> Path:
     for speaker in ("bdl", "slt"):
         arctic_voice(folder / f"cmu_us_{speaker}_arctic")
     return folder
+
+
+TIMIT_FILES = {
+    ".TXT": "0 1600 She had your dark suit in greasy wash water all year.\n",
+    ".PHN": "0 400 h#\n400 800 sh\n800 1200 iy\n1200 1600 h#\n",
+    ".WRD": "400 1200 she\n",
+}
+
+
+def timit_speaker(folder: Path, names: tuple[str, ...] = ("SA1", "SX37"), upper: bool = True) -> Path:
+    """One speaker's folder as published: SPHERE files called .WAV with text, phones and words, in either case."""
+    for name in names:
+        files: dict[str, bytes] = {ending: text.encode() for ending, text in TIMIT_FILES.items()}
+        files[".WAV"] = sphere_bytes((tone() * 32768).astype(np.int16))
+        for ending, data in files.items():
+            path = folder / (f"{name}{ending}" if upper else f"{name}{ending}".lower())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    return folder
+
+
+def timit_corpus(folder: Path, upper: bool = True) -> Path:
+    """Two speakers to train on and one to test on, the documents beside them."""
+    for name in ("TRAIN/DR1/FCJF0", "TRAIN/DR8/MBCG0", "TEST/DR1/MDAB0"):
+        timit_speaker(folder / (name if upper else name.lower()), upper=upper)
+    write_text(folder / "DOC" / "PROMPTS.TXT", "She had your dark suit in greasy wash water all year. (sa1)\n")
+    return folder
