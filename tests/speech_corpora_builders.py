@@ -156,3 +156,32 @@ def timit_corpus(folder: Path, upper: bool = True) -> Path:
         timit_speaker(folder / (name if upper else name.lower()), upper=upper)
     write_text(folder / "DOC" / "PROMPTS.TXT", "She had your dark suit in greasy wash water all year. (sa1)\n")
     return folder
+
+
+def ravdess_corpus(folder: Path) -> Path:
+    """Two actors: one speaks, one speaks and sings; one file has another rate than the rest."""
+    names = {
+        "Actor_01/03-01-06-01-02-01-01.wav": 48000,
+        "Actor_01/03-01-01-01-01-02-01.wav": 22050,
+        "Actor_02/03-01-08-02-01-01-02.wav": 48000,
+        "Actor_02/03-02-05-02-01-01-02.wav": 48000,
+    }
+    for name, rate_hz in names.items():
+        write_audio(folder / name, rate_hz)
+    return folder
+
+
+def emodb_corpus(folder: Path) -> Path:
+    """One utterance of each emotion by speaker 03, and a second version by speaker 16; labels beside them."""
+    for letter in "WLEAFTN":
+        write_audio(folder / "wav" / f"03a01{letter}a.wav")
+    write_audio(folder / "wav" / "16b10Td.wav")
+    write_text(folder / "lablaut" / "03a01Fa.lablaut", "signal 03a01Fa\n#\n")
+    return folder
+
+
+def yesno_corpus(folder: Path) -> Path:
+    """Three recordings."""
+    for name in ("0_0_0_0_1_1_1_1", "0_1_0_1_0_1_0_1", "1_1_1_1_1_1_1_1"):
+        write_audio(folder / f"{name}.wav", 8000)
+    return folder

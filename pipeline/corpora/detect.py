@@ -3,6 +3,7 @@
 from pipeline.corpora import (
     cifar,
     cmu_arctic,
+    emodb,
     fsdd,
     idx,
     image_folder,
@@ -10,9 +11,11 @@ from pipeline.corpora import (
     librispeech,
     libritts,
     ljspeech,
+    ravdess,
     timit,
     vctk,
     webdataset,
+    yesno,
 )
 from pipeline.corpora.layout import Layout
 from pipeline.errors import CorpusError
@@ -25,6 +28,7 @@ LAYOUTS: dict[str, Layout] = {
     for layout in (
         cifar.LAYOUT,
         cmu_arctic.LAYOUT,
+        emodb.LAYOUT,
         fsdd.LAYOUT,
         idx.LAYOUT,
         image_folder.LAYOUT,
@@ -32,10 +36,12 @@ LAYOUTS: dict[str, Layout] = {
         librispeech.LAYOUT,
         libritts.LAYOUT,
         ljspeech.LAYOUT,
+        ravdess.LAYOUT,
         timit.LAYOUT,
         vctk.LAYOUT,
         webdataset.PICTURES_LAYOUT,
         webdataset.RECORDINGS_LAYOUT,
+        yesno.LAYOUT,
     )
 }
 """Every layout that can be read, by name. To add one: write its file, put it here, test it."""
