@@ -15,6 +15,7 @@ from pipeline.corpora.item_files import files_of, listed_below, name_of, once
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.lines import Line, text_lines
 from pipeline.corpora.listing import AUDIO_ENDINGS, stays_below, without_ending
+from pipeline.corpora.seen import SeenIds
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import FileEntry, Location
 
@@ -41,7 +42,7 @@ def detect(folder: Location) -> bool:
 
 def items(folder: Location) -> Iterator[Item]:
     """One item a prompt or recording, by voice and id; one voice is held at a time."""
-    seen: set[str] = set()
+    seen = SeenIds()
     for voice in voices(folder):
         for item in voice_items(folder, voice):
             yield once(seen, item)

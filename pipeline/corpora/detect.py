@@ -3,6 +3,7 @@
 from pipeline.corpora import (
     cifar,
     cmu_arctic,
+    common_voice,
     emodb,
     fsdd,
     idx,
@@ -28,6 +29,7 @@ LAYOUTS: dict[str, Layout] = {
     for layout in (
         cifar.LAYOUT,
         cmu_arctic.LAYOUT,
+        common_voice.LAYOUT,
         emodb.LAYOUT,
         fsdd.LAYOUT,
         idx.LAYOUT,

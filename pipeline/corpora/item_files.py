@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from pipeline.corpora.listing import listed, unique
+from pipeline.corpora.listing import listed
+from pipeline.corpora.seen import SeenIds
 from pipeline.items import BadItem, Item
 from pipeline.storage import FileEntry, Location
 
@@ -64,8 +65,8 @@ def files_of(
     }
 
 
-def once(seen: set[str], item: Item) -> Item:
+def once(seen: SeenIds, item: Item) -> Item:
     """The item, or that its id has come before."""
-    if unique(seen, item.item_id):
+    if seen.add(item.item_id):
         return item
     return BadItem(f"{item.item_id} ({item.source})", item.source, f"the id {item.item_id!r} stands in two folders")

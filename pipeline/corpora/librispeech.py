@@ -17,6 +17,7 @@ from pipeline.corpora.item_files import files_of, listed_below, name_of, once, s
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.lines import Line, text_lines
 from pipeline.corpora.listing import AUDIO_ENDINGS, stays_below
+from pipeline.corpora.seen import SeenIds
 from pipeline.corpora.splits import own_splits
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import FileEntry, Location
@@ -70,7 +71,7 @@ def corpus_at(folder: Location) -> Corpus:
 
 def items(folder: Location) -> Iterator[Item]:
     """One item an utterance, by subset, speaker and chapter; a chapter is held at a time, and the ids."""
-    corpus, seen = corpus_at(folder), set[str]()
+    corpus, seen = corpus_at(folder), SeenIds()
     for subset in corpus.splits:
         entries = listed_below(folder, subset, (*AUDIO_ENDINGS, TRANSCRIPT))
         for chapter, files in groupby(entries, lambda entry: path_of(entry).rpartition("/")[0]):

@@ -13,6 +13,7 @@ from pipeline.corpora.item_files import by_stem, ending_with, files_of, listed_b
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.librispeech import LICENCE, Corpus, corpus_at, first_chapter
 from pipeline.corpora.listing import AUDIO_ENDINGS
+from pipeline.corpora.seen import SeenIds
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import FileEntry, Location
 
@@ -26,7 +27,7 @@ def detect(folder: Location) -> bool:
 
 def items(folder: Location) -> Iterator[Item]:
     """One item a sentence, by subset, speaker and chapter; the ids are held."""
-    corpus, seen = corpus_at(folder), set[str]()
+    corpus, seen = corpus_at(folder), SeenIds()
     for subset in corpus.splits:
         for found in by_stem(listed_below(folder, subset, (*AUDIO_ENDINGS, *TEXT_ENDINGS))):
             yield once(seen, found if isinstance(found, BadItem) else sentence(corpus, subset, *found))

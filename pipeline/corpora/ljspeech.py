@@ -23,7 +23,8 @@ from typing import Any
 from pipeline.corpora.item_files import files_of, listed_below, name_of
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.lines import Line, text_lines
-from pipeline.corpora.listing import AUDIO_ENDINGS, stays_below, unique, without_ending
+from pipeline.corpora.listing import AUDIO_ENDINGS, stays_below, without_ending
+from pipeline.corpora.seen import SeenIds
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import FileEntry, Location
 
@@ -59,7 +60,7 @@ class Files:
     folder: Location
     audio: dict[str, FileEntry]
     times: dict[str, FileEntry]
-    seen: set[str] = field(default_factory=set)
+    seen: SeenIds = field(default_factory=SeenIds)
 
 
 def items(folder: Location) -> Iterator[Item]:
@@ -86,7 +87,7 @@ def read_line(line: Line, files: Files) -> Item:
         return read_path(line.where, name, texts, files)
     if "/" in name or not stays_below(name):
         return BadItem(line.where, source, f"expected the name of a file in wavs/ as the id, got {name!r}")
-    if not unique(files.seen, name):
+    if not files.seen.add(name):
         return BadItem(f"{name} ({line.where})", source, f"the id {name!r} is listed twice")
     return AudioItem(
         item_id=name,
@@ -103,7 +104,7 @@ def read_path(where: str, path: str, texts: list[str], files: Files) -> Item:
     path, item_id = path.removeprefix("./"), without_ending(path.removeprefix("./"))
     if not stays_below(path):
         return BadItem(where, source, f"expected a path below the folder of {METADATA}, got {path!r}")
-    if not unique(files.seen, item_id):
+    if not files.seen.add(item_id):
         return BadItem(f"{item_id} ({where})", source, f"the path {path!r} is listed twice")
     entry = files.audio.get(item_id.removeprefix(f"{WAVS}/"))
     return AudioItem(

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pipeline.corpora.item_files import files_of, name_of, once
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.listing import AUDIO_ENDINGS, listed, without_ending
+from pipeline.corpora.seen import SeenIds
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import FileEntry, Location
 
@@ -32,7 +33,7 @@ def detect(folder: Location) -> bool:
 
 def items(folder: Location) -> Iterator[Item]:
     """One item a file, in the order of names."""
-    seen: set[str] = set()
+    seen = SeenIds()
     for entry in listed(folder, AUDIO_ENDINGS):
         yield once(seen, entry if isinstance(entry, BadItem) else recording(folder, entry))
 
