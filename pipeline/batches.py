@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import torch
 from torch import Tensor
 
@@ -45,24 +44,6 @@ class Window:
     context_start: int
     start: int
     stop: int
-
-
-def row_at(table: pa.Table, number: int) -> dict[str, Any]:
-    """One row by column; lists of numbers are arrays, since an utterance has thousands of them."""
-    return {name: value_of(table.column(name)[number]) for name in table.column_names}
-
-
-def value_of(scalar: pa.Scalar) -> Any:
-    """A cell as Python or numpy has it; None where it is null."""
-    if not scalar.is_valid or not pa.types.is_list(scalar.type) or not is_number(scalar.type.value_type):
-        return scalar.as_py()
-    values: pa.Array = scalar.values  # type: ignore[attr-defined]
-    return values.to_numpy(zero_copy_only=False)
-
-
-def is_number(kind: pa.DataType) -> bool:
-    """Whether numpy has such values without an object for each."""
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
 def cut_windows(num_timesteps: int, window: int, receptive_field: int, hop: int = 1) -> list[Window]:

@@ -88,11 +88,12 @@ def phone_features(starts: Numbers, ends: Numbers, centres: Reals, hop: int) -> 
 
 def linguistic_features(row: Row, columns: Sequence[str], where: str) -> Features:
     """One value a phone for each of the columns, [P, columns]."""
-    values = [
-        (STRESS if column == "stress" else COUNT)[whole_column(row, column, len(row["phone"]), where)]
-        for column in columns
-    ]
-    return np.stack(values, axis=1)
+    codes = np.stack([whole_column(row, column, len(row["phone"]), where) for column in columns], axis=1)
+    values = COUNT[codes]
+    if "stress" in columns:
+        place = columns.index("stress")
+        values[:, place] = STRESS[codes[:, place]]
+    return values
 
 
 def f0_features(row: Row, places: Reals, centre: float, spread: float, where: str) -> Features:

@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 import torch
 
 from models.autoregressive import WaveformModel
-from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batch, row_at
+from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batch
 from pipeline.errors import DatasetError
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.model_folder import ExportedModel, ModelInfo
+from pipeline.rows import Rows
 from pipeline.shards.commit import Tally
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions, ImageConventions
@@ -119,8 +120,8 @@ def alone(dataset: Dataset, part: Part) -> tuple[Dataset, Part]:
 def score_part(dataset: Dataset, part: Part, exported: ExportedModel, config: EvaluateConfig) -> Scores:
     """Score the rows of one part."""
     table = dataset.read_shard(part.index, columns_of(exported.info))
-    table = table.filter(pc.equal(table["split"], pa.scalar(config.split)))
-    rows = [row_at(table, number) for number in range(part.part, table.num_rows, part.num_parts)]
+    of_split = Rows(table.filter(pc.equal(table["split"], pa.scalar(config.split))))
+    rows = [of_split[number] for number in range(part.part, len(of_split), part.num_parts)]
     scores = Scores()
     for row, nll_nats in zip(rows, score_rows(rows, dataset.info.conventions, exported, config), strict=True):
         scores.add_row(row, float(nll_nats))

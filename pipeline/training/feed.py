@@ -4,11 +4,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-import pyarrow as pa
 import torch
 
-from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batch, row_at
+from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batch
 from pipeline.conditions import Conditioning
+from pipeline.rows import Rows
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import AudioConventions, ImageConventions
 from pipeline.training.index import Slot
@@ -25,7 +25,7 @@ class Feed:
         self.window = window
         self.receptive_field = receptive_field
         self.shards_in_memory = shards_in_memory
-        self._tables: OrderedDict[int, pa.Table] = OrderedDict()
+        self._shards: OrderedDict[int, Rows] = OrderedDict()
 
     def batch(self, slots: Sequence[Slot]) -> Batch:
         """The windows as one batch."""
@@ -49,19 +49,19 @@ class Feed:
 
     def row(self, slot: Slot) -> dict[str, Any]:
         """The slot's row, by column."""
-        return row_at(self._table(slot.shard), slot.row)
+        return self._rows(slot.shard)[slot.row]
 
     def item_ids(self, slots: Sequence[Slot]) -> list[str]:
         """Which items the windows are of."""
         return [self.row(slot)["item_id"] for slot in slots]
 
-    def _table(self, shard: int) -> pa.Table:
-        if shard not in self._tables:
-            while len(self._tables) >= self.shards_in_memory:
-                self._tables.popitem(last=False)
-            self._tables[shard] = self.dataset.read_shard(shard, self._columns())
-        self._tables.move_to_end(shard)
-        return self._tables[shard]
+    def _rows(self, shard: int) -> Rows:
+        if shard not in self._shards:
+            while len(self._shards) >= self.shards_in_memory:
+                self._shards.popitem(last=False)
+            self._shards[shard] = Rows(self.dataset.read_shard(shard, self._columns()))
+        self._shards.move_to_end(shard)
+        return self._shards[shard]
 
     def _columns(self) -> list[str]:
         audio = isinstance(self.dataset.info.conventions, AudioConventions)

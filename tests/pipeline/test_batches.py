@@ -3,14 +3,13 @@
 import math
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.wavenet import WaveNet, WaveNetConfig
-from pipeline.batches import audio_batch, cut_windows, image_batch, image_levels, row_at
+from pipeline.batches import audio_batch, cut_windows, image_batch, image_levels
 from pipeline.conditions import Conditioning
 from pipeline.errors import RequestError
 from pipeline.frames import LINGUISTIC_COLUMNS
@@ -143,15 +142,3 @@ def test_windows_of_everything_give_the_likelihood_that_the_whole_item_gives() -
     many = audio_batch([item] * len(parts), parts, AUDIO, TOLD)
     expected, found = (model.nll_nats(it.x, it.condition)[it.scored] for it in (one, many))
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-
-
-def test_a_row_of_a_table_is_what_pyarrow_has_it_to_be() -> None:
-    full = {"text": "x", "levels": b"12", "phone": ["a", "b"], "start": [0, 2], "f0": [1.5], "voiced": [True]}
-    nothing = dict.fromkeys(full)
-    empty = {"text": "", "levels": b"", "phone": [], "start": [], "f0": [], "voiced": []}
-    table = pa.concat_tables([pa.Table.from_pylist([full, nothing]), pa.Table.from_pylist([full, empty])])
-    for number, expected in enumerate([full, nothing, full, empty]):
-        row = row_at(table, number)
-        arrays = {key for key, value in row.items() if isinstance(value, np.ndarray)}
-        assert arrays == (set() if expected is nothing else {"start", "f0", "voiced"})
-        assert {key: row[key].tolist() if key in arrays else row[key] for key in row} == expected

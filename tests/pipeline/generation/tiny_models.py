@@ -18,6 +18,7 @@ AUDIO = AudioConventions(sample_rate_hz=1000, num_levels=32)
 IMAGE = ImageConventions(height=5, width=4, channels=3, num_levels=8)
 
 SPEECH = Conditioning({"speaker": ("ann", "bob"), "emotion": ("calm", "glad")}, ("a", "b", "sil"), hop=5)
+TOLD = Conditioning({}, ("a", "b", "s", "sil"), 5, ("stress", "words_in_phrase"), True)
 SPEAKERS = Conditioning({"speaker": ("ann", "bob")})
 NOTHING = Conditioning()
 DIGITS = Conditioning({"label": ("0", "1", "2")})
