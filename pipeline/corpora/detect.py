@@ -1,6 +1,7 @@
 """The list of layouts, and finding the one that a folder follows."""
 
 from pipeline.corpora import (
+    audio_folder,
     cifar,
     cmu_arctic,
     common_voice,
@@ -27,6 +28,7 @@ AUTO = "auto"
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
+        audio_folder.LAYOUT,
         cifar.LAYOUT,
         cmu_arctic.LAYOUT,
         common_voice.LAYOUT,
