@@ -3,6 +3,9 @@
 SILENCE = "sil"
 """The phone of a pause, and of whatever no other phone covers."""
 
+SILENCE_LABELS = frozenset({"", SILENCE, "sp", "<eps>", "pau", "h#"})
+"""How aligners and corpora write a pause."""
+
 
 def uniform_ends(num_phones: int, num_timesteps: int) -> list[int]:
     """Where each of so many phones ends when they share the timesteps evenly: number i at floor((i + 1) · T / n).

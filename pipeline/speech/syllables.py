@@ -60,7 +60,8 @@ def onset_start(sounds: Sequence[str], first: int, nucleus: int, language: str) 
 
 
 def may_begin(consonants: Sequence[str], language: str) -> bool:
-    """Whether a syllable may begin with these consonants."""
+    """Whether a syllable may begin with these consonants; an empty one (a closure before its release) is none."""
+    consonants = [consonant for consonant in consonants if consonant]
     if any("ŋ" in consonant for consonant in consonants):
         return False
     if len(consonants) < 2:
