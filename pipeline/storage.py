@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeVar, cast
 
@@ -277,11 +277,13 @@ class Location:
     def names(self) -> list[str]:
         """Sorted names right below, unfinished writes left out; none where nothing stands."""
         self._fs.invalidate_cache()
+        path = self._path.rstrip("/")
         try:
             entries = self._fs.ls(self._path, detail=False)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        found = (PurePosixPath(entry).name for entry in entries)
+        # A file lists itself, and so does an object that stands for a folder.
+        found = (PurePosixPath(entry).name for entry in entries if entry.rstrip("/") != path)
         return sorted(name for name in found if name and not name.startswith(PARTIAL_PREFIX))
 
     def files(self) -> Iterator[FileEntry]:
@@ -360,11 +362,23 @@ def open_filesystem(uri: str) -> tuple[AbstractFileSystem, str]:
     if not is_uri(uri):
         return fsspec.filesystem("file", auto_mkdir=False), uri
     try:
+        if uri.startswith("tar://"):
+            inside, _, archive = uri.partition("::")
+            return opened_tar(archive, Location(archive).fingerprint()), inside.removeprefix("tar://").strip("/")
         return cast("tuple[AbstractFileSystem, str]", url_to_fs(uri))
     except ImportError as error:
         raise StorageError(f"{uri}: this kind of storage needs a package that is not installed ({error}).") from error
     except ValueError as error:
         raise StorageError(f"{uri}: not a URI that fsspec knows ({error}).") from error
+
+
+@lru_cache(maxsize=4)
+def opened_tar(uri: str, fingerprint: str) -> AbstractFileSystem:
+    """The tar of this URI as a file system, read anew where it has changed.
+
+    fsspec opens one for each use, and to open is to read all headers: of a corpus in a tar once for each of its files.
+    """
+    return cast(AbstractFileSystem, url_to_fs(f"tar://::{uri}")[0])
 
 
 def write_and_rename(path: Path, data: bytes) -> None:
