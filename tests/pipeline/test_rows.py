@@ -10,17 +10,16 @@ from hypothesis import strategies as st
 
 from pipeline.rows import Rows
 
-SCHEMA = pa.schema(
-    [
-        ("text", pa.string()),
-        ("levels", pa.binary()),
-        ("phone", pa.list_(pa.string())),
-        ("start", pa.list_(pa.int64())),
-        ("stress", pa.list_(pa.uint8())),
-        ("f0", pa.list_(pa.float32())),
-        ("voiced", pa.list_(pa.bool_())),
-    ]
-)
+FIELDS: list[Any] = [
+    ("text", pa.string()),
+    ("levels", pa.binary()),
+    ("phone", pa.list_(pa.string())),
+    ("start", pa.list_(pa.int64())),
+    ("stress", pa.list_(pa.uint8())),
+    ("f0", pa.list_(pa.float32())),
+    ("voiced", pa.list_(pa.bool_())),
+]
+SCHEMA = pa.schema(FIELDS)
 NUMBERS = {"start", "stress", "f0", "voiced"}
 
 

@@ -16,14 +16,16 @@ from pipeline.storage import Location
 SPOKEN = (
     '{"count": 3, "speaker": "bob", "emotion": "calm", "phones": [["a", 0.033], ["sil", 0.011]], "temperature": 0.7}'
 )
+TOLD = '{"text": "ab b, a", "num_timesteps": 47, "f0_hz": [[0, 100], [0.04, 200]], "count": 3}'
 DRAWN = '{"label": "2", "count": 3}'
 
 
-@pytest.mark.parametrize("line", [SPOKEN, DRAWN])
+@pytest.mark.usefixtures("says_abba")
+@pytest.mark.parametrize(("model", "line"), [("speech_model", SPOKEN), ("told_model", TOLD), ("digit_model", DRAWN)])
 def test_the_likelihood_of_drawn_items_is_the_one_that_was_stamped(
-    folder: Location, speech_model: ExportedModel, digit_model: ExportedModel, line: str
+    folder: Location, request: pytest.FixtureRequest, model: str, line: str
 ) -> None:
-    exported = speech_model if line is SPOKEN else digit_model
+    exported: ExportedModel = request.getfixturevalue(model)
     target = Target(exported.info.conventions, exported.info.conditioning, 1000)
     [plan] = shard_plans([parse_request(line, 1, target, "line 1")], exported.info.digest, GenerateConfig())
     claim(folder, "generate", {})

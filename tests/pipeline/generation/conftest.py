@@ -4,12 +4,22 @@ import pytest
 
 from pipeline.model_folder import ExportedModel
 from pipeline.storage import Location
-from tests.pipeline.generation.tiny_models import DIGITS, SPEECH, save_tiny
+from tests.pipeline.generation.tiny_models import ABBA, DIGITS, SPEECH, TOLD, save_tiny
 
 
 @pytest.fixture(scope="session")
 def speech_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
     return save_tiny(Location(str(tmp_path_factory.mktemp("speech"))), "audio", SPEECH)
+
+
+@pytest.fixture(scope="session")
+def told_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
+    return save_tiny(Location(str(tmp_path_factory.mktemp("told"))), "audio", TOLD)
+
+
+@pytest.fixture
+def says_abba(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.speech.pronounce.pronounce", lambda text, language: ABBA)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 import json
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 
@@ -7,7 +8,10 @@ from pipeline.conditions import Conditioning
 from pipeline.errors import RequestError
 from pipeline.generation.requests import Request, Target, parse_request
 from pipeline.generation.timing import Phones
-from tests.pipeline.generation.tiny_models import AUDIO, DIGITS, IMAGE, NOTHING, SPEAKERS, SPEECH
+from pipeline.shards.schema import AudioFeatures
+from pipeline.speech.pronounce import Method
+from pipeline.speech.utterance import Utterance
+from tests.pipeline.generation.tiny_models import ABBA, AUDIO, DIGITS, IMAGE, NOTHING, SPEAKERS, SPEECH, TOLD
 
 SAID = {"speaker": "ann", "emotion": "glad"}
 
@@ -39,11 +43,67 @@ def test_phones_set_the_length_and_their_rounding_never_adds_up() -> None:
     assert request.num_timesteps == 42
 
 
-def test_text_is_spread_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.speech.phones.phones_of_text", lambda text, language: ["a", "b", "a"])
-    request = parse({**SAID, "text": "aba", "num_timesteps": 20, "language": "de"}, SPEECH)
-    assert request.phones == Phones(("a", "b", "a"), (0, 6, 13), (6, 13, 20), "uniform")
-    assert request.text == "aba"
+@pytest.mark.usefixtures("says_abba")
+def test_text_is_spread_evenly_and_known_phone_by_phone() -> None:
+    request = parse({**SAID, "text": "ab b, a", "num_timesteps": 22, "language": "de"}, SPEECH)
+    phones = request.phones
+    assert (phones.phone, phones.align_method, request.text) == (("a", "b", "b", "a"), "uniform", "ab b, a")
+    assert (phones.start, phones.end) == ((0, 5, 11, 16), (5, 11, 16, 22))
+    assert phones.linguistic["word"] == ["ab", "b", "a"]
+    assert phones.linguistic["word_index"] == [1, 1, 2, 3]
+    assert phones.linguistic["stress"] == [1, 1, 0, 0]
+
+
+def test_text_is_pronounced_as_the_models_corpus_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, str]] = []
+
+    def pronounce(text: str, language: str, **ways: str) -> Utterance:
+        asked.append({"language": language, **ways})
+        return ABBA
+
+    monkeypatch.setattr("pipeline.speech.pronounce.pronounce", pronounce)
+    line = json.dumps({**SAID, "text": "x", "num_timesteps": 22, "language": "de"})
+    for way in ("", "corpus", *get_args(Method)):
+        conventions = replace(AUDIO, features=AudioFeatures(phones=way))
+        parse_request(line, 1, Target(conventions, SPEECH, 1000), "x")
+    ways = [{"method": way} for way in get_args(Method)]
+    assert asked == [{"language": "de", **way} for way in [{}, {}, *ways]]
+
+
+@pytest.mark.usefixtures("says_abba")
+def test_pitch_is_kept_as_points() -> None:
+    told = {"text": "x", "num_timesteps": 22}
+    assert parse({**told, "f0_hz": 120}, TOLD).f0 == ((0.0, 120.0),)
+    assert parse({**told, "f0_hz": [[0, 120], [0.022, 90.5]]}, TOLD).f0 == ((0.0, 120.0), (0.022, 90.5))
+    phones = {"phones": [["a", 0.022]], "f0_hz": 120}
+    assert parse(phones, replace(TOLD, linguistic=())).f0 == ((0.0, 120.0),)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "said"),
+    [
+        ({"text": "x", "num_timesteps": 22}, "no f0_hz; this model was trained with F0 and needs it"),
+        ({"text": "x", "num_timesteps": 22, "f0_hz": 5}, "f0_hz must be from 20 to 2000 Hz"),
+        ({"text": "x", "num_timesteps": 22, "f0_hz": [[0.023, 90]]}, "the item lasts from 0 to 0.022 s"),
+        ({"phones": [["a", 0.1]], "f0_hz": 100}, "phones do not tell of words, stress and phrases: give text"),
+        ({"num_timesteps": 22, "f0_hz": 100}, "no phones; this model needs them"),
+        ({"text": "x", "num_timesteps": 3, "f0_hz": 100}, "lasts less than one timestep"),
+        ({"text": "x", "num_timesteps": 22, "f0": 100}, "Did you mean 'f0_hz'?"),
+    ],
+)
+@pytest.mark.usefixtures("says_abba")
+def test_what_a_told_model_needs_is_one_clear_error(request_line: Any, said: str) -> None:
+    with pytest.raises(RequestError) as error:
+        parse(request_line, TOLD)
+    assert str(error.value).startswith("jobs.jsonl, line 7: ")
+    assert said in str(error.value)
+
+
+def test_a_model_without_pitch_is_not_told_of_it() -> None:
+    with pytest.raises(RequestError, match=r"not conditioned on f0_hz.*condition_on=\[phones, f0\]"):
+        parse({**SAID, "phones": [["a", 0.1]], "f0_hz": 100}, SPEECH)
+    with pytest.raises(RequestError, match="asks for a waveform, and this model makes pictures"):
+        parse({"label": "1", "f0_hz": 100}, DIGITS)
 
 
 def test_a_picture_needs_no_length() -> None:
@@ -63,7 +123,10 @@ def test_a_picture_needs_no_length() -> None:
         ({"speaker": 3, "num_timesteps": 3}, "speaker must be text"),
         ({"speaker": "ann", "num_timestep": 3}, "Did you mean 'num_timesteps'?"),
         ({"speaker": "ann", "num_timesteps": 3, "emotion": "calm"}, "not conditioned on emotion"),
-        ({"speaker": "ann", "num_timesteps": 3, "text": "hello"}, "not conditioned on text"),
+        (
+            {"speaker": "ann", "num_timesteps": 3, "text": "hello"},
+            "not conditioned on text: leave it out, or train a model with --set 'training.condition_on=[phones]'",
+        ),
         ({"speaker": "ann", "height": 3}, "asks for a picture, and this model makes waveforms"),
         ({"speaker": "ann"}, "give one of duration_s and num_timesteps, got neither"),
         ({"speaker": "ann", "num_timesteps": 3, "duration_s": 1}, "got both"),

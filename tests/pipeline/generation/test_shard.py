@@ -8,16 +8,21 @@ import torch
 
 from models.counter_random import item_keys
 from models.sampling import sample_naive
-from pipeline.conditions import stack_conditions
+from pipeline.conditions import Conditioning, stack_conditions
 from pipeline.errors import ModelError
+from pipeline.frames import LINGUISTIC_COLUMNS
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import shard_plans
 from pipeline.generation.requests import Request, Target, parse_request
 from pipeline.generation.shard import generate_shard, sampling_path
 from pipeline.model_folder import ExportedModel
-from pipeline.shards.dataset import claim, finish
+from pipeline.shards.dataset import claim, finish, open_dataset
 from pipeline.shards.verify import verify_folder
 from pipeline.storage import Location
+from pipeline.training.config import TrainingConfig
+from pipeline.training.feed import Feed
+from pipeline.training.index import Slot
+from pipeline.training.plan import make_plan
 from tests.pipeline.generation.tiny_models import AUDIO
 
 ROWS = list[dict[str, Any]]
@@ -101,6 +106,34 @@ def test_a_row_says_how_it_was_made(folder: Location, speech_model: ExportedMode
     assert row["sampling_path"] == sampling_path(GenerateConfig())
     assert row["sampling_path"].endswith("-lanes16")
     assert '"temperature": 0.5' in row["request"]
+
+
+TEXT = '{"text": "ab b, a", "num_timesteps": 43, "f0_hz": [[0, 100], [0.04, 200]], "count": 2}'
+
+
+@pytest.mark.usefixtures("says_abba")
+def test_what_was_asked_to_be_heard_lies_in_the_row(folder: Location, told_model: ExportedModel) -> None:
+    row = generated(folder, [TEXT], told_model, GenerateConfig())[1]
+    assert (row["phone"], row["phone_end"]) == (["a", "b", "b", "a"], [10, 21, 32, 43])
+    assert (row["text"], row["word"], row["word_index"]) == ("ab b, a", ["ab", "b", "a"], [1, 1, 2, 3])
+    assert (row["stress"], row["words_in_phrase"]) == ([1, 1, 0, 0], [2, 2, 2, 1])
+    assert row["log_f0"] == pytest.approx([math.log(100) + math.log(2) * t / 8 for t in range(9)])
+    assert row["voiced"] == [True] * 9
+    others = generated(folder / "flat", [TEXT.replace("200", "100")], told_model, GenerateConfig())
+    assert others[1]["levels"] != row["levels"]
+
+
+@pytest.mark.usefixtures("says_abba")
+def test_what_is_generated_can_be_trained_on(folder: Location, told_model: ExportedModel) -> None:
+    """All that the model was told is in the rows, so that the next one can be told it too."""
+    generated(folder, [TEXT], told_model, GenerateConfig())
+    training = TrainingConfig(condition_on=("phones", "linguistic", "f0"))
+    plan = make_plan(open_dataset(folder), folder / "model", {"name": "wavenet"}, training)
+    assert plan.conditioning == Conditioning({}, ("a", "b"), 5, LINGUISTIC_COLUMNS, True)
+    batch = Feed(open_dataset(folder), plan.conditioning, 100, 0, 1).batch([Slot(0, 0, 0, 43), Slot(0, 1, 0, 43)])
+    assert batch.condition is not None
+    assert batch.condition.features is not None
+    assert batch.condition.features.shape == (2, 9, 20)
 
 
 def test_a_picture_lies_in_the_row_as_a_prepared_one(folder: Location, digit_model: ExportedModel) -> None:

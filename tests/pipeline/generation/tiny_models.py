@@ -12,6 +12,7 @@ from models.wavenet import WaveNetConfig
 from pipeline.conditions import Conditioning
 from pipeline.model_folder import ExportedModel, ModelInfo, load_model, save_model
 from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
+from pipeline.speech.utterance import Phone, Utterance, Word
 from pipeline.storage import Location
 
 AUDIO = AudioConventions(sample_rate_hz=1000, num_levels=32)
@@ -22,6 +23,12 @@ TOLD = Conditioning({}, ("a", "b", "s", "sil"), 5, ("stress", "words_in_phrase")
 SPEAKERS = Conditioning({"speaker": ("ann", "bob")})
 NOTHING = Conditioning()
 DIGITS = Conditioning({"label": ("0", "1", "2")})
+
+
+ABBA = Utterance(
+    ((Word("ab", ((Phone("a", 1), Phone("b", 1)),)), Word("b", ((Phone("b"),),))), (Word("a", ((Phone("a"),),)),))
+)
+"""What `pronounce` is made to say where a test is not about espeak: "ab b, a"."""
 
 
 def wavenet(condition: ConditionConfig) -> WaveNetConfig:
