@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.conditions import Conditioning
+from pipeline.frames import LINGUISTIC_COLUMNS
 from pipeline.generation.reading import check_requests
 from pipeline.generation.requests import Target
 from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
+from pipeline.speech.pronounce import pronounce
 from pipeline.storage import Location
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -20,10 +22,17 @@ SPOKEN = Conditioning(
 )
 
 
+PANGRAM = "Is it ready, and so are we? The quick brown fox jumps over the lazy dog."
+TOLD = Conditioning(
+    {}, tuple(sorted({phone.symbol for phone in pronounce(PANGRAM).phones})), 80, LINGUISTIC_COLUMNS, True
+)
+
+
 @pytest.mark.parametrize(
     ("name", "conventions", "conditioning", "num_items"),
     [
         ("spoken-digits", AudioConventions(8000), SPOKEN, 6),
+        ("sentences", AudioConventions(16000), TOLD, 4),
         ("digit-images", ImageConventions(28, 28, 1), Conditioning({"label": DIGITS}), 16),
         ("noise", AudioConventions(16000), Conditioning(), 4),
     ],
@@ -35,6 +44,6 @@ def test_example(name: str, conventions: Conventions, conditioning: Conditioning
 
 def test_every_example_is_named_in_the_page_and_tested_here() -> None:
     names = {path.name for path in EXAMPLES.glob("*.jsonl")}
-    assert names == {"spoken-digits.jsonl", "digit-images.jsonl", "noise.jsonl"}
+    assert names == {"spoken-digits.jsonl", "sentences.jsonl", "digit-images.jsonl", "noise.jsonl"}
     page = (EXAMPLES / "README.md").read_text()
     assert all(f"`{name}`" in page for name in names)
