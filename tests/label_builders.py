@@ -1,6 +1,7 @@
 """Labels of times in each format, small and faithful, and files with something wrong in them."""
 
 import random
+from typing import Any
 
 from pipeline.items import TimedPhone, TimedWord
 
@@ -66,3 +67,30 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
             [data[:start] + noise + data[end:], data[:start] + data[end:], data[:end] + data[start:], data[:start]]
         )
     return data
+
+
+def mutated_json(value: Any, rng: random.Random) -> Any:
+    """JSON of the same shape with something else in one place of it."""
+    odd: list[Any] = [
+        None,
+        True,
+        -1,
+        1e300,
+        10**400,
+        "",
+        "x\0",
+        "../x",
+        [],
+        [[]],
+        {},
+        {"id": []},
+        [{}, 1],
+        float("nan"),
+    ]
+    if not isinstance(value, dict | list) or not value or rng.random() < 0.2:
+        return rng.choice(odd)
+    if isinstance(value, dict):
+        key = rng.choice(sorted(value))
+        return {name: mutated_json(one, rng) if name == key else one for name, one in value.items()}
+    place = rng.randrange(len(value))
+    return [mutated_json(one, rng) if number == place else one for number, one in enumerate(value)]

@@ -73,3 +73,12 @@ def finite(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
         raise ValueError(f"expected {name} to be a number, got {value!r:.60}")
     return float(value)
+
+
+def as_text(name: str, value: Any) -> str:
+    """A field as text; numbers are taken as they are written. ValueError where it is neither."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"expected {name} to be text, got {value!r:.60}")
+    return str(value)

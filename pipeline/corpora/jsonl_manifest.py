@@ -23,9 +23,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.corpora.json_lines import finite, first_object, json_lines, json_object
+from pipeline.corpora.json_lines import as_text, finite, first_object, json_lines, json_object
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.listing import unique, without_ending
+from pipeline.corpora.naming import locate_audio, readable
 from pipeline.corpora.seen import SeenIds
 from pipeline.corpora.splits import SPLIT_NAMES, own_splits, split_word
 from pipeline.errors import StorageError
@@ -114,13 +115,6 @@ def audio_uri(data: dict[str, Any], folder: Location, prefix: str, suffix: str) 
     return str(locate_audio(path, folder)) if UNUSUAL.search(path) else prefix + path + suffix
 
 
-def locate_audio(path: str, folder: Location) -> Location:
-    """The place of a path as a manifest writes it: absolute, or below the folder."""
-    if "://" in path or "::" in path or ".." in path.split("/") or "\0" in path:
-        raise ValueError(f"audio_filepath {path!r}: expected a path below the manifest, or an absolute one")
-    return Location(path) if path.startswith("/") else folder / path
-
-
 def extent(data: dict[str, Any]) -> dict[str, Any]:
     """Which piece of the file a line means, and how long that is; a duration of 0 or less is not known."""
     offset_s = data.get("offset")
@@ -140,22 +134,6 @@ def default_id(path: str, fields: dict[str, Any]) -> str:
     if end_s is None:
         return f"{stem}@{start_s:.3f}" if start_s else stem
     return f"{stem}@{start_s:.3f}-{end_s:.3f}"
-
-
-def readable(item_id: str) -> str:
-    """An id without newlines, escapes and their like: it is printed, and stands in tables and names of files."""
-    if not item_id.isprintable():
-        raise ValueError(f"item_id {item_id!r}: expected printable characters")
-    return item_id
-
-
-def as_text(name: str, value: Any) -> str:
-    """A field as text; numbers are taken as they are written."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"expected {name} to be text, got {value!r:.60}")
-    return str(value)
 
 
 def split_of(value: Any) -> str:
