@@ -15,7 +15,7 @@ log_f0        (ln F0 - centre) / spread, linear between the stored values; 0 in 
 voiced        1 or 0, the nearest stored value's; of two equally near the later one's                     f0
 
 The linguistic list is WaveNet's own (phone, stress, syllables of the word, syllable in the phrase, frame in the phone,
-duration; van den Oord et al. 2016, appendix B) with what else the row's columns count.
+duration; van den Oord et al. 2016, section 3.2 and appendix B) with what else the row's columns count.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,7 @@
 import pickle
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -8,10 +9,20 @@ from models.conditioning import Condition
 from pipeline.batches import image_levels
 from pipeline.errors import DatasetError, RequestError
 from pipeline.evaluation.config import EvaluateConfig
-from pipeline.evaluation.likelihood import Part, Scores, alone, check_fit, parts_of, score_part, score_rows
+from pipeline.evaluation.likelihood import (
+    Part,
+    Scores,
+    alone,
+    check_fit,
+    columns_of,
+    parts_of,
+    score_part,
+    score_rows,
+)
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.dataset import Dataset
-from pipeline.shards.schema import AudioConventions
+from pipeline.shards.schema import AudioConventions, AudioFeatures
+from tests.pipeline.evaluation.tiny_data import speech_row
 from tests.pipeline.generation.tiny_models import AUDIO, IMAGE
 
 CONFIG = EvaluateConfig()
@@ -120,3 +131,23 @@ def test_a_task_is_given_its_shard_and_not_the_list_of_all(speech_data: Dataset,
         assert score_part(*given, speech_model, CONFIG) == score_part(speech_data, part, speech_model, CONFIG)
     many = replace(speech_data, info=replace(speech_data.info, shards=speech_data.info.shards * 1000))
     assert len(pickle.dumps(alone(many, Part(1999, 0, 1)))) == len(pickle.dumps(alone(speech_data, Part(1, 0, 1))))
+
+
+def test_pitch_is_read_on_the_datasets_grid_and_not_on_the_models(told_model: ExportedModel) -> None:
+    """The model's conventions say 5 ms. A rising pitch of the same item, stored each 2 ms, scores the same."""
+    row = {**speech_row(3, 40, "validation"), "stress": [1, 2], "words_in_phrase": [2, 2]}
+    nats = []
+    for period_s in (0.005, 0.002):
+        rising = (4 + 50 * period_s * np.arange(round(0.04 / period_s) + 1)).tolist()
+        conventions = replace(AUDIO, features=AudioFeatures(f0="dio", frame_period_s=period_s))
+        stored = {**row, "log_f0": rising, "voiced": [True] * len(rising)}
+        nats += score_rows([stored], conventions, told_model, CONFIG).tolist()
+    assert nats[1] == pytest.approx(nats[0], rel=1e-6)
+
+
+def test_no_more_is_read_of_a_shard_than_scoring_takes(told_model: ExportedModel, digit_model: ExportedModel) -> None:
+    """A row may hold its own audio file, and columns that are as large."""
+    known = {"item_id", "split", "levels", "num_timesteps", "speaker", "emotion", "language", "label"}
+    told = {"phone", "phone_start", "phone_end", "stress", "words_in_phrase", "log_f0", "voiced"}
+    assert set(columns_of(told_model.info)) == known | told
+    assert set(columns_of(digit_model.info)) == {"item_id", "split", "levels", "label"}
