@@ -1,13 +1,14 @@
 """Corpus to dataset: one Ray task per shard, what is done already is passed over.
 
 The corpus is walked twice, once to count its items and once to plan, so that plans stream and a share of failures means
-something from the first shard on. Ray tasks are `prepare_one` and nothing else.
+something from the first shard on. What a file is and whether a shard stands is asked by the workers: the driver holds
+names, never items. Ray tasks are `prepare_one` and nothing else.
 """
 
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 
 import ray
 from rich.console import Console
@@ -17,17 +18,23 @@ from jobs.fan_out import TASK_RETRIES, fan_out
 from jobs.progress import ProgressView, progress, say
 from pipeline.errors import PassingStorageError, TooManyFailures
 from pipeline.items import Item
+from pipeline.preparation.advance import Advance
 from pipeline.preparation.config import PrepareConfig
-from pipeline.preparation.plan import Survey, num_shards, settings_of, shard_plans, survey
-from pipeline.preparation.prepare import prepare_shard
-from pipeline.shards.commit import Commit, done_commit, read_commit
-from pipeline.shards.dataset import FAILURES_FILE, DatasetInfo, claim, finish, reopen, write_failures
+from pipeline.preparation.guard import Guard
+from pipeline.preparation.make import Made, make_shard
+from pipeline.preparation.plan import Survey, settings_of, shard_plans, survey
+from pipeline.shards.commit import Failure
+from pipeline.shards.dataset import FAILURES_FILE, Dataset, DatasetInfo, claim, commits, finish, reopen, write_failures
+from pipeline.shards.leaks import leaks
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.schema import AudioConventions, Conventions
 from pipeline.storage import Location
 
-Runner = Callable[[Iterable[ShardPlan[Item]]], Iterable[int]]
-"""Runs plans in any order and yields the index of each shard once it is committed."""
+Runner = Callable[[Iterable[ShardPlan[Item]]], Iterable[Made]]
+"""Runs plans in any order and yields what is to be known of each shard once it is committed."""
+
+MOST_SHARDS_FOR_LEAKS = 1000
+"""Two columns of each are read again, one after the other: seconds."""
 
 SHARDS_IN_FLIGHT_PER_CPU = 2
 """One at work and one waiting, so that no worker idles and few plans stand in memory."""
@@ -38,49 +45,68 @@ def prepare(corpus: Location, out: Location, config: PrepareConfig, cluster: Clu
 
     Raises CorpusError, OccupiedError, StorageError, MissingExtra, and TooManyFailures with `failures.parquet` written.
     """
-    return Preparation(out, config, survey(corpus, config), console).run(
-        lambda found: on_ray(out, config, found.conventions, cluster)
-    )
+    found = survey(corpus, config)
+    claim_for(found, out, config)
+    return Preparation(out, config, found, console).run(on_ray(out, config, found.conventions, cluster))
+
+
+def claim_for(found: Survey, out: Location, config: PrepareConfig) -> None:
+    """Make the folder ours. `plan.json` keeps the settings for people to read."""
+    settings = {"corpus": str(found.corpus), **settings_of(found, config)}
+    claim(out, "prepare", settings, {"corpus": str(found.corpus), "kind": found.layout.kind})
 
 
 def on_ray(out: Location, config: PrepareConfig, conventions: Conventions, cluster: Cluster) -> Runner:
     """Plans over the cluster's workers."""
-    task = ray.remote(num_cpus=1, max_retries=TASK_RETRIES, retry_exceptions=[PassingStorageError])(prepare_one)
-    limit = SHARDS_IN_FLIGHT_PER_CPU * cluster.num_cpus
-    return lambda plans: fan_out(plans, lambda plan: task.remote(out, plan, config, conventions), limit)
+
+    def run(plans: Iterable[ShardPlan[Item]]) -> Iterator[Made]:
+        task = ray.remote(num_cpus=1, max_retries=TASK_RETRIES, retry_exceptions=[PassingStorageError])(prepare_one)
+        limit = SHARDS_IN_FLIGHT_PER_CPU * cluster.num_cpus
+        return fan_out(plans, lambda plan: task.remote(out, plan, config, conventions), limit)
+
+    return run
 
 
-def prepare_one(out: Location, plan: ShardPlan[Item], config: PrepareConfig, conventions: Conventions) -> int:
-    """What a worker does with a plan; the commit itself stays on storage."""
-    return prepare_shard(out, plan, config, conventions).index
+def prepare_one(out: Location, plan: ShardPlan[Item], config: PrepareConfig, conventions: Conventions) -> Made:
+    """What a worker does with a plan, in a child process that it keeps for the next one."""
+    return make_shard(out, plan, config, conventions, guard_of_worker())
+
+
+@cache
+def guard_of_worker() -> Guard:
+    """The one guard of this process."""
+    return Guard()
 
 
 @dataclass
 class Preparation:
-    """One run: which shards stand, and how many items have failed so far."""
+    """One run: the shards in their order, and how many items have failed so far."""
 
     out: Location
     config: PrepareConfig
     found: Survey
     console: Console
-    num_failures: int = 0
-    num_skipped: int = 0
-    made: set[int] = field(default_factory=set)
+    names: list[str] = field(default_factory=list)
+    failed: set[int] = field(default_factory=set)
 
-    def run(self, runner_for: Callable[[Survey], Runner]) -> DatasetInfo:
-        """Claim the folder, make what is not done, finish."""
-        started = time.monotonic()
-        claim(self.out, "prepare", self.settings(), {"corpus": str(self.found.corpus), "kind": self.found.layout.kind})
+    def run(self, runner: Runner) -> DatasetInfo:
+        """Make what is not done, finish. The folder is claimed already."""
+        advance = Advance(self.found.conventions, self.found.num_items)
         with progress(self.console, "prepare", self.found.num_items) as view:
-            for index in runner_for(self.found)(self.unmade(view)):
-                self.note(index, view)
-        info = finish(self.out, num_shards(self.found, self.config), self.found.conventions, self.lineage())
-        say(self.console, self.summary(info, time.monotonic() - started))
+            for made in runner(self.plans()):
+                self.note(made, advance, view)
+        info = finish(self.out, self.names, self.found.conventions, self.lineage())
+        say(self.console, summary(self.out, info, advance))
+        self.tell_leaks(info)
         return info
 
-    def settings(self) -> dict[str, object]:
-        """What `plan.json` keeps for people to read."""
-        return {"corpus": str(self.found.corpus), **settings_of(self.found, self.config)}
+    def tell_leaks(self, info: DatasetInfo) -> None:
+        """Say what splits share: no error, since many corpora are made so, and `verify` can be told to refuse it."""
+        if len(info.shards) > MOST_SHARDS_FOR_LEAKS:
+            say(self.console, f"whether splits share anything: ancestral verify {self.out} --set 'disjoint=[text]'")
+            return
+        for leak in leaks(Dataset(self.out, info), ("speaker", "text")):
+            say(self.console, str(leak))
 
     def lineage(self) -> dict[str, object]:
         """Where the dataset comes from."""
@@ -91,60 +117,51 @@ class Preparation:
             "config": asdict(self.config),
         }
 
-    def unmade(self, view: ProgressView) -> Iterator[ShardPlan[Item]]:
-        """Plans whose shard does not stand yet; the others are noted as they pass."""
-        is_reopened = False
+    def plans(self) -> Iterator[ShardPlan[Item]]:
+        """Every plan; its name is kept, which is all that is needed of it in the end."""
         for plan in shard_plans(self.found, self.config):
-            if is_done(self.out, plan.index, plan.digest):
-                self.num_skipped += 1
-                self.note(plan.index, view)
-                continue
-            if not is_reopened:
-                reopen(self.out)
-                is_reopened = True
+            self.names.append(plan.name)
             yield plan
 
-    def note(self, index: int, view: ProgressView) -> None:
+    def note(self, made: Made, advance: Advance, view: ProgressView) -> None:
         """Count a committed shard, and stop where too many items have failed."""
-        self.made.add(index)
-        commit = read_commit(self.out, index)
-        if commit is None:
-            return  # `finish` says that it is missing
-        self.num_failures += len(commit.failures)
-        view.advance(commit.num_rows + len(commit.failures), f"{self.num_failures} failed" if self.num_failures else "")
-        if self.num_failures > self.most_failures():
-            self.give_up(commit)
+        advance.add(made)
+        view.advance(made.num_items, advance.told())
+        if made.last_failure:
+            self.failed.add(made.index)
+            if advance.num_failures > self.most_failures():
+                self.give_up(advance.num_failures, made.last_failure)
 
     def most_failures(self) -> float:
         """How many bad items this run may have; never all of them."""
         allowed = max(self.config.max_failure_share * self.found.num_items, self.config.failures_always_allowed)
         return min(allowed, self.found.num_items - 1)
 
-    def give_up(self, last: Commit) -> None:
+    def give_up(self, num_failures: int, last: Failure) -> None:
         """Leave the failures so far to be read, and say what they are."""
-        made = (commit for index in sorted(self.made) if (commit := read_commit(self.out, index)))
         reopen(self.out)
-        write_failures(self.out, made)
-        one = last.failures[-1]
+        write_failures(self.out, commits(self.out, [self.names[index] for index in sorted(self.failed)]))
         raise TooManyFailures(
-            f"{self.num_failures} of {self.found.num_items} items of {self.found.corpus} failed; max_failure_share "
-            f"{self.config.max_failure_share:g} allows {math.floor(self.most_failures())}. One was {one.item_id} "
-            f"({one.source}), at stage {one.stage}: {one.reason}. "
+            f"{num_failures} of {self.found.num_items} items of {self.found.corpus} failed; max_failure_share "
+            f"{self.config.max_failure_share:g} allows {math.floor(self.most_failures())}. One was {last.item_id} "
+            f"({last.source}), at stage {last.stage}: {last.reason}. "
             f"All so far are rows of {self.out / FAILURES_FILE}. Mend the files, or allow more with "
             "--set max_failure_share=0.5 and run the same command again: finished shards are kept."
         )
 
-    def summary(self, info: DatasetInfo, seconds: float) -> str:
-        """What there is now, in a line or two."""
-        splits = ", ".join(f"{count} {split}" for split, count in sorted(info.tally.num_rows.items()))
-        skipped = f" ({self.num_skipped} stood already)" if self.num_skipped else ""
-        lines = [
-            f"{self.out}: {info.num_rows} rows ({splits}), {amount(info)}, shards: {len(info.shards)}{skipped}, "
-            f"{seconds:.1f} s"
-        ]
-        if info.num_failures:
-            lines.append(f"{info.num_failures} of {self.found.num_items} items failed: see {self.out / FAILURES_FILE}")
-        return "\n".join(lines)
+
+def summary(out: Location, info: DatasetInfo, advance: Advance) -> str:
+    """What there is now, in a few lines."""
+    splits = ", ".join(f"{count} {split}" for split, count in sorted(info.tally.num_rows.items()))
+    stood = f" ({advance.num_shards_stood} stood already)" if advance.num_shards_stood else ""
+    lines = [
+        f"{out}: {info.num_rows} rows ({splits}), {amount(info)}, shards: {len(info.shards)}{stood}, "
+        f"{advance.elapsed_s:.1f} s"
+    ]
+    lines += [f"{count:,} x {what}" for what, count in info.notes.items()]
+    if info.num_failures:
+        lines.append(f"{info.num_failures} of {advance.num_items} items failed: see {out / FAILURES_FILE}")
+    return "\n".join(lines)
 
 
 def amount(info: DatasetInfo) -> str:

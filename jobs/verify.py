@@ -6,7 +6,7 @@ reads the dataset instead, which is next to its storage where this machine is no
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 
@@ -22,11 +22,13 @@ class VerifyConfig:
     """How a dataset is verified; every byte of it always is.
 
     most_problems: problems that are printed; more are counted. A disk that is gone makes one of every shard.
+    disjoint: what the splits may not share, any of speaker, text and content (rows with the very same levels).
     num_cpus: CPUs that the worker asks for where `--address` is given; no more than there are, and 0 starts it
         on a cluster that has none free.
     """
 
     most_problems: int = 100
+    disjoint: tuple[Literal["speaker", "text", "content"], ...] = ()
     num_cpus: int = 1
 
     def __post_init__(self) -> None:
@@ -43,7 +45,9 @@ def verify(
     config = config or VerifyConfig()
     num_problems = 0
     for problem in (
-        verify_on_ray(dataset, min(config.num_cpus, cluster.num_cpus)) if cluster else verify_folder(dataset)
+        verify_on_ray(dataset, config, min(config.num_cpus, cluster.num_cpus))
+        if cluster
+        else verify_folder(dataset, config.disjoint)
     ):
         num_problems += 1
         if num_problems <= config.most_problems:
@@ -56,21 +60,21 @@ def verify(
     return num_problems
 
 
-def verify_on_ray(dataset: Location, num_cpus: int = 1) -> Iterator[Problem]:
+def verify_on_ray(dataset: Location, config: VerifyConfig, num_cpus: int) -> Iterator[Problem]:
     """The same problems, found by a worker and streamed from it."""
     import ray
 
     from jobs.fan_out import TASK_RETRIES, fetch
 
     task: Any = ray.remote(num_cpus=num_cpus, max_retries=TASK_RETRIES, num_returns="streaming")(problems_of)
-    references: Iterable[Any] = task.remote(dataset)
+    references: Iterable[Any] = task.remote(dataset, config.disjoint)
     for reference in references:
         yield fetch(reference)
 
 
-def problems_of(dataset: Location) -> Iterator[Problem]:
+def problems_of(dataset: Location, disjoint: tuple[str, ...]) -> Iterator[Problem]:
     """What a worker does."""
-    for problem in verify_folder(dataset):  # noqa: UP028  # Ray sends into its generators; `yield from` would pass it on
+    for problem in verify_folder(dataset, disjoint):  # noqa: UP028  # Ray sends into its generators; `yield from` would pass it on
         yield problem
 
 

@@ -1,81 +1,100 @@
-"""One utterance to one row: decode, mono, resample, trim, normalise, compand; phones on the same timesteps."""
+"""One recording to its rows: decode, mono, resample, level, cut or trim, compand; what is said in `speech_columns.py`.
 
+A row is an utterance. A recording is one, unless long recordings are to be cut at their silences: then each piece is.
+"""
+
+from collections import Counter
 from typing import Any
 
+from pipeline.audio.bs1770 import normalise_loudness
 from pipeline.audio.companding import encode_fast
-from pipeline.audio.decode import Waveform, decode
+from pipeline.audio.decode import Waveform
 from pipeline.audio.loudness import normalise_peak, sounding_span
 from pipeline.audio.resample import resample
+from pipeline.audio.splitting import pieces
 from pipeline.errors import ItemError
 from pipeline.items import AudioItem
-from pipeline.preparation.config import AudioConfig, PrepareConfig, SpeechConfig
-from pipeline.preparation.phones import Spans, check_against_audio, corpus_spans, uniform_spans
-from pipeline.preparation.reading import failures_of, local_or_bytes
+from pipeline.preparation.config import AudioConfig, PrepareConfig
+from pipeline.preparation.media import audio_file
+from pipeline.preparation.reading import recording_of
+from pipeline.preparation.said import Said, said_in
+from pipeline.preparation.speech_columns import Voice, speech_columns
 from pipeline.preparation.splits import split_of
 from pipeline.shards.schema import AudioConventions
-from pipeline.speech.spans import SILENCE
+from pipeline.speech.alignment.acoustic_model import AcousticModel
 
-TEXT_COLUMNS = ("source", "speaker", "emotion", "language", "label", "text", "text_normalised", "licence")
+Row = dict[str, Any]
+
+Stretch = tuple[int, int]
+"""Timesteps [start, end)."""
+
+TEXT_COLUMNS = ("source", "speaker", "emotion", "language", "label", "licence")
 
 
-def audio_row(item: AudioItem, config: PrepareConfig, conventions: AudioConventions) -> dict[str, Any]:
-    """A row of `shards/schema.py`; what the corpus does not say is null."""
-    with failures_of(item.source):
-        recording = decode(local_or_bytes(item.source), config.audio.max_duration_s)
-    check_against_audio(item.phones, recording.duration_s)
+def audio_rows(
+    item: AudioItem,
+    config: PrepareConfig,
+    conventions: AudioConventions,
+    notes: Counter[str],
+    aligner: AcousticModel | None = None,
+) -> list[Row]:
+    """Rows of `shards/schema.py`; what the corpus does not say is null. ItemError says what is wrong with the item."""
+    recording = recording_of(item, config.audio)
+    said = said_in(item, recording, config.speech)
     rate_hz = conventions.sample_rate_hz
-    waveform = resample(recording.waveform, recording.sample_rate_hz, rate_hz)
-    waveform, offset = trim(waveform, rate_hz, config.audio)
-    if config.audio.peak == "normalise":
-        waveform = normalise_peak(waveform, config.audio.peak_dbfs)
-    levels = encode_fast(waveform, conventions.num_levels, conventions.companding)
-    return {
-        "item_id": item.item_id,
-        "split": split_of(item.item_id, item.split, config.split.held_out_share),
+    waveform = levelled(resample(recording.waveform, recording.sample_rate_hz, rate_hz), rate_hz, config.audio)
+    stretches = stretches_of(waveform, rate_hz, config.audio)
+    if len(stretches) > 1:
+        said.require_times()
+    voice = Voice(config.speech, conventions, aligner, item.language or config.speech.language, notes)
+    same = {
+        "split": split_of(item, config.split),
+        "sample_rate_hz": rate_hz,
         **{column: getattr(item, column) or None for column in TEXT_COLUMNS},
+    }
+    return [
+        {
+            **same,
+            "item_id": item.item_id if len(stretches) == 1 else f"{item.item_id}#{number:04d}",
+            "source_start_s": item.start_s + stretch[0] / rate_hz,
+            **columns_of(waveform, stretch, said if len(stretches) == 1 else said.within(stretch, rate_hz), voice),
+        }
+        for number, stretch in enumerate(stretches)
+    ]
+
+
+def columns_of(waveform: Waveform, stretch: Stretch, said: Said, voice: Voice) -> Row:
+    """What a stretch of the recording sounds like, and what is said in it."""
+    start, end = stretch
+    piece, conventions = waveform[start:end], voice.conventions
+    levels = encode_fast(piece, conventions.num_levels, conventions.companding)
+    return {
+        "text": said.text or None,
+        "text_normalised": said.text_normalised or None,
         "levels": levels.tobytes(),
         "num_timesteps": len(levels),
-        "sample_rate_hz": rate_hz,
-        **phone_columns(item, config.speech, rate_hz, offset, len(levels)),
+        **speech_columns(piece, start, said, voice),
+        **audio_file(piece, conventions),
     }
 
 
-def trim(waveform: Waveform, rate_hz: int, config: AudioConfig) -> tuple[Waveform, int]:
-    """What sounds of a waveform, and how many timesteps were taken from its start."""
-    start, end = 0, len(waveform)
-    if config.trim == "silence":
-        start, end = sounding_span(waveform, rate_hz, config.trim_threshold_db, config.trim_margin_s)
-    if end <= start:
-        reason = "nothing but silence" if len(waveform) else f"shorter than one timestep at {rate_hz} Hz"
-        raise ItemError("trim" if len(waveform) else "resample", reason)
-    return waveform[start:end], start
+def levelled(waveform: Waveform, rate_hz: int, config: AudioConfig) -> Waveform:
+    """Brought to the loudness or the peak that is asked for."""
+    if config.level == "loudness":
+        return normalise_loudness(waveform, rate_hz, config.loudness_lufs, config.peak_dbfs)
+    return normalise_peak(waveform, config.peak_dbfs) if config.level == "peak" else waveform
 
 
-def phone_columns(
-    item: AudioItem, config: SpeechConfig, rate_hz: int, offset: int, num_timesteps: int
-) -> dict[str, Any]:
-    """The phone columns from the first source that the config allows and the item has; none at all otherwise."""
-    if item.phones and config.phones in ("auto", "corpus"):
-        return columns(corpus_spans(item.phones, rate_hz, offset, num_timesteps), "corpus")
-    text = item.text_normalised or item.text
-    if text and config.phones in ("auto", "espeak"):
-        phones = espeak_phones(text, item.language or config.language)
-        return columns(uniform_spans(phones or [SILENCE], num_timesteps), "uniform")
-    return {}
-
-
-def espeak_phones(text: str, language: str) -> list[str]:
-    """Phones from text. MissingExtra where espeak is not installed."""
-    from pipeline.speech.phones import phones_of_text  # only here is the optional dependency needed
-
-    return phones_of_text(text, language)
-
-
-def columns(spans: Spans, method: str) -> dict[str, Any]:
-    """Spans as columns."""
-    return {
-        "phone": list(spans.phone),
-        "phone_start": list(spans.start),
-        "phone_end": list(spans.end),
-        "align_method": method,
-    }
+def stretches_of(waveform: Waveform, rate_hz: int, config: AudioConfig) -> list[Stretch]:
+    """The utterances of a recording; one of at least one timestep."""
+    if not len(waveform):
+        raise ItemError("resample", f"shorter than one timestep at {rate_hz} Hz")
+    if config.cut == "silence":
+        found = pieces(waveform, rate_hz, config.cutting)
+    elif config.trim == "silence":
+        found = [sounding_span(waveform, rate_hz, config.trim_threshold_db, config.trim_margin_s)]
+    else:
+        found = [(0, len(waveform))]
+    if not any(end > start for start, end in found):
+        raise ItemError("trim", "nothing but silence")
+    return found

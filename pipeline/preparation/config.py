@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.audio.decode import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
+from pipeline.audio.splitting import CutConfig
+from pipeline.preparation.guard import LimitsConfig
 from pipeline.shards.schema import Companding
 
 
@@ -15,18 +17,30 @@ class AudioConfig:
     """WaveNet's rate; 8 kHz halves the work where a corpus has no more."""
     companding: Companding = "mu-law"
     num_levels: int = 256
+    cut: Literal["off", "silence"] = "off"
+    """silence: a recording becomes a row for each piece between its pauses; off: it is one row."""
+    cutting: CutConfig = field(default_factory=CutConfig)
     trim: Literal["off", "silence"] = "off"
     """Off, so that what is modelled is what was recorded; silence costs as much to train on and to draw as speech."""
     trim_threshold_db: float = -40.0
     """Below the loudest 10 ms; room noise of a quiet recording stands near -60, fricatives near -35."""
     trim_margin_s: float = 0.05
     """Kept around what sounds: onsets of plosives lie below the threshold."""
-    peak: Literal["off", "normalise"] = "off"
-    """Off, so that loudness stays what the corpus made it."""
+    level: Literal["off", "peak", "loudness"] = "off"
+    """Off, so that loudness stays what the corpus made it. peak: the largest |x| comes to peak_dbfs. loudness: the
+    integrated loudness (ITU-R BS.1770) comes to loudness_lufs, as far as the peak stays below peak_dbfs."""
     peak_dbfs: float = -1.0
     """Just below full scale: resampling later may overshoot."""
+    loudness_lufs: float = -23.0
+    """Of broadcasting (EBU R 128); corpora of speech lie between -30 and -16."""
     max_duration_s: float = 600.0
     """A whole book in one file is a mistake more often than a wish, and a row has to fit into memory many times."""
+    media: Literal["off", "wav", "flac"] = "off"
+    """A file of its own in every row (column `audio`), which `datasets` of Hugging Face plays; shards double."""
+    allow_programs: tuple[str, ...] = ()
+    """Programs that a Kaldi wav.scp may name before a pipe, such as flac or sph2pipe: nothing else is ever run."""
+    command_s: float = 60.0
+    """How long such a program may take for one recording."""
 
     def __post_init__(self) -> None:
         expect(LOWEST_RATE_HZ <= self.sample_rate_hz <= HIGHEST_RATE_HZ, "audio.sample_rate_hz", "4000 to 192000", self)
@@ -34,20 +48,28 @@ class AudioConfig:
         expect(self.trim_threshold_db < 0, "audio.trim_threshold_db", "a negative number", self)
         expect(self.trim_margin_s >= 0, "audio.trim_margin_s", "0 or more", self)
         expect(self.peak_dbfs <= 0, "audio.peak_dbfs", "0 or less", self)
+        expect(-70 < self.loudness_lufs <= 0, "audio.loudness_lufs", "-70 to 0", self)
+        expect(self.command_s > 0, "audio.command_s", "more than 0", self)
         expect(self.max_duration_s > 0, "audio.max_duration_s", "more than 0", self)
 
 
 @dataclass(frozen=True)
 class SpeechConfig:
-    """Where phones come from.
+    """Where phones come from, how they are laid over the audio, and what else is taken from it.
 
-    corpus: the corpus's own times, none where it gives none. espeak: from the text, spread evenly over the utterance
-    (`align_method` says "uniform"). auto: the corpus's where it gives them, else espeak where there is text, else none.
+    phones. corpus: the corpus's own times, none where it gives none. text: from the text. auto: the corpus's where it
+    gives them, else from the text where there is one, else none.
     """
 
-    phones: Literal["auto", "corpus", "espeak", "off"] = "auto"
+    phones: Literal["auto", "corpus", "text", "off"] = "auto"
+    pronunciation: Literal["espeak", "lexicon"] = "espeak"
+    """espeak speaks 140 languages and is GPL-3 (extra `speech`); lexicon is English alone (extra `lexicon`)."""
+    alignment: Literal["hmm", "uniform"] = "hmm"
+    """How phones from text find their times: by an aligner trained on the corpus itself, or spread evenly."""
     language: str = "en-us"
-    """The espeak voice for items whose corpus names no language."""
+    """The voice for items whose corpus names no language."""
+    f0: Literal["off", "dio", "harvest", "pyin"] = "off"
+    """Fundamental frequency, 200 values a second; dio takes a hundredth of the audio's time, the others far more."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,8 @@ class ImageConfig:
     channels: Literal[1, 3, "corpus"] = "corpus"
     num_levels: int = 256
     filter: Literal["lanczos", "box"] = "lanczos"
+    media: Literal["off", "png"] = "off"
+    """A file of its own in every row (column `image`), which Hugging Face's `datasets` shows."""
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
@@ -72,24 +96,43 @@ class ImageConfig:
 
 @dataclass(frozen=True)
 class ShardConfig:
-    """How items are cut into shards."""
+    """How items are cut into shards: one holds about as much as the first of these that it reaches, twice at most.
 
-    items_per_shard: int = 256
-    """Seconds of work at 16 kHz: long against a task's start, short against losing it."""
+    Where exactly, the items themselves decide (`shards/plan.py`): a corpus that grows keeps the shards it has.
+    """
+
+    items_per_shard: int = 1024
+    """Small pictures reach this first."""
+    seconds_of_work: float = 10.0
+    """As predicted: long against a task's start (milliseconds), short against losing it."""
+    levels_per_shard: int = 2**25
+    """Bytes of audio: half an hour at 16 kHz. A shard is held in memory some three times while it is written."""
 
     def __post_init__(self) -> None:
+        expect(self.seconds_of_work > 0, "shards.seconds_of_work", "more than 0", self)
+        expect(self.levels_per_shard >= 1, "shards.levels_per_shard", "1 or more", self)
         expect(self.items_per_shard >= 1, "shards.items_per_shard", "1 or more", self)
 
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """What is held out of a corpus that brings no validation split of its own (`pipeline/corpora/splits.py`)."""
+    """What is held out, and by what: all items of one speaker or of one text stay together where it is by these.
+
+    corpus: the corpus's own splits where it has them (`pipeline/corpora/splits.py`), else by item.
+    item, speaker, text: by a hash of the item's id, its speaker or its text, whatever the corpus says; an item keeps
+    its split when others are added or taken away.
+    """
 
     held_out_share: float = 0.1
-    """By a hash of the item's id: an item keeps its split whatever is added to the corpus or taken from it."""
+    """For validation: what chooses the best model."""
+    test_share: float = 0.0
+    """For a test set that nothing is chosen by, none unless asked for."""
+    by: Literal["corpus", "item", "speaker", "text"] = "corpus"
 
     def __post_init__(self) -> None:
         expect(0 <= self.held_out_share <= 1, "split.held_out_share", "0 to 1", self)
+        expect(0 <= self.test_share <= 1, "split.test_share", "0 to 1", self)
+        expect(self.held_out_share + self.test_share <= 1, "split.test_share", "1 - held_out_share at most", self)
 
 
 @dataclass(frozen=True)
@@ -102,6 +145,7 @@ class PrepareConfig:
     image: ImageConfig = field(default_factory=ImageConfig)
     shards: ShardConfig = field(default_factory=ShardConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
     max_failure_share: float = 0.05
     """Corpora in the wild have a few bad files in a hundred; more than that is a wrong setting or a broken disk."""
     failures_always_allowed: int = 5

@@ -1,19 +1,20 @@
 """From a corpus to shard plans: decided before any work, streamed, independent of the number of workers."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.corpora.detect import find_layout
 from pipeline.corpora.layout import Layout
 from pipeline.errors import CorpusError, ItemError
 from pipeline.image.decode import Pixels
 from pipeline.items import ImageItem, Item
-from pipeline.preparation.config import ImageConfig, PrepareConfig
+from pipeline.preparation.config import ImageConfig, PrepareConfig, SpeechConfig
 from pipeline.preparation.image_row import read_pixels
-from pipeline.shards.plan import ShardPlan, cut
-from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
+from pipeline.preparation.work import share_of
+from pipeline.shards.plan import ShardPlan, cut_by_content
+from pipeline.shards.schema import AudioConventions, AudioFeatures, Conventions, ImageConventions, ImageFeatures
 from pipeline.storage import Location
 
 PICTURES_TRIED = 1000
@@ -43,13 +44,13 @@ def survey(corpus: Location, config: PrepareConfig) -> Survey:
 
 
 def shard_plans(found: Survey, config: PrepareConfig) -> Iterator[ShardPlan[Item]]:
-    """The plans, one shard's items in memory at a time beside what the corpus's reader holds (names and ids)."""
-    return cut(found.layout.items(found.corpus), config.shards.items_per_shard, settings_of(found, config))
-
-
-def num_shards(found: Survey, config: PrepareConfig) -> int:
-    """How many plans there will be."""
-    return -(-found.num_items // config.shards.items_per_shard)
+    """The plans, one shard's items in memory at a time beside what the corpus's reader holds (names, ids)."""
+    return cut_by_content(
+        found.layout.items(found.corpus),
+        lambda item: share_of(item, config),
+        lambda item: item.item_id,
+        settings_of(found, config),
+    )
 
 
 def settings_of(found: Survey, config: PrepareConfig) -> dict[str, Any]:
@@ -61,10 +62,23 @@ def settings_of(found: Survey, config: PrepareConfig) -> dict[str, Any]:
 
 
 def conventions_for(corpus: Location, layout: Layout, config: PrepareConfig) -> Conventions:
-    """What levels will mean."""
-    if layout.kind == "audio":
-        return AudioConventions(config.audio.sample_rate_hz, config.audio.companding, config.audio.num_levels)
-    return image_conventions(corpus, layout, config.image)
+    """What levels will mean, and what will stand beside them."""
+    if layout.kind == "image":
+        return replace(image_conventions(corpus, layout, config.image), features=ImageFeatures(config.image.media))
+    audio = config.audio
+    features = audio_features(config.speech, audio.media)
+    return AudioConventions(audio.sample_rate_hz, audio.companding, audio.num_levels, features=features)
+
+
+def audio_features(speech: SpeechConfig, media: Literal["off", "wav", "flac"]) -> AudioFeatures:
+    """How the columns beside the levels are made; of an aligner the digest is added once it is trained."""
+    takes_text = speech.phones in ("auto", "text")
+    return AudioFeatures(
+        phones=speech.pronunciation if takes_text else "",
+        alignment=speech.alignment if takes_text else "",
+        f0="" if speech.f0 == "off" else speech.f0,
+        media=media,
+    )
 
 
 def image_conventions(corpus: Location, layout: Layout, image: ImageConfig) -> ImageConventions:
@@ -83,7 +97,7 @@ def first_readable(corpus: Location, layout: Layout) -> Pixels:
     for item in islice(layout.items(corpus), PICTURES_TRIED):
         if isinstance(item, ImageItem):
             try:
-                return read_pixels(item, None)
+                return read_pixels(item, None).pixels
             except ItemError:
                 continue  # it becomes a failure when its shard is prepared
     raise CorpusError(

@@ -1,14 +1,34 @@
-"""Train or validation, by a hash of the item's id: the same on every machine, whatever else the corpus holds."""
+"""Train, validation or test, by a hash of what is to stay together: the same everywhere, whatever else there is."""
 
 import hashlib
 
-
-def held_out(item_id: str, share: float) -> bool:
-    """Whether an item belongs to the share that is held out; each id falls evenly in [0, 1)."""
-    first = hashlib.sha256(item_id.encode()).digest()[:8]
-    return int.from_bytes(first, "big") < share * 2**64
+from pipeline.errors import ItemError
+from pipeline.items import AudioItem, ImageItem
+from pipeline.preparation.config import SplitConfig
 
 
-def split_of(item_id: str, corpus_split: str, held_out_share: float) -> str:
-    """The corpus's own split, or the hash's choice of train and validation."""
-    return corpus_split or ("validation" if held_out(item_id, held_out_share) else "train")
+def split_of(item: AudioItem | ImageItem, config: SplitConfig) -> str:
+    """The item's split. ItemError where it is to go by something that the item lacks."""
+    if config.by == "corpus" and item.split:
+        return item.split
+    place = evenly(key_of(item, config.by))
+    if place < config.held_out_share:
+        return "validation"
+    return "test" if place >= 1 - config.test_share else "train"
+
+
+def key_of(item: AudioItem | ImageItem, by: str) -> str:
+    """What decides: the item's id, its speaker, or its text without regard to case and spaces."""
+    if by in ("corpus", "item"):
+        return item.item_id
+    if not isinstance(item, AudioItem):
+        raise ItemError("split", f"a picture has no {by}; expected split.by to be corpus or item")
+    key = item.speaker if by == "speaker" else " ".join((item.text or item.text_normalised).casefold().split())
+    if not key:
+        raise ItemError("split", f"split.by is {by}, and the corpus names no {by} of this item")
+    return key
+
+
+def evenly(key: str) -> float:
+    """A key's place in [0, 1); keys fall evenly."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64

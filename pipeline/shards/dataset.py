@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,15 @@ import pyarrow.parquet as pq
 from pipeline.errors import DatasetError, OccupiedError, PassingStorageError
 from pipeline.shards.commit import Commit, Tally, commit_file, read_commit, shard_file
 from pipeline.shards.plan import digest_of
-from pipeline.shards.schema import FAILURE_SCHEMA, FORMAT, FORMAT_VERSION, Conventions, check_stamp, conventions_from
+from pipeline.shards.schema import (
+    FAILURE_SCHEMA,
+    FORMAT,
+    FORMAT_VERSION,
+    Conventions,
+    check_stamp,
+    conventions_from,
+    schema_for,
+)
 from pipeline.storage import Location, explain, is_passing, retried
 
 PLAN_FILE = "plan.json"
@@ -41,13 +50,17 @@ class ShardEntry:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """`dataset.json`. `digest` names the content: conventions and the checksums of all shards."""
+    """`dataset.json`. `digest` names the content: conventions and the checksums of all shards.
+
+    notes: what was done to items that is worth knowing, and to how many.
+    """
 
     conventions: Conventions
     digest: str
     tally: Tally
     num_failures: int
     shards: tuple[ShardEntry, ...]
+    notes: dict[str, int] = field(default_factory=dict)
     lineage: dict[str, Any] = field(default_factory=dict)
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
@@ -120,16 +133,16 @@ def claim(folder: Location, made_by: str, settings: Any, identity: Mapping[str, 
     place = folder / PLAN_FILE
     if folder.is_file():
         raise OccupiedError(f"{folder} is a file; expected a folder to write a dataset into. Choose another output.")
-    if place.is_file():
-        check_claim(folder, read_page(place.read_text(), str(place)), made_by, identity)
-    elif names := folder.names():
+    if not place.is_file() and (names := folder.names()):
         raise OccupiedError(
             f"{folder} already holds something else ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}); "
             "expected an empty folder or one that this command made. Choose another output folder."
         )
     page = {"format": FORMAT, "format_version": FORMAT_VERSION, "made_by": made_by, "settings": settings}
     text = json.dumps({**page, "identity": identity}, indent=1, sort_keys=True, default=asdict)
-    place.write_text(text + "\n")
+    if not place.create_bytes(f"{text}\n".encode()):  # of two commands that begin at once, one finds the other's claim
+        check_claim(folder, read_page(place.read_text(), str(place)), made_by, identity)
+        place.write_text(text + "\n")
 
 
 def check_claim(folder: Location, before: Mapping[str, Any], made_by: str, identity: Mapping[str, str]) -> None:
@@ -162,16 +175,18 @@ def finish(folder: Location, names: Sequence[str], conventions: Conventions, lin
     Shards that no plan asks for any more are dropped.
     """
     drop_strays(folder, names)
-    tally = Tally()
+    tally, notes = Tally(), Counter[str]()
     entries: list[ShardEntry] = []
     with FailureFile() as failures:
         for commit in commits(folder, names):
             tally.add(commit.tally)
+            notes.update(commit.notes)
             failures.add(commit)
             entries.append(ShardEntry(shard_file(commit.name), commit.num_rows, commit.num_bytes, commit.sha256))
     (folder / FAILURES_FILE).write_bytes(failures.data())
     digest = digest_of([asdict(conventions), [entry.sha256 for entry in entries]])
-    info = DatasetInfo(conventions, digest, tally, failures.num_rows, tuple(entries), lineage)
+    plain_lineage = json.loads(json.dumps(lineage))  # as it will be read back: a tuple is a list there
+    info = DatasetInfo(conventions, digest, tally, failures.num_rows, tuple(entries), dict(notes), plain_lineage)
     (folder / DATASET_FILE).write_text(info.to_json())
     return info
 
@@ -249,6 +264,11 @@ class Dataset:
 
     folder: Location
     info: DatasetInfo
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of every shard."""
+        return schema_for(self.info.conventions)
 
     @retried
     def read_shard(self, index: int, columns: list[str] | None = None) -> pa.Table:

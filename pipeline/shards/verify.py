@@ -4,8 +4,7 @@ Reads everything. Nothing is mended here: each problem says how to.
 """
 
 import io
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.corpora.seen import SeenIds
 from pipeline.errors import DatasetError, StorageError
 from pipeline.shards.commit import Commit, Tally, checksum, commit_file, read_commit
 from pipeline.shards.dataset import (
@@ -25,6 +25,7 @@ from pipeline.shards.dataset import (
     open_dataset,
     read_page,
 )
+from pipeline.shards.leaks import leaks
 from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import FAILURE_SCHEMA, AudioConventions, Conventions, check_stamp
 from pipeline.shards.writer import tally_of
@@ -38,6 +39,9 @@ EXPORTS = ("wav", "png")
 REMAKE = "run the command that made the dataset again: it makes what is missing or changed, and nothing else"
 
 
+APART = "prepare it again with --set split.by=speaker or split.by=text, into a new folder, or remove what comes twice"
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with which file, and how to mend it."""
@@ -47,8 +51,11 @@ class Problem:
     mend: str = REMAKE
 
 
-def verify_folder(folder: Location) -> Iterator[Problem]:
-    """Every problem of a dataset, in the order of its files; nothing is yielded for a sound one."""
+def verify_folder(folder: Location, disjoint: Sequence[str] = ()) -> Iterator[Problem]:
+    """Every problem of a dataset, in the order of its files; nothing is yielded for a sound one.
+
+    `disjoint`: what splits may not share (`leaks.COLUMNS`).
+    """
     try:
         dataset = open_dataset(folder)
     except (DatasetError, StorageError) as error:
@@ -61,8 +68,9 @@ def verify_folder(folder: Location) -> Iterator[Problem]:
         problems = verify_shard(folder, entry, dataset.info.conventions) or list(counts.add(dataset, index))
         counts.is_whole &= not problems
         yield from problems
-    yield from counts.repeated_ids()
     yield from counts.wrong_totals(dataset)
+    if counts.is_whole:
+        yield from (Problem("shards", str(leak), APART) for leak in leaks(dataset, disjoint))
 
 
 class Counts:
@@ -71,21 +79,21 @@ class Counts:
     def __init__(self) -> None:
         self.is_whole = True
         self._tally = Tally()
-        self._ids: Counter[str] = Counter()
+        self._ids = SeenIds()
 
     def add(self, dataset: Dataset, index: int) -> Iterator[Problem]:
         """Count a shard's rows; what its commit says otherwise is a problem."""
         rows = dataset.read_shard(index).to_pylist()
-        self._ids.update(row["item_id"] for row in rows)
         tally = tally_of(rows, dataset.info.conventions)
         self._tally.add(tally)
         yield from wrong_commit(dataset.folder, dataset.info.shards[index], tally)
+        yield from self.repeated_ids(row["item_id"] for row in rows)
 
-    def repeated_ids(self) -> Iterator[Problem]:
-        """Ids that more than one row bears."""
-        for item_id, count in self._ids.items():
-            if count > 1:
-                what = f"item_id {item_id!r} stands in {count} rows"
+    def repeated_ids(self, ids: Iterable[str]) -> Iterator[Problem]:
+        """Ids that a row before bears as well."""
+        for item_id in ids:
+            if not self._ids.add(item_id):
+                what = f"item_id {item_id!r} stands in a row before, too"
                 yield Problem("shards", what, "mend the ids and make the dataset again in a new folder")
 
     def wrong_totals(self, dataset: Dataset) -> Iterator[Problem]:

@@ -33,6 +33,7 @@ def write_shard(
     failures: Sequence[Failure],
     conventions: Conventions,
     notes: Mapping[str, int] | None = None,
+    run: Mapping[str, Any] | None = None,
 ) -> Commit:
     """Write a shard and then its commit; a process killed between the two has proved nothing and the shard is redone.
 
@@ -50,7 +51,7 @@ def write_shard(
         tally=tally_of(rows, conventions),
         failures=tuple(failures),
         notes=dict(sorted((notes or {}).items())),
-        run={"written_unix_s": started, "host": socket.gethostname()},
+        run={"written_unix_s": started, "host": socket.gethostname(), **(run or {})},
     )
     write_commit(folder, commit)
     return commit

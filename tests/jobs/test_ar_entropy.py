@@ -24,8 +24,8 @@ from pipeline.evaluation.evaluation import Evaluation, conclude
 from pipeline.evaluation.likelihood import Scores, parts_of, score_part
 from pipeline.model_folder import load_model
 from pipeline.preparation.config import AudioConfig, PrepareConfig, ShardConfig
+from pipeline.preparation.make import make_shard
 from pipeline.preparation.plan import survey
-from pipeline.preparation.prepare import prepare_shard
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.storage import Location
 from pipeline.training.loop import run
@@ -67,9 +67,7 @@ def test_the_plain_functions_reach_the_entropy_rate(corpus: Location, tmp_path: 
 def prepare_alone(corpus: Location, out: Location) -> None:
     found = survey(corpus, PREPARATION)
     preparation = Preparation(out, PREPARATION, found, Console(file=io.StringIO()))
-    preparation.run(
-        lambda found: lambda plans: (prepare_shard(out, plan, PREPARATION, found.conventions).index for plan in plans)
-    )
+    preparation.run(lambda plans: (make_shard(out, plan, PREPARATION, found.conventions) for plan in plans))
 
 
 def evaluate_alone(folder: Location, dataset: Dataset) -> Evaluation:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
 from jobs import fan_out as subject
+from jobs import hedging
 from jobs.fan_out import explain_ray, fan_out, fan_out_actors
 from pipeline.errors import AncestralError, ClusterError, ModelError, TooManyFailures
 
@@ -36,7 +37,9 @@ class FakeRay:
         self.most_out = max(self.most_out, len(self.out))
         return self.count
 
-    def wait(self, references: list[int], num_returns: int) -> tuple[list[int], list[int]]:
+    def wait(
+        self, references: list[int], num_returns: int, timeout: float | None = None
+    ) -> tuple[list[int], list[int]]:
         chosen = references[self.pick % len(references)]
         return [chosen], [reference for reference in references if reference != chosen]
 
@@ -51,21 +54,26 @@ class FakeRay:
         self.cancelled.append(reference)
 
 
+def replace_ray(patch: pytest.MonkeyPatch, fake: FakeRay) -> None:
+    patch.setattr(subject, "ray", fake)
+    patch.setattr(hedging, "ray", fake)
+
+
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     fake = FakeRay()
-    monkeypatch.setattr(subject, "ray", fake)
+    replace_ray(monkeypatch, fake)
     return fake
 
 
-@given(num_plans=st.integers(0, 30), limit=st.integers(1, 7), pick=st.integers(0, 5))
+@given(num_plans=st.integers(0, 30), limit=st.integers(1, 7), pick=st.integers(0, 5), hedge=st.booleans())
 def test_every_plan_once_whatever_the_order_and_never_more_than_the_limit(
-    num_plans: int, limit: int, pick: int
+    num_plans: int, limit: int, pick: int, hedge: bool
 ) -> None:
     fake = FakeRay(pick)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subject, "ray", fake)
-        results = list(fan_out(range(num_plans), fake.submit, limit))
+        replace_ray(patch, fake)
+        results = list(fan_out(range(num_plans), fake.submit, limit, hedge=hedge))
     assert sorted(results) == list(range(num_plans))
     assert fake.most_out == min(limit, num_plans)
     assert fake.cancelled == []
@@ -117,7 +125,7 @@ def test_no_actor_ever_holds_more_than_its_depth(num_plans: int, num_actors: int
         return reference
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subject, "ray", fake)
+        replace_ray(patch, fake)
         actors = [f"actor {i}" for i in range(num_actors)]
         results = list(fan_out_actors(range(num_plans), actors, submit, depth))
     assert sorted(plan for _, plan in results) == list(range(num_plans))
@@ -187,6 +195,40 @@ class TestOnRay:
 
         assert sorted(fan_out(range(5), work.remote, 2)) == list(range(5))
         assert (tmp_path / "attempt-2").exists()
+
+    def test_a_worker_that_is_lost_every_time_ends_it(self, tmp_path: Path) -> None:
+        @remote(max_retries=2)
+        def work(plan: int) -> int:
+            if plan == 2:
+                with (tmp_path / "attempts").open("a") as file:
+                    file.write("x")
+                os.kill(os.getpid(), signal.SIGKILL)
+            return plan
+
+        with pytest.raises(ClusterError, match="a worker was lost again and again"):
+            list(fan_out(range(3), work.remote, 2, hedge=True))
+        assert (tmp_path / "attempts").read_text() == "xxx"
+
+    def test_a_straggler_is_started_again_and_called_back(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hedging, "SLOW_S", 0.2)
+        monkeypatch.setattr(hedging, "SECONDS_BETWEEN_LOOKS", 0.05)
+
+        @remote(num_cpus=0.25)
+        def work(plan: int) -> int:
+            attempt = tmp_path / f"attempt-{plan}"
+            if plan == 3 and not attempt.exists():
+                attempt.touch()
+                try:
+                    while True:
+                        time.sleep(0.05)
+                finally:
+                    (tmp_path / "called back").touch()
+            return plan
+
+        assert sorted(fan_out(range(8), work.remote, 3, hedge=True)) == list(range(8))
+        assert (tmp_path / "called back").exists()
 
     def test_a_killed_actors_plans_are_done_again(self, tmp_path: Path) -> None:
         class Steady:

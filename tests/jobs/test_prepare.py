@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,12 +19,12 @@ import pytest
 from rich.console import Console
 
 from jobs.cluster import RunningCluster, connect
-from jobs.prepare import Preparation, Runner, prepare, prepare_one
+from jobs.prepare import Preparation, claim_for, prepare, prepare_one
 from pipeline.errors import CorpusError, OccupiedError, PassingStorageError, StorageError, TooManyFailures
 from pipeline.items import Item
 from pipeline.preparation.config import PrepareConfig, ShardConfig, SpeechConfig
-from pipeline.preparation.plan import Survey, survey
-from pipeline.preparation.prepare import prepare_shard
+from pipeline.preparation.make import Made, make_shard
+from pipeline.preparation.plan import shard_plans, survey
 from pipeline.shards.dataset import DatasetInfo, open_dataset
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.verify import verify_folder
@@ -38,16 +39,24 @@ Wrapper = Callable[[Iterable[ShardPlan[Item]]], Iterable[ShardPlan[Item]]]
 
 
 def in_process(
-    corpus: Path, out: Path, config: PrepareConfig = CONFIG, wrap: Wrapper = iter
+    corpus: Path, out: Path, config: PrepareConfig = CONFIG, wrap: Wrapper = iter, anew: list[int] | None = None
 ) -> tuple[DatasetInfo, str]:
-    """Prepare without Ray; `wrap` sees the plans that are given out. Returns what was printed, too."""
-    printed = io.StringIO()
+    """Prepare without Ray; `wrap` sees the plans that are given out, `anew` the shards that did not stand already.
 
-    def runner_for(found: Survey) -> Runner:
-        return lambda plans: (prepare_one(locate(str(out)), plan, config, found.conventions) for plan in wrap(plans))
-
+    Returns what was printed, too.
+    """
+    printed, place = io.StringIO(), locate(str(out))
     found = survey(locate(str(corpus)), config)
-    info = Preparation(locate(str(out)), config, found, Console(file=printed)).run(runner_for)
+
+    def runner(plans: Iterable[ShardPlan[Item]]) -> Iterator[Made]:
+        for plan in wrap(plans):
+            made = prepare_one(place, plan, config, found.conventions)
+            if not made.stood and anew is not None:
+                anew.append(plan.index)
+            yield made
+
+    claim_for(found, place, config)
+    info = Preparation(place, config, found, Console(file=printed)).run(runner)
     return info, printed.getvalue()
 
 
@@ -62,15 +71,13 @@ def content(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in files}
 
 
-def counted(given: list[int]) -> Wrapper:
-    """Note the plans that are given out."""
+def num_planned(corpus: Path, config: PrepareConfig = CONFIG) -> int:
+    return sum(1 for _ in shard_plans(survey(locate(str(corpus)), config), config))
 
-    def wrap(plans: Iterable[ShardPlan[Item]]) -> Iterator[ShardPlan[Item]]:
-        for plan in plans:
-            given.append(plan.index)
-            yield plan
 
-    return wrap
+def shard_files(out: Path) -> list[Path]:
+    """The shards in the order of the dataset."""
+    return [out / entry.file for entry in open_dataset(locate(str(out))).info.shards]
 
 
 @pytest.fixture
@@ -87,37 +94,57 @@ def test_the_figures_are_printed_as_it_ends(corpus: Path, out: Path) -> None:
     info, printed = in_process(corpus, out)
     assert info.lineage["layout"] == "fsdd"
     assert f"{out}: 12 rows (" in printed
-    assert "0.0 minutes of 16000 Hz, shards: 6, " in printed
+    assert f"0.0 minutes of 16000 Hz, shards: {len(info.shards)}, " in printed
     assert "failed" not in printed
 
 
 def test_what_is_done_is_passed_over(corpus: Path, out: Path) -> None:
     in_process(corpus, out)
-    before, given = content(out), list[int]()
-    _, printed = in_process(corpus, out, wrap=counted(given))
-    assert given == []
-    assert "shards: 6 (6 stood already)" in printed
+    before, anew = content(out), list[int]()
+    info, printed = in_process(corpus, out, anew=anew)
+    assert anew == []
+    assert f"shards: {len(info.shards)} ({len(info.shards)} stood already)" in printed
     assert content(out) == before
 
 
 def test_only_what_has_changed_is_redone(corpus: Path, out: Path) -> None:
     in_process(corpus, out)
-    given: list[int] = []
+    files, anew = shard_files(out), list[int]()
+    assert len(files) > 5
+    touched = next(index for index, file in enumerate(files) if "1_ann_0" in pd.read_parquet(file)["item_id"].values)
+    torn, flipped, unproved = [index for index in range(len(files)) if index != touched][-3:]
     os.utime(corpus / "recordings" / "1_ann_0.wav", (1, 1))
-    (out / "shards" / "000004.parquet").write_bytes(b"torn")
-    flipped = bytearray((out / "shards" / "000005.parquet").read_bytes())
-    flipped[100] ^= 1
-    (out / "shards" / "000005.parquet").write_bytes(flipped)
-    (out / "commits" / "000000.json").unlink()
-    in_process(corpus, out, wrap=counted(given))
-    assert given == [0, 2, 4, 5]
+    files[torn].write_bytes(b"torn")
+    data = bytearray(files[flipped].read_bytes())
+    data[100] ^= 1
+    files[flipped].write_bytes(data)
+    (out / "commits" / f"{files[unproved].stem}.json").unlink()
+    in_process(corpus, out, anew=anew)
+    assert anew == sorted([touched, torn, flipped, unproved])
+    assert list(verify_folder(locate(str(out)))) == []
+
+
+def test_a_corpus_that_has_grown_adds_what_is_new_and_keeps_the_rest(corpus: Path, out: Path, tmp_path: Path) -> None:
+    fsdd_corpus(corpus, speakers=("ann", "bob", "cat", "dan"), takes=6)
+    before, _ = in_process(corpus, out)
+    kept = {file: file.stat().st_mtime_ns for file in shard_files(out)}
+    for number in range(2):
+        shutil.copy(corpus / "recordings" / "1_bob_0.wav", corpus / "recordings" / f"1_bea_{number}.wav")
+    anew: list[int] = []
+    info, _ = in_process(corpus, out, anew=anew)
+    assert info.num_rows == before.num_rows + 2
+    assert 1 <= len(anew) <= 6 < len(before.shards)
+    assert sum(file.exists() and file.stat().st_mtime_ns == at for file, at in kept.items()) >= len(kept) - 6
+    in_process(corpus, tmp_path / "at-once")
+    assert content(out) == content(tmp_path / "at-once") | {"plan.json": (out / "plan.json").read_bytes()}
     assert list(verify_folder(locate(str(out)))) == []
 
 
 def test_another_setting_redoes_everything_and_drops_what_is_left_over(corpus: Path, out: Path) -> None:
     in_process(corpus, out)
-    info, _ = in_process(corpus, out, replace(CONFIG, shards=ShardConfig(6)))
-    assert len(info.shards) == 2
+    info, _ = in_process(corpus, out, replace(CONFIG, shards=ShardConfig(1000)))
+    assert len(info.shards) == 1
+    assert len(list((out / "shards").iterdir())) == 1
     assert list(verify_folder(locate(str(out)))) == []
 
 
@@ -130,7 +157,7 @@ def test_another_corpus_never_overwrites_a_finished_dataset(corpus: Path, out: P
     assert content(out) == before
 
 
-@pytest.mark.parametrize("after", [0, 1, 5])
+@pytest.mark.parametrize("after", [0, 1, 4])
 def test_a_run_that_breaks_off_goes_on_and_ends_the_same(corpus: Path, out: Path, tmp_path: Path, after: int) -> None:
     def breaking(plans: Iterable[ShardPlan[Item]]) -> Iterator[ShardPlan[Item]]:
         for number, plan in enumerate(plans):
@@ -141,9 +168,9 @@ def test_a_run_that_breaks_off_goes_on_and_ends_the_same(corpus: Path, out: Path
     with pytest.raises(StorageError):
         in_process(corpus, out, wrap=breaking)
     assert not (out / "dataset.json").exists()
-    given: list[int] = []
-    in_process(corpus, out, wrap=counted(given))
-    assert given == list(range(after, 6))
+    anew: list[int] = []
+    in_process(corpus, out, anew=anew)
+    assert anew == list(range(after, num_planned(corpus)))
     in_process(corpus, tmp_path / "unbroken")
     assert content(out) == content(tmp_path / "unbroken")
 
@@ -157,9 +184,9 @@ def test_a_finished_dataset_that_is_redone_is_unfinished_until_it_is_done(corpus
             seen.append((out / "dataset.json").exists())
             yield plan
 
-    (out / "commits" / "000003.json").unlink()
+    (out / "commits" / f"{shard_files(out)[3].stem}.json").unlink()
     in_process(corpus, out, wrap=looking)
-    assert seen == [False]
+    assert seen == [True] * 4 + [False] * (len(seen) - 4)
     assert (out / "dataset.json").exists()
 
 
@@ -179,31 +206,34 @@ class TestFailures:
 
     def test_one_more_stops_the_run_early_with_the_failures_written(self, tmp_path: Path, out: Path) -> None:
         corpus = with_failures(tmp_path / "corpus", 30, 4)
-        given: list[int] = []
+        anew: list[int] = []
         with pytest.raises(TooManyFailures) as caught:
-            in_process(corpus, out, wrap=counted(given))
-        message = str(caught.value)
-        assert f"2 of 34 items of {corpus} failed; max_failure_share 0.05 allows 1" in message
-        assert "manifest.jsonl line 2" in message
-        assert "not JSON" in message
-        assert given == [0]
-        assert len(pd.read_parquet(out / "failures.parquet")) == 2
+            in_process(corpus, out, anew=anew)
+        found = re.search(rf"(\d) of 34 items of {corpus} failed; max_failure_share 0.05 allows 1", str(caught.value))
+        assert found
+        num_failed = int(found[1])
+        assert num_failed > 1
+        assert f"manifest.jsonl line {num_failed}" in str(caught.value)
+        assert "not JSON" in str(caught.value)
+        assert len(anew) <= 2
+        assert len(pd.read_parquet(out / "failures.parquet")) == num_failed
         assert not (out / "dataset.json").exists()
 
     def test_allowing_more_goes_on_from_there(self, tmp_path: Path, out: Path) -> None:
         corpus = with_failures(tmp_path / "corpus", 30, 4)
+        before: list[int] = []
         with pytest.raises(TooManyFailures):
-            in_process(corpus, out)
-        given: list[int] = []
-        info, _ = in_process(corpus, out, replace(CONFIG, max_failure_share=0.5), counted(given))
-        assert given == list(range(1, 17))
+            in_process(corpus, out, anew=before)
+        anew: list[int] = []
+        info, _ = in_process(corpus, out, replace(CONFIG, max_failure_share=0.5), anew=anew)
+        assert anew == list(range(len(before), num_planned(corpus)))
         assert (info.num_rows, info.num_failures) == (30, 4)
         assert list(verify_folder(locate(str(out)))) == []
 
     def test_failures_of_shards_that_stood_already_count(self, tmp_path: Path, out: Path) -> None:
         corpus = with_failures(tmp_path / "corpus", 30, 4)
         in_process(corpus, out, replace(CONFIG, max_failure_share=0.5))
-        with pytest.raises(TooManyFailures, match="2 of 34"):
+        with pytest.raises(TooManyFailures, match=r"\d of 34"):
             in_process(corpus, out)
         assert not (out / "dataset.json").exists()
 
@@ -294,11 +324,11 @@ def test_a_killed_driver_s_rerun_ends_with_the_same_bytes(tmp_path: Path, out: P
         driver.wait()
         remove_when_quiet(left)
     num_kept = len(list(out.glob("commits/*.json")))
-    assert 10 <= num_kept < 160
+    config, anew = replace(CONFIG, shards=ShardConfig(1)), list[int]()
+    assert 10 <= num_kept < num_planned(corpus, config)
     assert not (out / "dataset.json").exists()
-    config, given = replace(CONFIG, shards=ShardConfig(1)), list[int]()
-    in_process(corpus, out, config, counted(given))
-    assert len(given) == 160 - num_kept
+    in_process(corpus, out, config, anew=anew)
+    assert len(anew) == num_planned(corpus, config) - num_kept
     in_process(corpus, tmp_path / "unbroken", config)
     assert content(out) == content(tmp_path / "unbroken")
     assert list(verify_folder(locate(str(out)))) == []
@@ -332,22 +362,22 @@ def test_real_corpora(ray_local: None, shared_data: Path, out: Path, name: str, 
 def test_storage_that_does_not_answer_is_tried_again(
     ray_local: None, corpus: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def silent_at_first(place: Location, plan: ShardPlan[Item], *given: Any) -> int:
+    def silent_at_first(place: Location, plan: ShardPlan[Item], *given: Any) -> Made:
         tried = tmp_path / f"tried-{plan.index}"
         if not tried.exists():
             tried.touch()
             raise PassingStorageError("storage does not answer")
-        return prepare_shard(place, plan, *given).index
+        return make_shard(place, plan, *given)
 
     monkeypatch.setattr("jobs.prepare.prepare_one", silent_at_first)
     assert on_ray(corpus, out).num_rows == 12
-    assert len(list(tmp_path.glob("tried-*"))) == 6
+    assert len(list(tmp_path.glob("tried-*"))) == num_planned(corpus)
 
 
 def test_the_cluster_says_how_much_is_in_flight(corpus: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
-    def fan_out(plans: Iterable[ShardPlan[Item]], submit: object, limit: int) -> Iterator[int]:
+    def fan_out(plans: Iterable[ShardPlan[Item]], submit: object, limit: int, **_: Any) -> Iterator[Made]:
         asked.append(limit)
         return iter([prepare_one(locate(str(out)), plan, CONFIG, found.conventions) for plan in plans])
 

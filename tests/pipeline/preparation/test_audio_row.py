@@ -1,7 +1,6 @@
 import errno
-import sys
+from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,33 +9,35 @@ import pytest
 from pipeline.audio.companding import encode
 from pipeline.errors import ItemError, PassingStorageError
 from pipeline.items import AudioItem, TimedPhone
-from pipeline.preparation.audio_row import audio_row
+from pipeline.preparation.audio_row import audio_rows
 from pipeline.preparation.config import AudioConfig, PrepareConfig, SpeechConfig, SplitConfig
 from pipeline.shards.schema import AudioConventions
+from pipeline.speech.utterance import Phone, Utterance, Word
 from pipeline.storage import Location
 from tests.corpus_builders import tone, write_wav
 
 NO_PHONES = SpeechConfig(phones="off")
+UNIFORM = SpeechConfig(alignment="uniform")
 
 
 def row_of(item: AudioItem, audio: AudioConfig | None = None, speech: SpeechConfig = NO_PHONES) -> dict[str, Any]:
     config = PrepareConfig(audio=audio or AudioConfig(sample_rate_hz=8000), speech=speech)
     made = config.audio
-    return audio_row(item, config, AudioConventions(made.sample_rate_hz, made.companding, made.num_levels))
+    conventions = AudioConventions(made.sample_rate_hz, made.companding, made.num_levels)
+    (row,) = audio_rows(item, config, conventions, Counter())
+    return row
 
 
 @pytest.fixture
 def fake_espeak(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Phones that are the letters of the text; what was asked is returned."""
     asked: list[tuple[str, str]] = []
-    module = ModuleType("pipeline.speech.phones")
 
-    def phones_of_text(text: str, language: str) -> list[str]:
+    def pronounce(text: str, language: str, method: str) -> Utterance:
         asked.append((text, language))
-        return [letter for letter in text if letter.isalpha()]
+        return Utterance(((Word(text, tuple((Phone(letter),) for letter in text if letter.isalpha())),),))
 
-    module.phones_of_text = phones_of_text  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "pipeline.speech.phones", module)
+    monkeypatch.setattr("pipeline.preparation.speech_columns.pronounce", pronounce)
     return asked
 
 
@@ -54,10 +55,11 @@ def test_a_row_holds_the_levels_of_the_wave_and_what_the_corpus_says(tmp_path: P
         "language": None,
         "label": None,
         "text": "Hi",
-        "text_normalised": None,
+        "text_normalised": "Hi",
         "licence": None,
         "num_timesteps": 1600,
         "sample_rate_hz": 8000,
+        "source_start_s": 0.0,
     }
 
 
@@ -85,14 +87,14 @@ def test_phones_stay_on_their_sound_after_resampling_and_trimming(tmp_path: Path
 
 def test_peaks_are_normalised_when_asked(tmp_path: Path) -> None:
     item = AudioItem("a", str(write_wav(tmp_path / "a.wav", tone() * 0.1)))
-    loud = row_of(item, AudioConfig(sample_rate_hz=8000, companding="linear", peak="normalise", peak_dbfs=0.0))
+    loud = row_of(item, AudioConfig(sample_rate_hz=8000, companding="linear", level="peak", peak_dbfs=0.0))
     levels = np.frombuffer(loud["levels"], np.uint8)
     assert 255 in (int(levels.max()), 255 - int(levels.min()))
 
 
 def test_auto_takes_the_corpus_s_times_then_espeak_then_nothing(tmp_path: Path, fake_espeak: list[object]) -> None:
     source = str(write_wav(tmp_path / "a.wav"))
-    auto = SpeechConfig()
+    auto = UNIFORM
     timed = row_of(AudioItem("a", source, text="hi", phones=(TimedPhone("h", 0.0, 0.2),)), speech=auto)
     assert (timed["align_method"], timed["phone"]) == ("corpus", ["h"])
     assert not fake_espeak
@@ -104,14 +106,14 @@ def test_auto_takes_the_corpus_s_times_then_espeak_then_nothing(tmp_path: Path, 
 
 def test_the_item_s_language_goes_before_the_configured_one(tmp_path: Path, fake_espeak: list[object]) -> None:
     source = str(write_wav(tmp_path / "a.wav"))
-    row_of(AudioItem("a", source, text="hi", language="de"), speech=SpeechConfig())
-    row_of(AudioItem("a", source, text="hi"), speech=SpeechConfig(language="fr-fr"))
+    row_of(AudioItem("a", source, text="hi", language="de"), speech=UNIFORM)
+    row_of(AudioItem("a", source, text="hi"), speech=SpeechConfig(alignment="uniform", language="fr-fr"))
     assert fake_espeak == [("hi", "de"), ("hi", "fr-fr")]
 
 
 def test_each_source_of_phones_can_be_had_alone(tmp_path: Path, fake_espeak: list[object]) -> None:
     item = AudioItem("a", str(write_wav(tmp_path / "a.wav")), text="hi", phones=(TimedPhone("x", 0.0, 0.2),))
-    assert row_of(item, speech=SpeechConfig(phones="espeak"))["align_method"] == "uniform"
+    assert row_of(item, speech=SpeechConfig(phones="text", alignment="uniform"))["align_method"] == "uniform"
     assert row_of(item, speech=SpeechConfig(phones="corpus"))["align_method"] == "corpus"
     assert "phone" not in row_of(item, speech=NO_PHONES)
     untimed = AudioItem("a", item.source, text="hi")
@@ -162,7 +164,7 @@ def test_a_local_disk_that_does_not_answer_is_no_fault_of_the_item(
     def slow(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("pipeline.preparation.audio_row.decode", slow)
+    monkeypatch.setattr("pipeline.preparation.reading.decode", slow)
     with pytest.raises(PassingStorageError, match="storage does not answer"):
         row_of(AudioItem("a", str(write_wav(tmp_path / "a.wav"))))
 
@@ -178,4 +180,4 @@ def test_a_file_larger_than_any_item_is_not_read(monkeypatch: pytest.MonkeyPatch
 def test_the_held_out_share_goes_by_the_id(tmp_path: Path) -> None:
     item = AudioItem("a", str(write_wav(tmp_path / "a.wav")))
     config = PrepareConfig(speech=NO_PHONES, split=SplitConfig(1.0))
-    assert audio_row(item, config, AudioConventions(16_000))["split"] == "validation"
+    assert audio_rows(item, config, AudioConventions(16_000), Counter())[0]["split"] == "validation"

@@ -5,9 +5,17 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ItemError
 from pipeline.items import TimedPhone
-from pipeline.preparation.phones import Spans, check_against_audio, corpus_spans, uniform_spans
+from pipeline.preparation import phones as phones_module
+from pipeline.preparation.phones import Spans, check_against_audio, uniform_spans
 
 names = st.sampled_from(["a", "b", "sil", ""])
+
+
+def corpus_spans(phones: list[TimedPhone], rate_hz: int, offset: int, num_timesteps: int) -> Spans:
+    """With the places that the phones have when those named sil, or not at all, are pauses."""
+    sounding = [number for number, phone in enumerate(phones) if phone.phone not in ("", "sil")]
+    places = [sounding.index(number) if number in sounding else None for number in range(len(phones))]
+    return phones_module.corpus_spans(phones, places, rate_hz, offset, num_timesteps)
 
 
 def covers(spans: Spans, num_timesteps: int) -> bool:
@@ -18,24 +26,26 @@ def covers(spans: Spans, num_timesteps: int) -> bool:
 
 def test_gaps_are_silence() -> None:
     spans = corpus_spans([TimedPhone("a", 0.1, 0.2), TimedPhone("b", 0.3, 0.4)], 100, 0, 50)
-    assert spans == Spans(("sil", "a", "sil", "b", "sil"), (0, 10, 20, 30, 40), (10, 20, 30, 40, 50))
+    assert spans == Spans(
+        ("sil", "a", "sil", "b", "sil"), (0, 10, 20, 30, 40), (10, 20, 30, 40, 50), (None, 0, None, 1, None)
+    )
 
 
 def test_silences_of_the_corpus_join_the_gaps_beside_them() -> None:
     spans = corpus_spans(
         [TimedPhone("sil", 0.1, 0.2), TimedPhone("", 0.2, 0.25), TimedPhone("b", 0.3, 0.5)], 100, 0, 50
     )
-    assert spans == Spans(("sil", "b"), (0, 30), (30, 50))
+    assert spans == Spans(("sil", "b"), (0, 30), (30, 50), (None, 0))
 
 
 def test_like_phones_beside_each_other_stay_two() -> None:
     spans = corpus_spans([TimedPhone("a", 0, 0.2), TimedPhone("a", 0.2, 0.5)], 100, 0, 50)
-    assert spans == Spans(("a", "a"), (0, 20), (20, 50))
+    assert spans == Spans(("a", "a"), (0, 20), (20, 50), (0, 1))
 
 
 def test_what_was_trimmed_from_the_start_moves_every_phone() -> None:
     phones = [TimedPhone("a", 0.05, 0.2), TimedPhone("b", 0.2, 0.4), TimedPhone("c", 0.4, 0.5)]
-    assert corpus_spans(phones, 100, 10, 30) == Spans(("a", "b"), (0, 10), (10, 30))
+    assert corpus_spans(phones, 100, 10, 30) == Spans(("a", "b"), (0, 10), (10, 30), (0, 1))
 
 
 def test_times_become_the_nearest_timestep() -> None:
@@ -76,6 +86,7 @@ def test_uniform_spans_cover_the_utterance_evenly(phones: list[str], num_timeste
         return
     spans = uniform_spans(phones, num_timesteps)
     assert list(spans.phone) == phones
+    assert list(spans.place) == list(range(len(phones)))
     assert covers(spans, num_timesteps)
     lengths = np.subtract(spans.end, spans.start)
     assert lengths.max() - lengths.min() <= 1
@@ -99,7 +110,7 @@ def test_times_that_cannot_be_are_the_item_s_failure(phones: list[TimedPhone]) -
 
 def test_a_little_overlap_is_rounding_and_the_earlier_phone_keeps_it() -> None:
     spans = corpus_spans([TimedPhone("a", 0.0, 0.25), TimedPhone("b", 0.2, 0.5)], 100, 0, 50)
-    assert spans == Spans(("a", "b"), (0, 25), (25, 50))
+    assert spans == Spans(("a", "b"), (0, 25), (25, 50), (0, 1))
 
 
 def test_labels_that_outlast_the_audio_are_refused() -> None:
