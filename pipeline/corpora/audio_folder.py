@@ -45,9 +45,9 @@ def items(folder: Location) -> Iterator[Item]:
 
 
 def first_folders(folder: Location) -> list[str]:
-    """Names of the folders right below that hold audio at any depth."""
-    names = (name for name in folder.names() if not name.startswith(".") and (folder / name).is_folder())
-    return [name for name in names if detect(folder / name)]
+    """Names of the folders right below that hold audio at any depth; no file of a flat corpus is looked at."""
+    names = (name for name in folder.names() if not name.lower().endswith((*SOUNDS, *BESIDE)))
+    return [name for name in names if not name.startswith(".") and detect(folder / name)]
 
 
 def in_order(files: list[FileEntry]) -> list[FileEntry]:

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.corpora.listing import listed
 from pipeline.corpora.seen import SeenIds
 from pipeline.items import BadItem, Item
-from pipeline.storage import FileEntry, Location
+from pipeline.storage import FileEntry, Location, join
 
 
 def listed_below(folder: Location, below: str, endings: tuple[str, ...]) -> Iterator[FileEntry | BadItem]:
@@ -54,14 +54,17 @@ def files_of(
     place: Location, audio: FileEntry | str, text: FileEntry | None = None, times: FileEntry | None = None
 ) -> dict[str, Any]:
     """What an `AudioItem` says of its files, all below `place`. `audio` is a path alone where the file is missing."""
-    found = [file for file in (audio, text, times) if isinstance(file, FileEntry)]
-    is_there = isinstance(audio, FileEntry)
+    beside = {
+        "text_source": join(place.uri, text.path) if text else "",
+        "times_source": join(place.uri, times.path) if times else "",
+    }
+    if isinstance(audio, str):
+        return {"source": str(place / audio), **beside}
     return {
-        "source": str(place / (audio.path if isinstance(audio, FileEntry) else audio)),
-        "fingerprint": "|".join(file.fingerprint for file in found) if is_there else "",
-        "num_bytes": audio.size_bytes if isinstance(audio, FileEntry) else 0,
-        "text_source": str(place / text.path) if text else "",
-        "times_source": str(place / times.path) if times else "",
+        "source": join(place.uri, audio.path),  # a listing's paths need no check, which would take most of the time
+        "fingerprint": "|".join(file.fingerprint for file in (audio, text, times) if file),
+        "num_bytes": audio.size_bytes,
+        **beside,
     }
 
 

@@ -22,12 +22,14 @@ def test_either_folder_may_be_given(tmp_path: Path) -> None:
     assert list(fsdd.items(locate(str(tmp_path)))) == list(fsdd.items(locate(str(tmp_path / "recordings"))))
 
 
-def test_other_files_are_passed_over_and_odd_names_kept(tmp_path: Path) -> None:
+def test_odd_names_are_kept_and_other_audio_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "recordings"
     for name in ("3_Jörg Ünïcode_0.wav", "12_ann_0.wav", "x_ann_0.wav", "3_ann.wav", ".3_ann_0.wav"):
         write_wav(folder / name)
     (folder / "notes.txt").write_text("")
-    assert [(item.item_id) for item in fsdd.items(locate(str(tmp_path)))] == ["3_Jörg Ünïcode_0"]
+    items = list(fsdd.items(locate(str(tmp_path))))
+    assert [item.item_id for item in items if isinstance(item, AudioItem)] == ["3_Jörg Ünïcode_0"]
+    assert [item.item_id for item in items if isinstance(item, BadItem)] == ["12_ann_0.wav", "3_ann.wav", "x_ann_0.wav"]
 
 
 def test_a_name_that_is_no_utf8_is_a_bad_item(tmp_path: Path) -> None:
