@@ -1,9 +1,9 @@
 """Many plans over few workers: bounded in flight, results as they come, the first application error ends it.
 
 Lost workers and nodes are Ray's to retry (`max_retries`, `max_restarts`); an error that our code raised is not retried.
+A straggler (a slow disk, a node that swaps) need not hold up the end of a job: `jobs/hedging.py`.
 """
 
-import contextlib
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError, WorkerCrashedError
 
+from jobs.hedging import SECONDS_BETWEEN_LOOKS, Hedges, cancel
 from pipeline import errors
 from pipeline.errors import AncestralError, ClusterError
 
@@ -21,12 +22,15 @@ TASK_RETRIES = 5
 """How often a task is started again after its worker or node was lost."""
 
 
-def fan_out(plans: Iterable[Plan], submit: Callable[[Plan], Any], max_in_flight: int) -> Iterator[Any]:
+def fan_out(
+    plans: Iterable[Plan], submit: Callable[[Plan], Any], max_in_flight: int, *, hedge: bool = False
+) -> Iterator[Any]:
     """Run `submit(plan)` (which returns an object reference) for every plan; yield results as they finish.
 
-    Plans are drawn one by one as places come free, so a stream of ten million never stands in memory.
+    Plans are drawn one by one as places come free, so a stream of ten million never stands in memory. `hedge` starts
+    the last ones a second time where they are slow: for work that may be done twice, even at once. Each yields once.
     """
-    for reference in finished(plans, submit, max_in_flight):
+    for reference in finished(plans, Hedges(submit) if hedge else submit, max_in_flight):
         yield fetch(reference)
 
 
@@ -58,35 +62,42 @@ def finished(plans: Iterable[Plan], submit: Callable[[Plan], Any], limit: int) -
     """
     if limit < 1:
         raise ValueError(f"at least one plan must be in flight, got a limit of {limit}")
+    hedges = submit if isinstance(submit, Hedges) else None
     stream = iter(plans)
     running: dict[Any, None] = {}
     try:
         while True:
-            fill(running, stream, submit, limit)
+            is_drained = fill(running, stream, submit, limit)
             if not running:
-                return
-            for reference in ray.wait(list(running), num_returns=1)[0]:
+                break
+            if hedges and is_drained and len(running) < limit:
+                running |= dict.fromkeys(hedges.start_again())
+            for reference in wait_for_one(running, hedges if is_drained else None):
                 del running[reference]
-                yield reference
+                if hedges is None or hedges.settle(reference, running):
+                    yield reference
+        if hedges:
+            hedges.see_off()
     finally:
         cancel(running)
 
 
-def fill(running: dict[Any, None], stream: Iterator[Plan], submit: Callable[[Plan], Any], limit: int) -> None:
-    """Start plans until the limit is reached or none is left."""
+def wait_for_one(running: Iterable[Any], hedges: Hedges | None) -> list[Any]:
+    """What has finished: one, or none where it is time to look for stragglers."""
+    timeout = {"timeout": SECONDS_BETWEEN_LOOKS} if hedges else {}
+    ready: list[Any] = ray.wait(list(running), num_returns=1, **timeout)[0]
+    return ready
+
+
+def fill(running: dict[Any, None], stream: Iterator[Plan], submit: Callable[[Plan], Any], limit: int) -> bool:
+    """Start plans until the limit is reached or none is left; whether none is left."""
     while len(running) < limit:
         try:
             plan = next(stream)
         except StopIteration:
-            return
+            return True
         running[submit(plan)] = None
-
-
-def cancel(running: Iterable[Any]) -> None:
-    """Call back what is still out; a Ray that has gone away has nothing left to call back."""
-    for reference in running:
-        with contextlib.suppress(RayError, RuntimeError):
-            ray.cancel(reference, force=False)
+    return False
 
 
 def fetch(reference: Any) -> Any:

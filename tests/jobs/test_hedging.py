@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ray.exceptions import WorkerCrashedError
+from ray.exceptions import RayTaskError, WorkerCrashedError
 
 from jobs import fan_out as fan_out_module
 from jobs import hedging
@@ -70,12 +70,12 @@ def run(fake: TimedRay, limit: int, hedge: bool = True) -> list[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fan_out_module, "ray", fake)
         patch.setattr(hedging, "ray", fake)
-        patch.setattr(hedging.time, "monotonic", fake.monotonic)
+        patch.setattr(hedging, "time", fake)
         return list(fan_out(fake.took_s, fake.submit, limit, hedge=hedge))
 
 
-def quick(num_plans: int) -> dict[Any, list[float]]:
-    return {number: [10.0] for number in range(num_plans)}
+def quick(num_plans: int, took_s: float = 10.0) -> dict[Any, list[float]]:
+    return {number: [took_s] for number in range(num_plans)}
 
 
 def test_a_straggler_is_started_again_and_its_first_attempt_called_back() -> None:
@@ -103,7 +103,7 @@ def test_the_first_attempt_may_win_after_all() -> None:
     ("took_s", "why"),
     [
         ({**quick(6), "long": [25.0]}, "it is not slow enough beside the others"),
-        ({**{number: [0.1] for number in range(6)}, "long": [9.0]}, "it is not slow enough by the clock"),
+        ({**quick(6, 0.1), "long": [9.0]}, "it is not slow enough by the clock"),
         ({"long": [1000.0]}, "there is nothing to compare it with"),
     ],
 )
@@ -127,13 +127,15 @@ def test_an_attempt_whose_worker_is_lost_leaves_it_to_the_other() -> None:
 
 
 def test_a_plan_whose_worker_is_lost_each_time_ends_it() -> None:
-    fake = TimedRay({**quick(6), "bad": [50.0, 10.0, 5.0]}, {("bad", number): WorkerCrashedError() for number in range(9)})
+    fake = TimedRay(
+        {**quick(6), "bad": [50.0, 10.0, 5.0]}, {("bad", number): WorkerCrashedError() for number in range(9)}
+    )
     with pytest.raises(ClusterError, match="lost again and again"):
         run(fake, 3)
 
 
 def test_our_error_ends_it_whichever_attempt_raised_it() -> None:
-    class TaskError(hedging.RayTaskError):
+    class TaskError(RayTaskError):
         def __init__(self) -> None:
             self.cause = ModelError("no such model")
 
