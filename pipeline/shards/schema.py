@@ -7,7 +7,6 @@ once a frame: 425 values at 200 Hz would be 21 times the audio.
 
 import json
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -190,7 +189,6 @@ def conventions_from(data: dict[str, Any], where: str) -> Conventions:
         raise DatasetError(f"{where}: expected the conventions of an audio or image dataset, got {data!r}.") from error
 
 
-@cache
 def schema_for(conventions: Conventions) -> pa.Schema:
     """The schema of a shard, with format version and conventions stamped into its metadata.
 

@@ -55,7 +55,13 @@ OF_IMAGES = {
     "image.filter": "box",
     "image.media": "png",
 }
-OF_NO_ROW = {"layout": "", "max_failure_share": 0.5, "failures_always_allowed": 1, "limits.item_s": 9.0, "limits.item_memory_bytes": 5}
+OF_NO_ROW = {
+    "layout": "",
+    "max_failure_share": 0.5,
+    "failures_always_allowed": 1,
+    "limits.item_s": 9.0,
+    "limits.item_memory_bytes": 5,
+}
 
 OTHER: dict[str, Any] = {**OF_ROWS, **OF_CUTTING, **OF_AUDIO, **OF_IMAGES, **OF_NO_ROW}
 """For each setting a value that is not its default; the layout is the corpus's own."""
