@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache, wraps
+from functools import wraps
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeVar, cast
 
@@ -22,11 +22,15 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.spec import AbstractBufferedFile
 
-from pipeline.errors import PassingStorageError, StorageError
+from pipeline.archives import opened
+from pipeline.errors import MissingExtra, PassingStorageError, StorageError
 from pipeline.walk import FileEntry as FileEntry  # those who read listings import it from here
 from pipeline.walk import depth_first, fingerprint, local_entry, local_identity, local_names, remote_children
 
 ARCHIVES = ("zip://", "tar://")
+
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+"""The extra that brings what a protocol needs."""
 
 PARTIAL_PREFIX = ".partial-"
 """Files of this name are writes that never finished; readers pass over them and `remove_partials` clears them."""
@@ -362,23 +366,19 @@ def open_filesystem(uri: str) -> tuple[AbstractFileSystem, str]:
     if not is_uri(uri):
         return fsspec.filesystem("file", auto_mkdir=False), uri
     try:
-        if uri.startswith("tar://"):
+        if uri.startswith(ARCHIVES) and "::" in uri:
             inside, _, archive = uri.partition("::")
-            return opened_tar(archive, Location(archive).fingerprint()), inside.removeprefix("tar://").strip("/")
+            kind, _, path = inside.partition("://")
+            return opened(kind, archive, Location(archive).fingerprint()), path.strip("/")
         return cast("tuple[AbstractFileSystem, str]", url_to_fs(uri))
     except ImportError as error:
-        raise StorageError(f"{uri}: this kind of storage needs a package that is not installed ({error}).") from error
+        extra = EXTRAS.get(uri.partition("://")[0])
+        how = f"install it, in the checkout, with: pip install '.[{extra}]'" if extra else "install it"
+        raise MissingExtra(
+            f"{uri}: this kind of storage needs a package that is not installed ({error}); {how}"
+        ) from error
     except ValueError as error:
         raise StorageError(f"{uri}: not a URI that fsspec knows ({error}).") from error
-
-
-@lru_cache(maxsize=4)
-def opened_tar(uri: str, fingerprint: str) -> AbstractFileSystem:
-    """The tar of this URI as a file system, read anew where it has changed.
-
-    fsspec opens one for each use, and to open is to read all headers: of a corpus in a tar once for each of its files.
-    """
-    return cast(AbstractFileSystem, url_to_fs(f"tar://::{uri}")[0])
 
 
 def write_and_rename(path: Path, data: bytes) -> None:

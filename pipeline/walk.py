@@ -28,7 +28,7 @@ class FileEntry:
 def fingerprint(info: dict[str, Any]) -> str:
     """Size and modification time, or what the store has in its place: changes when the file does."""
     version = next(
-        (info[key] for key in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created") if key in info), ""
+        (info[key] for key in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created", "CRC") if key in info), ""
     )
     return f"{info.get('size')}:{version}"
 

@@ -9,7 +9,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from pipeline import storage
-from pipeline.errors import PassingStorageError, StorageError
+from pipeline.errors import MissingExtra, PassingStorageError, StorageError
 from pipeline.storage import PARTIAL_PREFIX, Location, is_uri, locate
 
 
@@ -157,7 +157,7 @@ class TestLocate:
             raise ImportError("Install gcsfs")
 
         monkeypatch.setattr(storage, "url_to_fs", absent)
-        with pytest.raises(StorageError, match=r"needs a package that is not installed \(Install gcsfs\)"):
+        with pytest.raises(MissingExtra, match=r"needs a package that is not installed \(Install gcsfs\)"):
             locate("gs://x").exists()
 
 
