@@ -86,7 +86,8 @@ class AcousticModel:
         x = features.astype(np.float64)
         weights = np.concatenate([means * precisions, -0.5 * precisions], axis=-1).reshape(-1, 2 * x.shape[1])
         products = np.concatenate([x, np.square(x)], axis=1) @ weights.T
-        return products.reshape(len(x), *constant.shape) + constant
+        scores: Array = products.reshape(len(x), *constant.shape) + constant
+        return scores
 
     def state_scores(self, features: Features, rows: NDArray[np.intp]) -> Array:
         """[F, R]: log likelihood of each frame in each state, in nats."""
@@ -94,8 +95,8 @@ class AcousticModel:
 
 
 def log_sum(components: Array) -> Array:
-    """log Σ exp over the last axis; at least one component is finite."""
-    highest = components.max(axis=-1)
+    """Logarithm of the sum of exponentials over the last axis; at least one component is finite."""
+    highest: Array = components.max(axis=-1)
     if components.shape[-1] == 1:
         return highest
     summed: Array = highest + np.log(np.exp(components - highest[..., None]).sum(axis=-1))

@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from pipeline.audio.decode import Waveform
 from pipeline.errors import ItemError
-from pipeline.speech.alignment.acoustic_model import AcousticModel
+from pipeline.speech.alignment.acoustic_model import AcousticModel, Array
 from pipeline.speech.alignment.features import HOP_S, Features, features_of
 from pipeline.speech.alignment.graph import NO_PHONE, STATES, Graph, graph_of
 from pipeline.speech.alignment.viterbi import Path, best_path
 from pipeline.speech.utterance import Utterance
 
-ONSET_SHIFT_S = 0.0
+DECIMALS = 4
+"""Times to a tenth of a millisecond: what is left of a processor's own rounding is rounded away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,23 @@ def align(model: AcousticModel, waveform: Waveform, sample_rate_hz: int, utteran
     """
     graph = graph_of(utterance)
     features = features_of(waveform, sample_rate_hz)
-    path = path_of(model, features, graph)
-    spans = spans_of(graph, path.states, len(waveform) / sample_rate_hz)
-    return Alignment(spans, path.log_likelihood / len(features), len(features))
+    scores, columns = scored(model, features, graph)
+    path = best_path(scores, columns, graph.follows_silence())
+    spans = spans_of(graph, path.states, scores, columns, len(waveform) / sample_rate_hz)
+    return Alignment(spans, round(path.log_likelihood / len(features), DECIMALS), len(features))
 
 
 def path_of(model: AcousticModel, features: Features, graph: Graph) -> Path:
     """The best path of frames through the chain."""
+    scores, columns = scored(model, features, graph)
+    return best_path(scores, columns, graph.follows_silence())
+
+
+def scored(model: AcousticModel, features: Features, graph: Graph) -> tuple[Array, NDArray[np.intp]]:
+    """Scores of the model's states that the chain has [F, R], and the column of each state of the chain [S]."""
     check_length(graph, len(features))
     rows, columns = np.unique(model.rows(graph), return_inverse=True)
-    return best_path(model.state_scores(features, rows), columns, graph.follows_silence())
+    return model.state_scores(features, rows), columns
 
 
 def check_length(graph: Graph, num_frames: int) -> None:
@@ -68,16 +76,30 @@ def check_length(graph: Graph, num_frames: int) -> None:
         )
 
 
-def spans_of(graph: Graph, states: NDArray[np.intp], duration_s: float) -> tuple[Span, ...]:
-    """States by frame to spans by place."""
-    slots = states // STATES
-    places = np.array(graph.places)[slots]
-    # A phone of several units is one span, and neighbouring phones differ in place, silences in slot.
-    changes = np.flatnonzero(np.diff(places)) + 1
-    onsets = np.array([0, *changes])
-    starts = [0.0, *(min(max(onset * HOP_S + ONSET_SHIFT_S, 0.0), duration_s) for onset in changes.tolist())]
-    ends = [*starts[1:], duration_s]
+def spans_of(
+    graph: Graph, states: NDArray[np.intp], scores: Array, columns: NDArray[np.intp], duration_s: float
+) -> tuple[Span, ...]:
+    """States by frame [F] to spans by place: the units of a phone make one span."""
+    places = np.array(graph.places)[states // STATES]
+    onsets = np.flatnonzero(np.diff(places)) + 1
+    times_s = np.round(crossings(scores, columns, states, onsets) * HOP_S, DECIMALS).tolist()
     return tuple(
-        Span(None if place == NO_PHONE else place, start, end)
-        for place, start, end in zip(places[onsets].tolist(), starts, ends, strict=True)
+        Span(None if place == NO_PHONE else place, start_s, end_s)
+        for place, start_s, end_s in zip(
+            places[np.append(0, onsets)].tolist(), [0.0, *times_s], [*times_s, duration_s], strict=True
+        )
     )
+
+
+def crossings(scores: Array, columns: NDArray[np.intp], states: NDArray[np.intp], onsets: NDArray[np.intp]) -> Array:
+    """Where, in frames, the state of each onset becomes likelier than the one before it.
+
+    Between the middles of the last frame of one and the first of the other, which stand for what was heard around
+    them; the difference of the two scores is taken to change evenly in between. Onsets become finer than frames by it.
+    """
+    before, after = columns[states[onsets - 1]], columns[states[onsets]]
+    lead = scores[onsets - 1, before] - scores[onsets - 1, after]
+    lag = scores[onsets, after] - scores[onsets, before]
+    is_crossing = (lead > 0) & (lag > 0)
+    share = np.where(is_crossing, lead, 1) / np.where(is_crossing, lead + lag, 2)
+    return onsets - 0.5 + share

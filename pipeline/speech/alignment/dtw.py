@@ -37,7 +37,8 @@ def distances(first: Features, second: Features) -> Array:
     """[F, G] Euclidean, of cepstra and slopes that vary alike in both."""
     a, b = normalised(first), normalised(second)
     squares = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1)[None, :] - 2 * a @ b.T
-    return np.sqrt(np.maximum(squares, 0))
+    roots: Array = np.sqrt(np.maximum(squares, 0))
+    return roots
 
 
 def normalised(features: Features) -> Array:

@@ -61,7 +61,8 @@ def mel_cepstra(waveform: Waveform) -> NDArray[np.float64]:
     """[T] at 16 kHz to [F, 13]: the discrete cosine transform of mel bands in decibels."""
     power = np.concatenate([block @ mel_bands().T for block in power_spectra(preemphasised(waveform))])
     decibels = 10 * np.log10(np.maximum(power, SMALLEST)).astype(np.float64)
-    return np.maximum(decibels, decibels.max() - RANGE_DB) @ cosines().T
+    cepstra: NDArray[np.float64] = np.maximum(decibels, decibels.max() - RANGE_DB) @ cosines().T
+    return cepstra
 
 
 def preemphasised(waveform: Waveform) -> Waveform:
@@ -89,7 +90,8 @@ def slopes(values: NDArray[np.float64]) -> NDArray[np.float64]:
     padded = np.pad(values, ((SLOPE_REACH, SLOPE_REACH), (0, 0)), mode="edge")
     count = len(values)
     rises = (step * (padded[SLOPE_REACH + step :][:count] - padded[SLOPE_REACH - step :][:count]) for step in reach)
-    return np.sum(list(rises), axis=0) / (2 * sum(step * step for step in reach))
+    slope: NDArray[np.float64] = np.sum(list(rises), axis=0) / (2 * sum(step * step for step in reach))
+    return slope
 
 
 @cache
@@ -126,6 +128,6 @@ def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 def cosines() -> NDArray[np.float64]:
     """[C, M]: the orthonormal cosine transform, type II."""
     rows, columns = np.arange(NUM_CEPSTRA)[:, None], np.arange(NUM_MELS)[None, :]
-    matrix = np.sqrt(2 / NUM_MELS) * np.cos(np.pi * rows * (2 * columns + 1) / (2 * NUM_MELS))
+    matrix: NDArray[np.float64] = np.sqrt(2 / NUM_MELS) * np.cos(np.pi * rows * (2 * columns + 1) / (2 * NUM_MELS))
     matrix[0] /= np.sqrt(2)
     return matrix

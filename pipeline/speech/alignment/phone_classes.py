@@ -42,7 +42,7 @@ TIMIT_NEAR: dict[str, str] = {
 PAUSES = frozenset({"", SILENCE, "sp", "pau", "h#", "#h", "<eps>", "<p:>", "_", "ssil", "brth"})
 """How corpora and aligners write that nothing is said."""
 
-ARPABET_VOWELS = frozenset("iy ih eh ae aa ao uh uw ah er ey ay oy aw ow".split())
+ARPABET_VOWELS = frozenset({"iy", "ih", "eh", "ae", "aa", "ao", "uh", "uw", "ah", "er", "ey", "ay", "oy", "aw", "ow"})
 ARPABET_PHONES = frozenset(ARPABET.values())
 IPA_VOWELS = frozenset("aeiouyøœɶɑɒæɐəɘɵɛɜɞɤʌɔɪʏʊʉɨɯᵻɚɝ")
 

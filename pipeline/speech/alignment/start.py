@@ -20,10 +20,8 @@ from pipeline.speech.spans import SILENCE
 Frames = NDArray[np.intp]
 
 
-def start_after_voice(
-    graph: Graph, features: Features, voice: Features, phones: Sequence[TimedPhone]
-) -> Frames:
-    """States by frame [F] after a voice whose phones are known."""
+def ends_after_voice(graph: Graph, features: Features, voice: Features, phones: Sequence[TimedPhone]) -> Frames:
+    """Where each slot ends, in frames, after a voice whose phones are known; a slot may last no frame."""
     sounds = [(unit, start, end) for unit, start, end in pieces(phones) if unit != SILENCE]
     slots = [slot for slot, place in enumerate(graph.places) if place != NO_PHONE]
     onto = np.append(warped(voice, features), len(features))
@@ -34,7 +32,7 @@ def start_after_voice(
     # A sound lasts to the next one's start, or, where a silence may follow, to its own end.
     is_silence = np.array(graph.places) == NO_PHONE
     before_silence = np.append(is_silence[1:], True)
-    return states_of(np.where(before_silence & ~is_silence, ends[:-1], starts[1:]), len(features))
+    return rounded(np.where(before_silence & ~is_silence, ends[:-1], starts[1:]), len(features))
 
 
 def pieces(phones: Sequence[TimedPhone]) -> list[tuple[str, float, float]]:
@@ -47,12 +45,12 @@ def pieces(phones: Sequence[TimedPhone]) -> list[tuple[str, float, float]]:
     return found
 
 
-def even_start(graph: Graph, features: Features) -> Frames:
-    """States by frame [F]: silence at both ends where it is quiet, sounds of one length between, no pause."""
+def even_ends(graph: Graph, features: Features) -> Frames:
+    """The same with silence at both ends where it is quiet, sounds of one length between, and no pause."""
     first, last = loud_span(features)
     sounds = np.array(graph.places) != NO_PHONE
     ends = first + np.cumsum(sounds) * (last - first) / sounds.sum()
-    return states_of(ends, len(features))
+    return rounded(ends, len(features))
 
 
 def loud_span(features: Features) -> tuple[int, int]:
@@ -63,12 +61,19 @@ def loud_span(features: Features) -> tuple[int, int]:
     return (int(places[0]), int(places[-1]) + 1) if places.size else (0, len(features))
 
 
-def states_of(ends: NDArray[np.float64], num_frames: int) -> Frames:
-    """Where each slot ends, NaN where that is not known, to states by frame; a slot's states share its frames evenly."""
+def rounded(ends: NDArray[np.float64], num_frames: int) -> Frames:
+    """Ends that rise to the last frame; those not known (NaN) lie evenly between their neighbours."""
     ends[-1] = num_frames
     known = np.flatnonzero(np.isfinite(ends))
     filled = np.interp(np.arange(len(ends)), np.append(-1, known), np.append(0, ends[known]))
-    edges = np.append(0, np.maximum.accumulate(np.rint(filled))).astype(np.intp)
-    slots = np.repeat(np.arange(len(ends)), np.diff(edges))
-    inside = np.arange(num_frames) - edges[slots]
-    return slots * STATES + inside * STATES // np.diff(edges)[slots]
+    return np.maximum.accumulate(np.rint(filled)).astype(np.intp)
+
+
+def states_of(ends: Frames) -> Frames:
+    """Where slots end to states by frame [F]; the states of a slot share its frames evenly."""
+    edges = np.append(0, ends)
+    lengths = np.diff(edges)
+    slots = np.repeat(np.arange(len(ends)), lengths)
+    inside = np.arange(edges[-1]) - edges[slots]
+    states: Frames = slots * STATES + inside * STATES // lengths[slots]
+    return states

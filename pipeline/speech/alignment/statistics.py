@@ -136,7 +136,7 @@ def shared_rows(model: AcousticModel) -> NDArray[np.intp]:
 
 
 def with_shared_units(model: AcousticModel, found: Statistics) -> Statistics:
-    """The two shared units given the frames of all their members, in one component; of all speech where there are none."""
+    """The two shared units given the frames of all their members, in one component; without members, of all speech."""
     changed = replace(
         found, counts=found.counts.copy(), first=found.first.copy(), second=found.second.copy(),
         log_durations=found.log_durations.copy(),

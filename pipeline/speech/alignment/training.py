@@ -6,7 +6,7 @@ A driver is given `sum_over_shards(model)`, which may ask other machines; it add
 model depends on the corpus and how it is cut, never on who did the work.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,22 +54,17 @@ def utterance_statistics(model: AcousticModel, utterance: TrainingUtterance) -> 
     return path_statistics(model, utterance.features, rows[path.states], path.log_likelihood)
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How long training goes on."""
+def train(units: Iterable[str], num_passes: Sequence[int], sum_over_shards: SumOverShards) -> AcousticModel:
+    """The model of these units after so many passes with one Gaussian a state, with two, with four, and so on.
 
-    num_passes: tuple[int, ...] = (10, 4, 5)
-    """With one Gaussian a state, with two, with four: more of either gained nothing on hand-labelled speech."""
-
-
-def train(units: Iterable[str], config: TrainingConfig, sum_over_shards: SumOverShards) -> AcousticModel:
-    """The model of these units after all passes; what is usual of durations and likelihoods is taken from a last one."""
+    What is usual of durations and likelihoods is taken from one pass more.
+    """
     model = blank_model(tuple(units), NUM_FEATURES)
     found = sum_over_shards(model)
     model = maximised(model, found)
-    for stage, num_passes in enumerate(config.num_passes):
+    for stage, num in enumerate(num_passes):
         model = split(model, found) if stage else model
-        for _ in range(num_passes):
+        for _ in range(num):
             found = sum_over_shards(model)
             model = maximised(model, found)
     return calibrated(model, sum_over_shards(model))
