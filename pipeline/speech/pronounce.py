@@ -16,26 +16,26 @@ from typing import Literal
 
 from pipeline.errors import ItemError
 from pipeline.speech import espeak_words
+from pipeline.speech.normalise import normalise
 from pipeline.speech.syllables import syllables_of
 from pipeline.speech.utterance import Phone, Utterance, Word
 
 Method = Literal["espeak"]
 
-PHRASE_END = re.compile(r"[.,;:!?—]+(?=\s|$)|—")
-EDGES = ".,;:!?"
+PHRASE_END = re.compile(r"[.,;:!?](?=\s|$)")
 
 REMEMBERED_WORDS = 100_000
 """More than the vocabulary of the corpora that we read."""
 
 
 def pronounce(text: str, language: str = "en-us", method: Method = "espeak") -> Utterance:
-    """How a text is said.
+    """How a text is said; the same for a text and its normalised form.
 
     An ItemError at stage "phones" says that the language is unknown (with the nearest ones), or that nothing in the
     text can be said; MissingExtra, that the method's extra is not installed.
     """
     espeak_words.check_speaks(language)
-    phrases = (tuple(words_of(phrase, language, method)) for phrase in PHRASE_END.split(text))
+    phrases = (tuple(words_of(phrase, language, method)) for phrase in PHRASE_END.split(normalise(text, language)))
     utterance = Utterance(tuple(phrase for phrase in phrases if phrase))
     if not utterance.phrases:
         raise ItemError("phones", f"nothing in the text {shorten(text)} can be said in {language}")
@@ -45,8 +45,8 @@ def pronounce(text: str, language: str = "en-us", method: Method = "espeak") -> 
 def words_of(phrase: str, language: str, method: Method) -> Iterator[Word]:
     """The words of a phrase that have phones."""
     for text in phrase.split():
-        if syllables := spoken_word(text.strip(EDGES), language, method):
-            yield Word(text.strip(EDGES), syllables)
+        if syllables := spoken_word(text, language, method):
+            yield Word(text, syllables)
 
 
 @lru_cache(REMEMBERED_WORDS)
