@@ -1,4 +1,4 @@
-"""A file in every row, as Hugging Face's `datasets` has it: its Audio and Image are seen, and hold what was prepared."""
+"""A file in every row: `datasets` of Hugging Face sees its Audio and Image, and they hold what was prepared."""
 
 import io
 import os
