@@ -112,9 +112,12 @@ def read_mapping(place: Location) -> dict[int, str]:
     """Lines of a class's number and the codes of its characters, of which the first is taken."""
     try:
         rows = [[int(word) for word in line.split()] for line in place.read_range(0, MOST_MAPPING_BYTES).splitlines()]
-        return {row[0]: chr(row[1]) for row in rows if row}
+        characters = {row[0]: chr(row[1]) for row in rows if row}
     except (ValueError, IndexError, OverflowError) as error:
         raise CorpusError(f"{place}: expected lines of a class and the codes of its characters ({error}).") from error
+    if odd := [character for character in characters.values() if not character.isprintable()]:
+        raise CorpusError(f"{place}: expected lines of a class and the codes of its characters, got {odd[0]!r}.")
+    return characters
 
 
 def read_record(item: ImageItem) -> NDArray[np.uint8]:

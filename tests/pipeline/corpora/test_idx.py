@@ -137,6 +137,7 @@ def test_emnist_without_its_mapping_has_numbers(tmp_path: Path) -> None:
         ("0 zero\n", "expected lines of"),
         ("7\n", "expected lines of"),
         ("0 48\n10 -1\n", "expected lines of"),
+        ("0 48\n10 55296\n", "expected lines of"),
         (f"0 48\n10 {10**20}\n", "expected lines of"),
     ],
 )
