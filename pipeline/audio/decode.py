@@ -7,15 +7,16 @@ with the file's size (`riff.py`, `sphere.py`), and every header with the timeste
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
 from pipeline.audio import sphere
-from pipeline.audio.piece import SLACK_S, WHOLE, Piece, go_to, span_of
-from pipeline.audio.riff import missing_bytes
+from pipeline.audio.kept_memory import keep_freed_memory
+from pipeline.audio.piece import SLACK_S, WHOLE, AudioFile, Piece, go_to, span_of
+from pipeline.audio.riff import chunks_of, pcm_of
 from pipeline.errors import ItemError
 
 Waveform = NDArray[np.float32]
@@ -55,13 +56,23 @@ def decode(source: Path | bytes, max_duration_s: float, piece: Piece = WHOLE) ->
     channels that cannot be, lasts longer than `max_duration_s`, or holds NaN or infinity, and for a piece that does not
     lie within it.
     """
-    check_whole(missing_bytes(source))
+    keep_freed_memory()
+    with opened(source) as raw:
+        chunks = chunks_of(raw)
+        if chunks:
+            check_whole(chunks.missing_bytes)
+            if pcm := pcm_of(raw, chunks):
+                return read_recording(pcm, piece, max_duration_s)
+    return decode_any(source, max_duration_s, piece)
+
+
+def decode_any(source: Path | bytes, max_duration_s: float, piece: Piece) -> Recording:
+    """`decode` by libsndfile: of all that it reads, the plain path."""
     try:
         with sf.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as file:
-            check_header(file)
             if file.format == "NIST":
                 check_whole(sphere.missing_bytes(source))
-            return Recording(read_piece(file, piece, max_duration_s), file.samplerate)
+            return read_recording(file, piece, max_duration_s)
     except sf.LibsndfileError as error:
         if not num_bytes(source):
             raise ItemError("decode", "empty: the file has no bytes") from error
@@ -75,6 +86,11 @@ def decode(source: Path | bytes, max_duration_s: float, piece: Piece = WHOLE) ->
         raise ItemError("decode", f"not audio that can be read: {error}") from error
 
 
+def opened(source: Path | bytes) -> IO[bytes]:
+    """The file's bytes. Unbuffered: a few are read of a header, and then all of the rest at once."""
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb", buffering=0)
+
+
 def check_whole(missing: int) -> None:
     """Refuse a file that lacks so many bytes of what its header promises."""
     if missing:
@@ -86,7 +102,7 @@ def num_bytes(source: Path | bytes) -> int:
     return len(source) if isinstance(source, bytes) else source.stat().st_size
 
 
-def check_header(file: sf.SoundFile) -> None:
+def check_header(file: AudioFile) -> None:
     """Refuse what no real recording has."""
     rate, channels = file.samplerate, file.channels
     if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
@@ -97,16 +113,17 @@ def check_header(file: sf.SoundFile) -> None:
         raise ItemError("decode", "empty: no timesteps")
 
 
-def read_piece(file: sf.SoundFile, piece: Piece, max_duration_s: float) -> Waveform:
-    """A piece of an opened file as float32 [T]."""
+def read_recording(file: AudioFile, piece: Piece, max_duration_s: float) -> Recording:
+    """A piece of an opened file."""
+    check_header(file)
     start, end = (0, file.frames) if piece is WHOLE else span_of(piece, file.frames, file.samplerate)
     check_length(end - start, file, max_duration_s)
     if start:
         go_to(file, start)
-    return read_mono(file, end - start, piece)
+    return Recording(read_mono(file, end - start, piece), file.samplerate)
 
 
-def check_length(num_timesteps: int, file: sf.SoundFile, max_duration_s: float) -> None:
+def check_length(num_timesteps: int, file: AudioFile, max_duration_s: float) -> None:
     """Refuse what is too long, before memory is set aside for it."""
     duration_s = num_timesteps / file.samplerate
     if duration_s > max_duration_s:
@@ -120,7 +137,7 @@ def check_length(num_timesteps: int, file: sf.SoundFile, max_duration_s: float) 
         )
 
 
-def read_mono(file: sf.SoundFile, num_timesteps: int, piece: Piece) -> Waveform:
+def read_mono(file: AudioFile, num_timesteps: int, piece: Piece) -> Waveform:
     """So many timesteps of the file from where it stands, as float32 [T]."""
     is_int16 = file.subtype in INT16_SUBTYPES
     buffer = np.empty((num_timesteps, file.channels), np.int16 if is_int16 else np.float32)
@@ -135,7 +152,7 @@ def read_mono(file: sf.SoundFile, num_timesteps: int, piece: Piece) -> Waveform:
     return waveform
 
 
-def fewest(file: sf.SoundFile, num_timesteps: int, piece: Piece) -> int:
+def fewest(file: AudioFile, num_timesteps: int, piece: Piece) -> int:
     """How many timesteps have to come: all, save for an MP3, whose length libsndfile guesses from its size."""
     if file.format != "MP3":
         return num_timesteps

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile as sf
 
+from pipeline.audio.riff import PcmFile
 from pipeline.errors import ItemError
 
 SLACK_S = 0.02
@@ -36,6 +37,9 @@ class Piece:
 
 WHOLE = Piece()
 
+AudioFile = sf.SoundFile | PcmFile
+"""An opened file, at a timestep."""
+
 
 def span_of(piece: Piece, num_timesteps: int, sample_rate_hz: int) -> tuple[int, int]:
     """The timesteps [start, end) of a piece of a recording that has `num_timesteps`; halves are rounded up.
@@ -59,7 +63,7 @@ def told(piece: Piece) -> str:
     return f"{piece.start_s:g} s to " + ("the end" if piece.end_s is None else f"{piece.end_s:g} s")
 
 
-def go_to(file: sf.SoundFile, start: int) -> None:
+def go_to(file: AudioFile, start: int) -> None:
     """Bring an opened file to a timestep, such that what is read next is what stands there in a whole reading."""
     if file.seekable():
         settling = round(SETTLING_S * file.samplerate) if file.format in SETTLING_FORMATS else 0
@@ -68,7 +72,7 @@ def go_to(file: sf.SoundFile, start: int) -> None:
         drop(file, start)
 
 
-def drop(file: sf.SoundFile, num_timesteps: int) -> None:
+def drop(file: AudioFile, num_timesteps: int) -> None:
     """Read past so many timesteps, or to the end."""
     if num_timesteps > 0:
         block = np.empty((min(num_timesteps, BLOCK), file.channels), np.int16)
