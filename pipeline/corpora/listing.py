@@ -46,6 +46,8 @@ def without_ending(path: str) -> str:
 
 def unique(seen: SeenIds | set[str], item_id: str) -> bool:
     """Note an id; whether it is new. A set will do where ids are few."""
+    if isinstance(seen, SeenIds):
+        return seen.add(item_id)
     before = len(seen)
     seen.add(item_id)
     return len(seen) > before
