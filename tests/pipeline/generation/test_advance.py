@@ -8,7 +8,7 @@ from tests.pipeline.generation.tiny_models import AUDIO, IMAGE
 
 def commit(num_rows: int) -> Commit:
     tally = Tally(num_levels=Counter({"train": num_rows * 100}))
-    return Commit(0, "", num_rows, 0, "", tally)
+    return Commit("000000", "", num_rows, 0, "", tally)
 
 
 def advance() -> Advance:
