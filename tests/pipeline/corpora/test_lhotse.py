@@ -1,7 +1,6 @@
 import gzip
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ WAVES = np.stack([tone(32_000, seed=seed, frequency_hz=200 + 50 * seed) for seed
 
 
 @pytest.fixture(scope="module")
-def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Manifests that lhotse itself wrote, and lhotse."""
     import lhotse as library
 
