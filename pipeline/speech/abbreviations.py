@@ -76,7 +76,7 @@ INITIAL = re.compile(r"(?<![\w.'])([A-HJ-Z])\.(?=\s+[A-Z])")
 
 
 def english_in_full(text: str) -> str:
-    """Abbreviations in full, their capitals kept; common fractions in words; Roman numbers from II to XXIV as digits."""
+    """Abbreviations in full, capitals kept; common fractions in words; Roman numbers from II to XXIV as digits."""
     for pattern, words in RULES:
         text = pattern.sub(lambda found, words=words: in_full(found[1], words), text)  # type: ignore[misc]
     text = FRACTION.sub(lambda found: FRACTIONS[found[1]], text)

@@ -52,7 +52,7 @@ BETWEEN_DIGITS = re.compile(r"(?<=\d)[.,:](?=\d)")
 
 
 MOST_ROUNDS = 8
-"""What one rule leaves may be another's to read (1/4 where / is left out); two rounds are enough for nearly any text."""
+"""What one rule leaves may be another's to read (1/4 where / is left out); two rounds are enough for most texts."""
 
 
 def normalise(text: str, language: str) -> str:

@@ -15,12 +15,12 @@ from functools import lru_cache
 from typing import Literal
 
 from pipeline.errors import ItemError
-from pipeline.speech import espeak_words
+from pipeline.speech import espeak_words, lexicon
 from pipeline.speech.normalise import normalise
 from pipeline.speech.syllables import syllables_of
 from pipeline.speech.utterance import Phone, Utterance, Word
 
-Method = Literal["espeak"]
+Method = Literal["espeak", "lexicon"]
 
 PHRASE_END = re.compile(r"[.,;:!?](?=\s|$)")
 
@@ -34,7 +34,7 @@ def pronounce(text: str, language: str = "en-us", method: Method = "espeak") -> 
     An ItemError at stage "phones" says that the language is unknown (with the nearest ones), or that nothing in the
     text can be said; MissingExtra, that the method's extra is not installed.
     """
-    espeak_words.check_speaks(language)
+    (lexicon if method == "lexicon" else espeak_words).check_speaks(language)
     phrases = (tuple(words_of(phrase, language, method)) for phrase in PHRASE_END.split(normalise(text, language)))
     utterance = Utterance(tuple(phrase for phrase in phrases if phrase))
     if not utterance.phrases:
@@ -52,7 +52,9 @@ def words_of(phrase: str, language: str, method: Method) -> Iterator[Word]:
 @lru_cache(REMEMBERED_WORDS)
 def spoken_word(text: str, language: str, method: Method) -> tuple[tuple[Phone, ...], ...]:
     """A word in syllables; none where nothing of it can be said."""
-    return syllables_of(espeak_words.word_phones(text, language), language)
+    is_listed = method == "lexicon"
+    phones = lexicon.word_phones(text) if is_listed else espeak_words.word_phones(text, language)
+    return syllables_of(phones, language)
 
 
 def shorten(text: str) -> str:
