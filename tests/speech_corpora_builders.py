@@ -187,13 +187,18 @@ def yesno_corpus(folder: Path) -> Path:
     return folder
 
 
-COMMON_VOICE_COLUMNS = "client_id\tpath\tsentence_id\tsentence\tsentence_domain\tup_votes\tdown_votes\tlocale\tsegment"
+COMMON_VOICE_COLUMNS = (
+    "client_id\tpath\tsentence_id\tsentence\tsentence_domain\tup_votes\tdown_votes\t"
+    "age\tgender\taccents\tvariant\tlocale\tsegment"
+)
 
 
 def common_voice_corpus(folder: Path, tables: dict[str, tuple[tuple[str, str], ...]], locale: str = "en") -> Path:
     """Tables of (speaker, clip) with a header, and their clips as MP3; validated.tsv is left to the caller, too."""
     for table, rows in tables.items():
-        lines = [f'{speaker}\t{clip}.mp3\tf00\t"Yes, said {clip}.\t\t2\t0\t{locale}\t' for speaker, clip in rows]
+        lines = [
+            f'{speaker}\t{clip}.mp3\tf00\t"Yes, said {clip}.\t\t2\t0\t\t\t\t\t{locale}\t' for speaker, clip in rows
+        ]
         write_text(folder / f"{table}.tsv", "\n".join([COMMON_VOICE_COLUMNS, *lines, ""]))
         for _, clip in rows:
             write_audio(folder / "clips" / f"{clip}.mp3", 32000)

@@ -51,9 +51,16 @@ def ending_with(files: Iterable[FileEntry], *endings: str) -> FileEntry | None:
 
 
 def files_of(
-    place: Location, audio: FileEntry | str, text: FileEntry | None = None, times: FileEntry | None = None
+    place: Location,
+    audio: FileEntry | str,
+    text: FileEntry | None = None,
+    times: FileEntry | None = None,
+    also: FileEntry | None = None,
 ) -> dict[str, Any]:
-    """What an `AudioItem` says of its files, all below `place`. `audio` is a path alone where the file is missing."""
+    """What an `AudioItem` says of its files, all below `place`.
+
+    `audio` is a path alone where the file is missing; `also` is read with the times and counts for the fingerprint.
+    """
     beside = {
         "text_source": join(place.uri, text.path) if text else "",
         "times_source": join(place.uri, times.path) if times else "",
@@ -62,7 +69,7 @@ def files_of(
         return {"source": str(place / audio), **beside}
     return {
         "source": join(place.uri, audio.path),  # a listing's paths need no check, which would take most of the time
-        "fingerprint": "|".join(file.fingerprint for file in (audio, text, times) if file),
+        "fingerprint": "|".join(file.fingerprint for file in (audio, text, times, also) if file),
         "num_bytes": audio.size_bytes,
         **beside,
     }

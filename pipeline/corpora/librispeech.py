@@ -132,7 +132,7 @@ def read_sexes(folder: Location) -> dict[str, str]:
     """F or M by speaker, from SPEAKERS.TXT where it stands here."""
     name = next((name for name in folder.names() if name.upper() == SPEAKERS), "")
     lines = [line.text for line in text_lines(folder / name, name) if isinstance(line, Line)] if name else []
-    rows = [line.split("|")[:2] for line in lines if not line.startswith(";")]
+    rows = [line.split("|")[:2] for line in lines]  # of a comment the first column is no speaker's number
     return {row[0].strip(): row[1].strip() for row in rows if len(row) == 2}
 
 

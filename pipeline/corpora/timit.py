@@ -75,6 +75,7 @@ def sentence(folder: Location, splits: dict[str, str], stem: str, files: list[Fi
             recordings[0] if recordings else f"{stem}.wav",
             text=ending_with(files, ".txt"),
             times=ending_with(files, ".phn", ".wrd"),
+            also=ending_with(files, ".wrd"),
         ),
     )
 

@@ -85,8 +85,11 @@ def speaker_items(folder: Location, below: str, speaker: str, accent: str) -> It
 
 
 def listed_texts(folder: Location, speaker: str) -> Iterator[FileEntry]:
-    """The files of what one speaker was to say."""
-    return (entry for entry in listed_below(folder, f"txt/{speaker}", (".txt",)) if isinstance(entry, FileEntry))
+    """The files of what one speaker was to say; others beside them are no utterances."""
+    entries = listed_below(folder, f"txt/{speaker}", (".txt",))
+    return (
+        one for one in entries if isinstance(one, FileEntry) and is_of(f"{stem_of(name_of(one.path))}.wav", speaker)
+    )
 
 
 def utterance_of(entry: FileEntry) -> str:

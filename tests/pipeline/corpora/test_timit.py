@@ -27,7 +27,7 @@ def test_a_sentence_has_its_text_times_speaker_and_dialect(tmp_path: Path) -> No
     assert [phone.start_s for phone in phones] == [0, 0.025, 0.05, 0.075]
     assert [word.word for word in words] == ["she"]
     assert len(decode(Path(item.source), 10).waveform) == 1600
-    assert item.fingerprint.count("|") == 2
+    assert item.fingerprint.count("|") == 3
 
 
 @pytest.mark.parametrize("upper", [True, False])

@@ -26,6 +26,9 @@ def test_either_version_is_read_one_item_a_sentence(tmp_path: Path, version: str
     assert vctk.detect(locate(str(vctk_corpus(tmp_path, version))))
     items = read(tmp_path)
     assert len(items) == 10
+    for speaker in ("p225", "p280"):
+        write_text(tmp_path / "txt" / speaker / "notes.txt", "no utterance")
+    assert read(tmp_path) == items
     item = items["p225_001"]
     assert (item.source, item.text_source) == (str(tmp_path / first), str(tmp_path / "txt" / "p225" / "p225_001.txt"))
     assert (item.speaker, item.label, item.language, item.licence) == ("p225", "English", "en-gb", licence)
