@@ -101,12 +101,15 @@ def libritts_corpus(folder: Path, subsets: tuple[str, ...] = ("train-clean-100",
     """A speaker a subset (60, 84, 121), one chapter of two sentences each."""
     write_text(folder / "SPEAKERS.txt", SPEAKERS_TXT)
     for subset, speaker in zip(subsets, (60, 84, 121), strict=False):
-        for number in range(2):
-            stem = folder / subset / str(speaker) / "7" / f"{speaker}_7_000001_{number:06d}"
-            write_audio(stem.with_name(stem.name + ".wav"), 24000)
-            write_text(stem.with_name(stem.name + ".original.txt"), "Dr. Who said 2.")
-            write_text(stem.with_name(stem.name + ".normalized.txt"), "Doctor Who said two.")
-        write_text(folder / subset / str(speaker) / "7" / f"{speaker}_7.trans.tsv", "x\ty\n")
+        chapter = folder / subset / str(speaker) / "7"
+        names = [f"{speaker}_7_000001_{number:06d}" for number in range(2)]
+        for name in names:
+            write_audio(chapter / f"{name}.wav", 24000)
+            write_text(chapter / f"{name}.original.txt", "Dr. Who said 2.")
+            write_text(chapter / f"{name}.normalized.txt", "Doctor Who said two.")
+        lines = [f"{name}\tDr. Who said 2.\tDoctor Who said two.\n" for name in names]
+        write_text(chapter / f"{speaker}_7.trans.tsv", "".join(lines))
+        write_text(chapter / f"{speaker}_7.book.tsv", "".join(f"{name}\tDr. Who said 2.\t30.0\n" for name in names))
     return folder
 
 
