@@ -1,0 +1,43 @@
+"""`ancestral align`: what can be done with the aligner by itself."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from jobs.cli_options import Address, ConfigFile, Sets, ShowConfig, VerbCommand
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Align phones with speech, and see how well.")
+
+
+@app.callback()
+def align() -> None:
+    """Align phones with speech, and see how well."""
+
+
+@app.command(cls=VerbCommand)
+def compare(
+    context: typer.Context,
+    corpora: Annotated[list[str], typer.Argument(metavar="CORPUS...", help="Folders of speech with labels.")],
+    config: ConfigFile = None,
+    sets: Sets = None,
+    address: Address = "local",
+    show_config: ShowConfig = False,
+) -> None:
+    """Train the aligner on a corpus's texts alone, and print how far its onsets lie from the corpus's labels.
+
+    [bold]Examples[/bold]
+
+    ancestral align compare timit
+
+    ancestral align compare timit LJSpeech-1.1 --set alignment.start=even
+    """
+    from jobs.align_compare import CompareConfig
+    from jobs.cli import place, settings
+
+    chosen = settings(context, CompareConfig, config, sets, show_config)
+    from jobs.align_compare import compare as run
+    from jobs.cluster import connect
+
+    with connect(address) as cluster:
+        run([place(context, corpus) for corpus in corpora], chosen, cluster, Console())
