@@ -1,8 +1,8 @@
 """Planning from ten thousand to ten million items: CPU time, items a second, and the driver's peak memory.
 
-    python -m benchmarks.planning                                   10^4, 10^5 and 10^6 items
-    python -m benchmarks.planning --largest 10000000                and 10^7: minutes, and 1.3 GB in the temporary folder
-    python -m benchmarks.planning --plot docs/images/planning.svg   draws both against the number of items
+    python -m benchmarks.planning                                  10^4, 10^5 and 10^6 items
+    python -m benchmarks.planning --largest 10000000               and 10^7: minutes, and 1.3 GB in the temporary folder
+    python -m benchmarks.planning --plot docs/images/planning.svg  draws both against the number of items
 
 A manifest of JSON lines is written, then surveyed and planned in a process of its own for each size, whose peak
 resident memory (VmHWM) is read at its end. What is held: time grows linearly (exponent about 1), memory stays below

@@ -24,6 +24,7 @@ from fsspec.spec import AbstractBufferedFile
 
 from pipeline.archives import opened
 from pipeline.errors import MissingExtra, PassingStorageError, StorageError
+from pipeline.patient_reader import PatientReader
 from pipeline.walk import FileEntry as FileEntry  # those who read listings import it from here
 from pipeline.walk import depth_first, fingerprint, local_entry, local_identity, local_names, remote_children
 
@@ -167,20 +168,25 @@ class Location:
     def _path(self) -> str:
         return open_filesystem(self.uri)[1]
 
-    @explained
     def exists(self) -> bool:
         """Whether a file or a folder stands here."""
-        return bool(self._fs.exists(self._path))
+        return self._type() != ""
 
-    @explained
     def is_file(self) -> bool:
         """Whether a file stands here."""
-        return bool(self._fs.isfile(self._path))
+        return self._type() == "file"
 
-    @explained
     def is_folder(self) -> bool:
         """Whether a folder stands here."""
-        return bool(self._fs.isdir(self._path))
+        return self._type() == "directory"
+
+    @explained
+    def _type(self) -> str:
+        """What stands here, empty for nothing. fsspec's own `isfile` and `exists` take a time-out for nothing."""
+        try:
+            return str(self._fs.info(self._path)["type"])
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
 
     @explained
     def size_bytes(self) -> int:
@@ -221,7 +227,13 @@ class Location:
             raise ValueError(f"open is for reading, got mode {mode!r}; write with write_bytes, which is all or nothing")
         file = self._fs.open(self._path, mode)
         # A remote file has no `readline(limit)`, which bounds a hostile line; the standard buffer brings it.
-        return io.BufferedReader(file) if isinstance(file, AbstractBufferedFile) else cast("IO[Any]", file)
+        is_remote = isinstance(file, AbstractBufferedFile)
+        return io.BufferedReader(PatientReader(file, self._patiently)) if is_remote else cast("IO[Any]", file)
+
+    @explained
+    def _patiently(self, read: Callable[[], int]) -> int:
+        """One read of an open file, explained and retried."""
+        return read()
 
     @explained
     def write_bytes(self, data: bytes) -> None:

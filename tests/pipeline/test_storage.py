@@ -273,6 +273,23 @@ class TestPassing:
         assert waits == []
 
 
+@pytest.mark.parametrize("look", ["exists", "is_file", "is_folder"])
+def test_a_time_out_is_not_taken_for_nothing(look: str, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    (locate("memory://looked") / "a").write_bytes(b"")
+    place = locate("memory://looked" + "/a" * (look != "is_folder"))
+    plain: Any = MemoryFileSystem.info
+    left = [TimeoutError()]
+
+    def info(self: MemoryFileSystem, *given: Any, **named: Any) -> Any:
+        if left:
+            raise left.pop()
+        return plain(self, *given, **named)
+
+    monkeypatch.setattr(MemoryFileSystem, "info", info)
+    assert getattr(place, look)()
+    assert len(waits) == 1
+
+
 def test_an_archive_is_read_and_not_written(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("page.txt", "text")
