@@ -145,6 +145,12 @@ def test_pitch_is_read_on_the_datasets_grid_and_not_on_the_models(told_model: Ex
     assert nats[1] == pytest.approx(nats[0], rel=1e-6)
 
 
+def test_a_row_that_lacks_what_the_model_is_told_is_named(told_model: ExportedModel) -> None:
+    row = {**speech_row(3, 40, "validation"), "stress": None, "words_in_phrase": [2, 2]}
+    with pytest.raises(RequestError, match="validation-3: no stress; this model needs it"):
+        score_rows([row], AUDIO, told_model, CONFIG)
+
+
 def test_no_more_is_read_of_a_shard_than_scoring_takes(told_model: ExportedModel, digit_model: ExportedModel) -> None:
     """A row may hold its own audio file, and columns that are as large."""
     known = {"item_id", "split", "levels", "num_timesteps", "speaker", "emotion", "language", "label"}
