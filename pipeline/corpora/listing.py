@@ -29,9 +29,17 @@ def listed(folder: Location, endings: tuple[str, ...]) -> Iterator[FileEntry | B
 
 
 def stays_below(path: str) -> bool:
-    """Whether a path that a corpus wrote leads to a file below its folder, and to nothing else that a URI can say."""
+    """Whether a path that a corpus wrote leads to a file below its folder, and to nothing else that a URI can say.
+
+    Hidden files and folders, which listings leave out, are refused with "." and "..".
+    """
     parts = path.split("/")
-    return bool(path.strip()) and path.isprintable() and "::" not in path and not {"", ".", ".."} & set(parts)
+    return (
+        bool(path.strip())
+        and path.isprintable()
+        and "::" not in path
+        and all(part[:1] not in ("", ".") for part in parts)
+    )
 
 
 def as_text(name: str) -> str:

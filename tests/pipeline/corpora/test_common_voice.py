@@ -111,6 +111,7 @@ def test_broken_rows_are_failures_between_good_ones(tmp_path: Path) -> None:
         "expected the name of a file in clips/",
         "expected UTF-8 text",
         "expected the name of a file in clips/",
+        "expected the name of a file in clips/",
     ]
 
 

@@ -99,12 +99,13 @@ def test_paths_that_lead_elsewhere_or_come_twice_are_bad_items(tmp_path: Path) -
         "/etc/a.wav|x",
         "wavs/../../a.wav|x",
         "a::http://b/c.wav|x",
+        ".wav|no name",
         "s3://b/c.wav|x",
         "wavs/a.wav|x",
         "./wavs/a.wav|x",
     ]
     items = read(tmp_path, "\n".join(lines))
-    assert [isinstance(item, BadItem) for item in items] == [True] * 4 + [False, True]
+    assert [isinstance(item, BadItem) for item in items] == [True] * 5 + [False, True]
     assert len({item.item_id for item in items}) == len(items)
 
 
