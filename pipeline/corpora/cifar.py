@@ -132,16 +132,16 @@ def items_of(file: Location, version: Version, names: list[str], split: str) -> 
             "file: fetch it again."
         )
     num_classes = len(names) or version.num_classes
-    stem = file.name.removesuffix(".bin")
+    source, stem = str(file), file.name.removesuffix(".bin")
     for record, number in enumerate(labels_in(file, fingerprint, version, num_bytes)):
         item_id = f"{stem}-{record:05d}"
         if number >= num_classes:
             reason = f"a class of {number}; expected one below {num_classes}"
-            yield BadItem(item_id, str(file), reason)
+            yield BadItem(item_id, source, reason)
             continue
         yield ImageItem(
             item_id=item_id,
-            source=str(file),
+            source=source,
             fingerprint=fingerprint,
             container="cifar",
             record=record,

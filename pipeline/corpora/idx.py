@@ -52,17 +52,18 @@ def items(folder: Location) -> Iterator[Item]:
     check_divisions(folder, files)
     splits = own_splits(word for stem in files if (word := split_word(stem)))
     for stem, name in files.items():
-        source, fingerprint = folder / name, (folder / name).fingerprint()
-        num_images, height, width = shape_of(str(source), fingerprint, IMAGES)
+        source, fingerprint = str(folder / name), (folder / name).fingerprint()
+        split = splits.get(split_word(stem), "")
+        num_images, height, width = shape_of(source, fingerprint, IMAGES)
         for record, label in enumerate(labels_of(folder, stem, num_images)):
             yield ImageItem(
                 item_id=f"{stem}-{record:06d}",
-                source=str(source),
+                source=source,
                 fingerprint=fingerprint,
                 container="idx",
                 record=record,
                 label=label,
-                split=splits.get(split_word(stem), ""),
+                split=split,
                 num_bytes=height * width,
             )
 

@@ -19,9 +19,10 @@ def read_range(uri: str, fingerprint: str, start: int, num_bytes: int) -> bytes:
     """
     if num_bytes >= BLOCK_BYTES:
         return Location(uri).read_range(start, num_bytes)
-    first, last = start // BLOCK_BYTES, max(start, start + num_bytes - 1) // BLOCK_BYTES
-    data = b"".join(block(uri, fingerprint, number) for number in range(first, last + 1))
-    start -= first * BLOCK_BYTES
+    number, start = divmod(start, BLOCK_BYTES)
+    data = block(uri, fingerprint, number)
+    if start + num_bytes > BLOCK_BYTES:
+        data += block(uri, fingerprint, number + 1)
     return data[start : start + num_bytes]
 
 

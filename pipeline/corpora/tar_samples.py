@@ -54,8 +54,10 @@ class Sample:
 
     def facts(self) -> dict[str, Any]:
         """The object in .json, {} where there is none."""
+        if "json" not in self.descriptions:
+            return {}
         try:
-            data = json.loads(self.text("json") or "{}")
+            data = json.loads(self.text("json"))
             json.dumps(data, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is valid JSON and no text
         except (ValueError, RecursionError) as error:
             raise ValueError(f"the .json of the sample is not JSON in UTF-8: {error}") from error

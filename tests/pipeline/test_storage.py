@@ -32,6 +32,14 @@ def test_what_is_written_is_read(folder: Location) -> None:
     assert place.read_bytes() == b"again"
 
 
+@pytest.mark.parametrize(("start", "num_bytes"), [(0, 2), (2, 3), (3, 99), (5, 1), (99, 1), (1, 0)])
+def test_a_range_is_what_a_slice_is(folder: Location, start: int, num_bytes: int) -> None:
+    (folder / "a").write_bytes(b"hello")
+    assert (folder / "a").read_range(start, num_bytes) == b"hello"[start : start + num_bytes]
+    with pytest.raises(StorageError, match="does not exist"):
+        (folder / "b").read_range(start, num_bytes)
+
+
 def test_names_and_files_are_sorted(folder: Location) -> None:
     for name in ("b/2", "b/1", "a", "c/d/3"):
         (folder / name).write_bytes(name.encode())

@@ -20,7 +20,7 @@ from moto.server import ThreadedMotoServer
 from pipeline.audio.decode import decode as decode_audio
 from pipeline.corpora.detect import find_layout
 from pipeline.corpora.packed import packed_bytes, packed_pixels
-from pipeline.errors import MissingExtra, StorageError
+from pipeline.errors import CorpusError, MissingExtra, StorageError
 from pipeline.image.decode import decode as decode_image
 from pipeline.items import AudioItem, BadItem, ImageItem, Item
 from pipeline.storage import Location, locate
@@ -42,7 +42,7 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder of tiny corpora."""
     folder = tmp_path_factory.mktemp("corpora")
     for split in ("train", "val", "test"):
-        for number, name in enumerate(("cat/a b.png", "dog/ü.png", "dog/deeper/1.png")):
+        for number, name in enumerate(("cat/[1] 100% #2?.png", "dog/ü*.png", "dog/deeper/1.png")):
             write_png(folder / "pictures" / split / name, 40 * number)
     write_png(folder / "pictures" / "train" / "loose.png")
     fsdd_corpus(folder / "digits")
@@ -143,6 +143,13 @@ def test_items_are_the_same_everywhere(corpora: Path, elsewhere: Location, corpu
     assert all(item.fingerprint for item in there if not isinstance(item, BadItem))
 
 
+def test_a_range_beyond_the_end_is_empty_everywhere(corpora: Path, elsewhere: Location) -> None:
+    path = "mnist/t10k-labels-idx1-ubyte.gz"
+    whole = (corpora / path).read_bytes()
+    for start, num_bytes in ((0, 4), (5, 10_000), (len(whole), 1), (10_000, 5)):
+        assert (elsewhere / path).read_range(start, num_bytes) == whole[start : start + num_bytes]
+
+
 def test_a_corpus_may_be_the_whole_archive(corpora: Path, tmp_path: Path) -> None:
     _, here = read(locate(str(corpora / "digits")))
     for place in (in_zip(tmp_path / "d.zip", corpora / "digits"), in_tar(tmp_path / "d.tar", corpora / "digits", "./")):
@@ -185,7 +192,7 @@ def test_an_archive_that_is_none_is_named(tmp_path: Path) -> None:
     for kind in ("tar", "zip"):
         with pytest.raises(StorageError, match=f"a.{kind}"):
             find_layout(locate(f"{kind}://::{tmp_path}/a.{kind}"))
-        with pytest.raises(StorageError, match="does not exist"):
+        with pytest.raises(CorpusError, match="does not exist"):
             find_layout(locate(f"{kind}://::{tmp_path}/none.{kind}"))
 
 
