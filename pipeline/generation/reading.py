@@ -58,7 +58,8 @@ def numbered_lines(file: Location) -> Iterator[tuple[int, bytes]]:
 def check_requests(file: Location, target: Target, on_request: OnRequest = lambda num_requests: None) -> Totals:
     """Read the whole file once and find the first error in it; what is kept in memory is 8 bytes a request.
 
-    It takes about 0.1 ms a request, half a millisecond where text is pronounced; `on_request` is told the number of each.
+    It takes about 0.1 ms a request, half a millisecond where text is pronounced. `on_request` is told the
+    number of each.
     """
     whole, hashes = hashlib.sha256(), array("Q")
     num_items = num_timesteps = 0
