@@ -66,8 +66,8 @@ def bucket() -> Iterator[str]:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         class_of_s3.clear_instance_cache()
-        fsspec.filesystem("s3").mkdir("bucket")
-        yield "s3://bucket"
+        fsspec.filesystem("s3").mkdir("corpora")  # all servers of a process share their buckets
+        yield "s3://corpora"
         class_of_s3.clear_instance_cache()
     server.stop()
 
