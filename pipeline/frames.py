@@ -43,8 +43,7 @@ NUM_F0_FEATURES = 2
 STRESS = np.zeros(256, np.float32)
 STRESS[[1, 2]] = 1.0, 0.5
 COUNT = (np.log2(1 + np.arange(256)) / 4).astype(np.float32)
-"""Value of a byte as a feature. Counts are ratios to the ear: the second syllable of two differs from the first as the
-tenth does from the fifth."""
+"""A byte as a feature. Counts go by their logarithm: one more tells much among few, and little among many."""
 
 
 @dataclass(frozen=True)
