@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pipeline.corpora.idx_format import IMAGES, LABELS, WIDE_LABELS, array_of, record_of, shape_of
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.splits import own_splits, split_word
-from pipeline.errors import CorpusError
+from pipeline.errors import CorpusError, ItemError
 from pipeline.items import ImageItem, Item
 from pipeline.storage import Location
 
@@ -122,15 +122,13 @@ def read_mapping(place: Location) -> dict[int, str]:
 
 
 def read_record(item: ImageItem) -> NDArray[np.uint8]:
-    """One record as [H, W, 1], upright."""
-    record = record_of(item.source, item.fingerprint, IMAGES, item.record)
+    """One record as [H, W, 1], upright. ItemError at stage "read" where the file is no longer what was listed."""
+    try:
+        record = record_of(item.source, item.fingerprint, IMAGES, item.record)
+    except CorpusError as error:
+        raise ItemError("read", str(error)) from error
     name = item.source.split("::")[0].rsplit("/", 1)[-1]
     return (record.T if EMNIST_STEM.match(name) else record)[:, :, None]
-
-
-def is_packed(source: str) -> bool:
-    """Whether an item's source is an idx file, from which `read_record` takes one record."""
-    return bool(IMAGES_NAME.match(source.rsplit("/", 1)[-1]))
 
 
 LAYOUT = Layout("idx", "image", "files named ...-images-idx3-ubyte, raw or .gz (MNIST)", detect, items)

@@ -138,15 +138,6 @@ def on_white(image: Image.Image) -> tuple[Image.Image, str]:
     return flat.convert("L" if image.mode in GREY_MODES else "RGB"), "" if is_opaque else "alpha laid on white"
 
 
-def with_channels(pixels: Pixels, channels: Channels | None) -> Pixels:
-    """Pixels [H, W, C] that lay packed, with 1 or 3 channels as decoding would give them; None leaves them."""
-    if channels is None or pixels.shape[2] == channels:
-        return pixels
-    if channels == 3:
-        return np.repeat(pixels, 3, axis=2)
-    return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]
-
-
 def first_line(error: Exception) -> str:
     """The first line of an error, without the address of the buffer that Pillow puts into some."""
     text = str(error).split("\n")[0]

@@ -118,6 +118,15 @@ def test_a_file_that_was_cut_after_it_was_listed_is_the_item_s_failure(tmp_path:
         idx.read_record(replace(item, fingerprint="another"))
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_file_that_was_damaged_after_it_was_listed_is_the_item_s_failure(tmp_path: Path, packed: bool) -> None:
+    item = read(idx_corpus(tmp_path, {"train": 12}, packed))[0]
+    path = Path(item.source)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ItemError, match="fetch it again"):
+        idx.read_record(replace(item, fingerprint="another"))
+
+
 def test_emnist_stands_upright_and_has_characters_for_labels(tmp_path: Path) -> None:
     items = read(emnist_corpus(tmp_path))
     assert [item.label for item in items] == ["0", "A"]

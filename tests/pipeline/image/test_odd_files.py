@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ItemError
-from pipeline.image.decode import Channels, decode, decode_with_notes, with_channels
+from pipeline.image.decode import decode, decode_with_notes
 from tests.image_builders import chunk, gradient, interlaced_png, png, saved, tiff, wide_png
 
 PICTURE = Image.fromarray(gradient())
@@ -193,11 +193,3 @@ def test_grey_of_colour_is_said() -> None:
     assert decode_with_notes(saved(PICTURE), 1).notes == ("colour turned to grey",)
     assert decode_with_notes(saved(PICTURE.convert("L")), 1).notes == ()
     assert decode_with_notes(saved(PICTURE.convert("L")), 3).notes == ()
-
-
-@pytest.mark.parametrize("channels", [None, 1, 3])
-@pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_packed_pixels_get_channels_as_a_file_would(channels: Channels | None, mode: str) -> None:
-    image = PICTURE.convert(mode)
-    pixels = np.asarray(image).reshape(12, 9, -1)
-    assert np.array_equal(with_channels(pixels, channels), decode(saved(image), channels))
