@@ -6,6 +6,9 @@ Pronouncing Dictionary; TIMIT's phoncode.doc.
 """
 
 import re
+from collections.abc import Collection, Sequence
+
+from pipeline.speech.syllables import is_nucleus
 
 TABLE = """
 aa ɑ  ae æ  ah ʌ  ao ɔ  aw aʊ  ax ə  ax-h ə  axr ɚ  ay aɪ  eh ɛ  er ɝ  ey eɪ  ih ɪ  ix ɨ  iy i  ow oʊ  oy ɔɪ  uh ʊ
@@ -25,9 +28,23 @@ MARKED = re.compile(r"^([A-Za-z][A-Za-z-]*)([012])$")
 STRESS = {"0": 0, "1": 1, "2": 2}
 
 
-def sound_of(symbol: str) -> str | None:
-    """The sound of a symbol; None where it is no ARPAbet. An empty one is a closure."""
-    return SOUNDS.get(split_stress(symbol)[0].lower())
+def is_arpabet(symbols: Collection[str]) -> bool:
+    """Whether symbols are ARPAbet and not IPA: none is beyond ASCII, and a vowel is among them.
+
+    Not every one must be known: noises have names of their own (spn).
+    """
+    known = [SOUNDS.get(split_stress(symbol)[0].lower(), "") for symbol in symbols]
+    return all(map(str.isascii, symbols)) and any(map(is_nucleus, known))
+
+
+def sounds_of(symbols: Sequence[str]) -> list[str]:
+    """The sounds of symbols in IPA, which they may be themselves."""
+    return list(map(sound_of, symbols)) if is_arpabet(symbols) else list(symbols)
+
+
+def sound_of(symbol: str) -> str:
+    """The sound of an ARPAbet symbol, empty for a closure; itself where it is none."""
+    return SOUNDS.get(split_stress(symbol)[0].lower(), symbol)
 
 
 def split_stress(symbol: str) -> tuple[str, int]:

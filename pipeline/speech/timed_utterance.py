@@ -31,12 +31,10 @@ def utterance_of_times(
 
     Phones and words in order of time; words that are pauses, or hold no phone, are passed over. A symbol stands
     without its mark of stress (AH0 is AH, ˈæ is æ): that goes to its syllable. Syllables by maximal onset
-    (`syllables.py`), the symbols read as ARPAbet where every one is of it, else as IPA.
+    (`syllables.py`), the symbols read as ARPAbet or IPA, as `arpabet.is_arpabet` finds them.
     """
     owners = owners_of(phones, words)
-    is_arpabet = all(
-        arpabet.sound_of(one.phone) is not None for one, owner in zip(phones, owners, strict=True) if owner != PAUSE
-    )
+    is_arpabet = arpabet.is_arpabet([one.phone for one, owner in zip(phones, owners, strict=True) if owner != PAUSE])
     phrases: list[list[Word]] = [[]]
     for owner, run in runs(phones, owners):
         if owner == PAUSE:
@@ -96,7 +94,7 @@ def syllables_of_symbols(symbols: Sequence[str], is_arpabet: bool, language: str
     """A word's symbols in syllables."""
     if is_arpabet:
         phones = [Phone(*arpabet.split_stress(symbol)) for symbol in symbols]
-        sounds = [arpabet.SOUNDS[phone.symbol.lower()] for phone in phones]
+        sounds = [arpabet.sound_of(phone.symbol) for phone in phones]
     else:
         phones = [Phone(symbol.translate(STRESS_MARKS), marked_stress(symbol)) for symbol in symbols]
         sounds = [phone.symbol for phone in phones]
