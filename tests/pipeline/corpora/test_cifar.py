@@ -9,6 +9,7 @@ from pipeline.corpora import cifar
 from pipeline.corpora.detect import find_layout
 from pipeline.corpora.ranges import block
 from pipeline.errors import CorpusError, ItemError
+from pipeline.image.decode import decode
 from pipeline.items import BadItem, ImageItem, Item
 from pipeline.storage import Location, locate
 from tests.packed_builders import CIFAR_LABELS, cifar10_corpus, cifar100_corpus, cifar_pixels, cifar_record
@@ -148,3 +149,14 @@ def test_a_whole_file_is_listed_without_being_held(tmp_path: Path, monkeypatch: 
     assert {item.label for item in items} == {"1"}
     assert max(longest) <= 4 * 2**20
     assert len(longest) < 20
+
+
+def test_real_pictures_are_the_same_from_planes_and_from_png(tmp_path: Path, shared_data: Path) -> None:
+    files = sorted((shared_data / "cifar10-png" / "train").glob("*/*.png"))[::150]
+    pictures_of = [decode(file.read_bytes()) for file in files]
+    records = (bytes([n % 10]) + it.transpose(2, 0, 1).tobytes() for n, it in enumerate(pictures_of))
+    (tmp_path / "data_batch_1.bin").write_bytes(b"".join(records))
+    items = pictures(tmp_path)
+    assert len(items) == len(files) == 20
+    for item, expected in zip(items, pictures_of, strict=True):
+        assert np.array_equal(cifar.read_record(item), expected)

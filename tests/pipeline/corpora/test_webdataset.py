@@ -229,3 +229,16 @@ def test_reading_one_member_reads_little_else(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(Location, "read_range", counted)
     assert read_member(items[9]) == bytes([9]) * 2**20
     assert sum(asked) <= 2 * 4 * 2**20
+
+
+def test_real_recordings_come_out_of_a_tar_of_others_as_they_went_in(tmp_path: Path, shared_data: Path) -> None:
+    files = sorted((shared_data / "fsdd" / "recordings").glob("*_theo_1*.wav"))
+    with TarWriter(str(tmp_path / "digits.tar"), encoder=False) as writer:
+        for file in files:
+            writer.write({"__key__": file.stem, "wav": file.read_bytes(), "txt": file.stem[0].encode()})
+    items = read(tmp_path)
+    assert len(items) == len(files) > 50
+    for item, file in zip(items, files, strict=True):
+        assert isinstance(item, AudioItem)
+        assert (item.item_id, item.text) == (f"digits.tar/{file.stem}", file.stem[0])
+        assert read_member(item) == file.read_bytes()
