@@ -1,0 +1,145 @@
+"""One small corpus, prepared undisturbed, and what a disturbed run's folder must then hold.
+
+`python -m tests.chaos.runs CORPUS OUT` prepares it in one process, a guard's child apart, which starts in a second; the
+command itself, which starts Ray for it, takes ten.
+"""
+
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from jobs.prepare import Preparation, claim_for, prepare_one
+from pipeline.items import Item
+from pipeline.preparation.config import PrepareConfig, ShardConfig, SpeechConfig
+from pipeline.preparation.make import Made
+from pipeline.preparation.plan import survey
+from pipeline.shards.plan import ShardPlan
+from pipeline.storage import Location, locate
+from tests.corpus_builders import fsdd_corpus
+
+ROOT = Path(__file__).parents[2]
+
+CONFIG = PrepareConfig(speech=SpeechConfig(phones="off"), shards=ShardConfig(items_per_shard=2))
+
+SETTINGS = ["--set", "speech.phones=off", "--set", "shards.items_per_shard=2"]
+"""The same for the command."""
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A corpus and what becomes of it where nothing goes wrong."""
+
+    corpus: Path
+    content: dict[str, Any]
+    num_shards: int
+
+
+def undisturbed(folder: Path) -> Undisturbed:
+    """Make the corpus, and its dataset."""
+    corpus = fsdd_corpus(folder / "corpus", takes=3, digits=4)
+    prepare_here(locate(str(corpus)), locate(str(folder / "out")))
+    content = content_of(folder / "out")
+    return Undisturbed(corpus, content, sum(name.startswith("commits/") for name in content))
+
+
+def prepare_here(corpus: Location, out: Location, config: PrepareConfig = CONFIG, make: Any = prepare_one) -> str:
+    """Prepare without Ray; what was printed."""
+    printed = io.StringIO()
+    found = survey(corpus, config)
+
+    def runner(plans: Iterable[ShardPlan[Item]]) -> Iterator[Made]:
+        return (make(out, plan, config, found.conventions) for plan in plans)
+
+    claim_for(found, out, config)
+    Preparation(out, config, found, Console(file=printed)).run(runner)
+    return printed.getvalue()
+
+
+def content_of(out: Path) -> dict[str, Any]:
+    """Every file's bytes; of commits everything but when and where they were made."""
+    files = {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    commits = {name: json.loads(data) | {"run": None} for name, data in files.items() if name.startswith("commits/")}
+    return files | commits
+
+
+def fired_at(seed: int, num_shards: int) -> Iterator[tuple[int, float]]:
+    """When to kill, one to three times: once so many shards are committed, and after so many seconds more."""
+    chance = random.Random(seed)
+    for _ in range(chance.randint(1, 3)):
+        yield chance.randrange(num_shards), chance.uniform(0, 0.05)
+
+
+def wait_for_commits(out: Path, count: int, is_over: Callable[[], object]) -> None:
+    """Until so many shards are committed, or there will be no more."""
+    while not is_over() and len(list(out.glob("commits/*.json"))) < count:
+        time.sleep(0.002)
+
+
+def kill_once(command: list[str], out: Path, count: int, delay_s: float) -> None:
+    """Run a driver and kill it; a local Ray that it started ends by itself, and what it left is cleared."""
+    driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    wait_for_commits(out, count, lambda: driver.poll() is not None)
+    time.sleep(delay_s)
+    left = ray_folder_of(driver.pid)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    remove_when_quiet(left)
+
+
+def ray_folder_of(pid: int) -> Path | None:
+    """The folder of the local Ray that a process holds."""
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        try:
+            target = link.readlink()
+        except OSError:  # it was closed meanwhile
+            continue
+        if target.name == "in-use":
+            return target.parent
+    return None
+
+
+def remove_when_quiet(folder: Path | None) -> None:
+    """Remove what a killed local Ray left, once its processes, which die with their driver, write no more."""
+    num_quiet = 0
+    while folder and num_quiet < 5:
+        num_quiet = 0 if folder.exists() else num_quiet + 1
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.1)
+
+
+def descendants(pid: int) -> dict[int, bytes]:
+    """Processes that this one has started, and they in turn, with their command lines."""
+    parents: dict[int, int] = {}
+    lines: dict[int, bytes] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            lines[int(folder.name)] = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found and child not in found}:
+        found |= more
+    return {child: lines[child] for child in found - {pid} if child in lines}
+
+
+def workers() -> list[int]:
+    """Processes at work on a shard: Ray's, and the guards' children."""
+    lines = descendants(os.getpid())
+    return [pid for pid, line in lines.items() if line.startswith(b"ray::prepare") or b"preparation.guarded" in line]
+
+
+if __name__ == "__main__":
+    prepare_here(locate(sys.argv[1]), locate(sys.argv[2]))
