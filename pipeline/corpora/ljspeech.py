@@ -117,4 +117,6 @@ def read_path(where: str, path: str, texts: list[str], files: Files) -> Item:
     )
 
 
-LAYOUT = Layout("ljspeech", "audio", "metadata.csv (lines of id|text|normalised) and wavs/", detect, items)
+LAYOUT = Layout(
+    "ljspeech", "audio", "metadata.csv (lines of id|text|normalised or path|text|speaker) and its audio", detect, items
+)
