@@ -4,11 +4,11 @@ Names are compared up to their first dot. In a sorted listing all that begins wi
 endings, so that a folder of ten million files is grouped without being held.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from pipeline.corpora.listing import listed
+from pipeline.corpora.listing import AUDIO_ENDINGS, listed
 from pipeline.corpora.seen import SeenIds
 from pipeline.items import BadItem, Item
 from pipeline.storage import FileEntry, Location, join
@@ -80,3 +80,10 @@ def once(seen: SeenIds, item: Item) -> Item:
     if seen.add(item.item_id):
         return item
     return BadItem(f"{item.item_id} ({item.source})", item.source, f"the id {item.item_id!r} stands in two folders")
+
+
+def told_by_names(folder: Location, read: Callable[[Location, FileEntry], Item]) -> Iterator[Item]:
+    """One item a file of audio, of a corpus whose files' names say all; the ids are held."""
+    seen = SeenIds()
+    for entry in listed(folder, AUDIO_ENDINGS):
+        yield once(seen, entry if isinstance(entry, BadItem) else read(folder, entry))

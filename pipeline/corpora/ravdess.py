@@ -11,10 +11,9 @@ videos' files none is read. The intensity (normal, strong) is the label; speech 
 import re
 from collections.abc import Iterator
 
-from pipeline.corpora.item_files import files_of, name_of, once
+from pipeline.corpora.item_files import files_of, name_of, told_by_names
 from pipeline.corpora.layout import Layout
-from pipeline.corpora.listing import AUDIO_ENDINGS, listed, without_ending
-from pipeline.corpora.seen import SeenIds
+from pipeline.corpora.listing import without_ending
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import FileEntry, Location
 
@@ -50,10 +49,8 @@ def name_lists(folder: Location, depth: int) -> Iterator[list[str]]:
 
 
 def items(folder: Location) -> Iterator[Item]:
-    """One item a file, in the order of paths; the ids are held."""
-    seen = SeenIds()
-    for entry in listed(folder, AUDIO_ENDINGS):
-        yield once(seen, entry if isinstance(entry, BadItem) else recording(folder, entry))
+    """One item a file, in the order of paths."""
+    return told_by_names(folder, recording)
 
 
 def recording(folder: Location, entry: FileEntry) -> Item:

@@ -9,10 +9,9 @@ Spoken Digit Dataset have three parts. The text is in Hebrew letters, which espe
 import re
 from collections.abc import Iterator
 
-from pipeline.corpora.item_files import files_of, name_of, once
+from pipeline.corpora.item_files import files_of, name_of, told_by_names
 from pipeline.corpora.layout import Layout
-from pipeline.corpora.listing import AUDIO_ENDINGS, listed, without_ending
-from pipeline.corpora.seen import SeenIds
+from pipeline.corpora.listing import without_ending
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import FileEntry, Location
 
@@ -33,9 +32,7 @@ def detect(folder: Location) -> bool:
 
 def items(folder: Location) -> Iterator[Item]:
     """One item a file, in the order of names."""
-    seen = SeenIds()
-    for entry in listed(folder, AUDIO_ENDINGS):
-        yield once(seen, entry if isinstance(entry, BadItem) else recording(folder, entry))
+    return told_by_names(folder, recording)
 
 
 def recording(folder: Location, entry: FileEntry) -> Item:
