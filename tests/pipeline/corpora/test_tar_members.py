@@ -74,6 +74,20 @@ def edited(data: bytes, start: int, new: bytes) -> bytes:
     return bytes(header) + data[512:]
 
 
+def test_gnu_s_times_stand_where_posix_has_a_prefix() -> None:
+    data = tar_bytes({"a.wav": b"x"}, tarfile.GNU_FORMAT)
+    assert found(edited(data, 345, b"14000000000\0")) == [Member("a.wav", 512, 1)]
+
+
+def test_sums_of_signed_bytes_are_taken_too() -> None:
+    data = tar_bytes({"ü.wav": b"x"}, tarfile.GNU_FORMAT)
+    unsigned = int(data[148:154], 8)
+    signed = data[:148] + b"%06o\0 " % (unsigned - 2 * 256) + data[156:]
+    assert found(signed) == found(data) == found_by_tarfile(signed)
+    with pytest.raises(TarDamage, match="no header of a tar"):
+        found(data[:148] + b"%06o\0 " % (unsigned - 256) + data[156:])
+
+
 ONE = tar_bytes({"a.wav": b"x" * 600}, tarfile.USTAR_FORMAT)
 
 
