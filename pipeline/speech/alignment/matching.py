@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.speech.alignment.phone_classes import class_of, is_vowel
+from pipeline.speech.alignment.phone_classes import class_of, is_vowel_label
 
 LEFT_OUT = 0.7
 RELATED = 0.4
@@ -50,6 +50,6 @@ def traced(total: np.ndarray, costs: np.ndarray) -> list[tuple[int, int]]:
 def substitution_costs(left: Sequence[str], right: Sequence[str]) -> np.ndarray:
     """[left, right] what it costs to take one for the other."""
     names = [np.array([class_of(label) for label in side]) for side in (left, right)]
-    vowels = [np.array([is_vowel(label) for label in side], np.bool_) for side in (left, right)]
+    vowels = [np.array([is_vowel_label(label) for label in side], np.bool_) for side in (left, right)]
     kin = np.where(vowels[0][:, None] == vowels[1][None, :], RELATED, UNRELATED)
     return np.where(names[0][:, None] == names[1][None, :], 0.0, kin)

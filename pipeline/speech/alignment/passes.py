@@ -1,6 +1,7 @@
 """Training from a corpus's items to a model, over whatever runs a function over shards: one process or a cluster.
 
-What the shards say is put in their order before it is added, so the model depends on the items and the config alone.
+The first guess depends on what espeak-ng has said before in a shard, all else on the utterances alone. Shards are cut
+by the items and the config, so the model depends on these, never on who did the work or in which order.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -75,10 +76,10 @@ def cache_plan(scratch: Location, read: Reader, config: AlignmentConfig, shard: 
 
 def sum_over(over: OverShards, scratch: Location, indices: Iterable[int], model: AcousticModel) -> Statistics:
     """What all shards say, given a model."""
-    found: Iterable[tuple[int, Statistics]] = over(partial(count_shard, scratch, model), indices)
-    return reduce(add, (statistics for _, statistics in sorted(found, key=lambda one: one[0])))
+    found: Iterable[Statistics] = over(partial(count_shard, scratch, model), indices)
+    return reduce(add, found)
 
 
-def count_shard(scratch: Location, model: AcousticModel, index: int) -> tuple[int, Statistics]:
+def count_shard(scratch: Location, model: AcousticModel, index: int) -> Statistics:
     """What a worker does in a pass."""
-    return index, statistics_of(model, cached_utterances(scratch, index))
+    return statistics_of(model, cached_utterances(scratch, index))

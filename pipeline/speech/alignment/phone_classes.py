@@ -69,7 +69,12 @@ def class_of(label: str) -> str:
     return ARPABET.get(first, first)
 
 
-def is_vowel(label: str) -> bool:
+def is_vowel_label(label: str) -> bool:
     """Whether a label, of any inventory, is a vowel's."""
     name = class_of(label)
-    return name in ARPABET_VOWELS or any(letter in IPA_VOWELS for letter in unicodedata.normalize("NFD", name)[:1])
+    return name in ARPABET_VOWELS if name in ARPABET_PHONES else is_vowel(name)
+
+
+def is_vowel(unit: str) -> bool:
+    """Whether a unit, of IPA, is a vowel; its first letter says so, whatever marks it bears."""
+    return any(letter in IPA_VOWELS for letter in unicodedata.normalize("NFD", unit)[:1])

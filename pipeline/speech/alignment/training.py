@@ -2,8 +2,8 @@
 
     blank model ─ first guess of every path ─► one Gaussian a state ─ passes ─► two ─ passes ─► four ─ passes ─► model
 
-A driver is given `sum_over_shards(model)`, which may ask other machines; it adds in the order of the shards, so the
-model depends on the corpus and how it is cut, never on who did the work.
+A driver is given `sum_over_shards(model)`, which may ask other machines. The sum is exact (`statistics.py`), so the
+model depends on the utterances alone, not on how they are cut into shards or who counted.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -1,8 +1,11 @@
-import librosa
+from typing import Any
+
+import librosa as typed_librosa
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from pipeline.speech.alignment.features import (
     FFT,
@@ -24,8 +27,10 @@ from pipeline.speech.alignment.features import (
     slopes,
 )
 
+librosa: Any = typed_librosa
 
-def noise(num_timesteps: int, seed: int = 0) -> np.ndarray:
+
+def noise(num_timesteps: int, seed: int = 0) -> NDArray[np.float32]:
     """Noise whose loudness comes and goes."""
     wave = np.random.default_rng(seed).standard_normal(num_timesteps) * 0.1
     return (wave * (1.1 + np.sin(np.arange(num_timesteps) / 900))).astype(np.float32)
@@ -84,7 +89,7 @@ def test_any_recording_has_finite_features_without_a_mean(num_timesteps: int, ra
 def test_digital_silence_and_loudness_change_nothing_but_numbers_that_are_finite() -> None:
     np.testing.assert_allclose(features_of(np.zeros(1000, np.float32), RATE_HZ), 0, atol=1e-9)
     wave = noise(16000)
-    np.testing.assert_allclose(features_of(wave, RATE_HZ), features_of(wave / 100, RATE_HZ), atol=0.1)
+    np.testing.assert_allclose(features_of(wave, RATE_HZ), features_of(wave / np.float32(100), RATE_HZ), atol=0.1)
 
 
 def test_a_long_recording_is_taken_in_blocks_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
