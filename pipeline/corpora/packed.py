@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.corpora import cifar, idx
+from pipeline.corpora import cifar, hf_rows, idx
 from pipeline.corpora.webdataset import read_member
 from pipeline.items import AudioItem, ImageItem
 
@@ -11,9 +11,7 @@ from pipeline.items import AudioItem, ImageItem
 def packed_bytes(item: AudioItem | ImageItem) -> bytes:
     """The file that lies packed, as bytes: containers "parquet" and "tar". ItemError where it cannot be had."""
     if item.container == "parquet":
-        from pipeline.corpora.hf_parquet import read_record  # pyarrow takes long to load, and few corpora need it
-
-        return read_record(item)
+        return hf_rows.read_record(item)
     if item.container == "tar":
         return read_member(item)
     raise ValueError(f"a container of kind {item.container!r} holds no files; expected parquet or tar")
