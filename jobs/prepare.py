@@ -7,18 +7,29 @@ names, never items. Ray tasks are `prepare_one` and nothing else.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 
 import ray
 from rich.console import Console
 
+from jobs.align import train_aligner
 from jobs.cluster import Cluster
 from jobs.fan_out import TASK_RETRIES, fan_out
 from jobs.progress import ProgressView, progress, say
-from pipeline.errors import PassingStorageError, TooManyFailures
+from pipeline.errors import CorpusError, PassingStorageError, TooManyFailures
 from pipeline.items import Item
 from pipeline.preparation.advance import Advance
+from pipeline.preparation.aligner import (
+    HMM,
+    aligner_file,
+    drop_others,
+    file_of,
+    reader,
+    wants_alignment,
+    with_aligner,
+    without_aligner,
+)
 from pipeline.preparation.config import PrepareConfig
 from pipeline.preparation.guard import Guard
 from pipeline.preparation.make import Made, make_shard
@@ -47,6 +58,7 @@ def prepare(corpus: Location, out: Location, config: PrepareConfig, cluster: Clu
     """
     found = survey(corpus, config)
     claim_for(found, out, config)
+    found = aligned(out, found, config, cluster, console)
     return Preparation(out, config, found, console).run(on_ray(out, config, found.conventions, cluster))
 
 
@@ -54,6 +66,28 @@ def claim_for(found: Survey, out: Location, config: PrepareConfig) -> None:
     """Make the folder ours. `plan.json` keeps the settings for people to read."""
     settings = {"corpus": str(found.corpus), **settings_of(found, config)}
     claim(out, "prepare", settings, {"corpus": str(found.corpus), "kind": found.layout.kind})
+
+
+def aligned(out: Location, found: Survey, config: PrepareConfig, cluster: Cluster, console: Console) -> Survey:
+    """The survey with its aligner, trained now unless it is there; without one where nothing is to be aligned.
+
+    A corpus that none can be trained on (a few long recordings, or broken ones) is prepared all the same.
+    """
+    if found.layout.kind != "audio":
+        return found
+    if config.speech.alignment != HMM or not found.num_to_align:
+        return replace(found, conventions=without_aligner(found.conventions))
+    file = aligner_file(config)
+
+    def items() -> Iterator[Item]:
+        return (item for item in found.layout.items(found.corpus) if wants_alignment(item, config.speech))
+
+    try:
+        model = train_aligner(items, out / file, reader(config), config.speech.aligner, cluster, console)
+    except CorpusError as error:
+        say(console, f"phones are spread evenly: {error}")
+        return replace(found, conventions=without_aligner(found.conventions))
+    return replace(found, conventions=with_aligner(found.conventions, file, model))
 
 
 def on_ray(out: Location, config: PrepareConfig, conventions: Conventions, cluster: Cluster) -> Runner:
@@ -95,7 +129,9 @@ class Preparation:
         with progress(self.console, "prepare", self.found.num_items) as view:
             for made in runner(self.plans()):
                 self.note(made, advance, view)
-        info = finish(self.out, self.names, self.found.conventions, self.lineage())
+        drop_others(self.out, self.found.conventions)
+        files = [file] if (file := file_of(self.found.conventions)) else []
+        info = finish(self.out, self.names, self.found.conventions, self.lineage(), files)
         say(self.console, summary(self.out, info, advance))
         self.tell_leaks(info)
         return info
@@ -103,9 +139,10 @@ class Preparation:
     def tell_leaks(self, info: DatasetInfo) -> None:
         """Say what splits share: no error, since many corpora are made so, and `verify` can be told to refuse it."""
         if len(info.shards) > MOST_SHARDS_FOR_LEAKS:
-            say(self.console, f"whether splits share anything: ancestral verify {self.out} --set 'disjoint=[text]'")
+            say(self.console, f"whether splits share anything: ancestral verify {self.out} --set 'disjoint=[texts]'")
             return
-        for leak in leaks(Dataset(self.out, info), ("speaker", "text")):
+        kinds = ["texts", *(["speakers"] if len(info.vocabulary("speaker")) > 1 else [])]
+        for leak in leaks(Dataset(self.out, info), kinds):
             say(self.console, str(leak))
 
     def lineage(self) -> dict[str, object]:

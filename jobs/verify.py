@@ -22,13 +22,13 @@ class VerifyConfig:
     """How a dataset is verified; every byte of it always is.
 
     most_problems: problems that are printed; more are counted. A disk that is gone makes one of every shard.
-    disjoint: what the splits may not share, any of speaker, text and content (rows with the very same levels).
+    disjoint: what the splits may not share, any of speakers, texts and contents (rows of the very same levels).
     num_cpus: CPUs that the worker asks for where `--address` is given; no more than there are, and 0 starts it
         on a cluster that has none free.
     """
 
     most_problems: int = 100
-    disjoint: tuple[Literal["speaker", "text", "content"], ...] = ()
+    disjoint: tuple[Literal["speakers", "texts", "contents"], ...] = ()
     num_cpus: int = 1
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from pipeline.audio.decode import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
 from pipeline.audio.splitting import CutConfig
 from pipeline.preparation.guard import LimitsConfig
 from pipeline.shards.schema import Companding
+from pipeline.speech.alignment.config import AlignmentConfig
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class SpeechConfig:
     """espeak speaks 140 languages and is GPL-3 (extra `speech`); lexicon is English alone (extra `lexicon`)."""
     alignment: Literal["hmm", "uniform"] = "hmm"
     """How phones from text find their times: by an aligner trained on the corpus itself, or spread evenly."""
+    aligner: AlignmentConfig = field(default_factory=AlignmentConfig)
     language: str = "en-us"
     """The voice for items whose corpus names no language."""
     f0: Literal["off", "dio", "harvest", "pyin"] = "off"

@@ -10,6 +10,7 @@ from pipeline.corpora.layout import Layout
 from pipeline.errors import CorpusError, ItemError
 from pipeline.image.decode import Pixels
 from pipeline.items import ImageItem, Item
+from pipeline.preparation.aligner import wants_alignment
 from pipeline.preparation.config import ImageConfig, PrepareConfig, SpeechConfig
 from pipeline.preparation.image_row import read_pixels
 from pipeline.preparation.work import share_of
@@ -25,22 +26,27 @@ PICTURES_TRIED = 1000
 class Survey:
     """What is known of a corpus before work begins.
 
-    Items are counted once ahead, so that a share of them means something while the run is under way.
+    Items are counted once ahead, so that a share of them means something while the run is under way; and how many have
+    a text whose phones are to be aligned.
     """
 
     corpus: Location
     layout: Layout
     conventions: Conventions
     num_items: int
+    num_to_align: int = 0
 
 
 def survey(corpus: Location, config: PrepareConfig) -> Survey:
     """Find the layout, count the items, settle the conventions. CorpusError where there is nothing to prepare."""
     layout = find_layout(corpus, config.layout)
-    num_items = sum(1 for _ in layout.items(corpus))
+    num_items = num_to_align = 0
+    for item in layout.items(corpus):
+        num_items += 1
+        num_to_align += wants_alignment(item, config.speech)
     if not num_items:
         raise CorpusError(f"{corpus}: laid out as {layout.name}, but not one item is in it; expected at least one.")
-    return Survey(corpus, layout, conventions_for(corpus, layout, config), num_items)
+    return Survey(corpus, layout, conventions_for(corpus, layout, config), num_items, num_to_align)
 
 
 def shard_plans(found: Survey, config: PrepareConfig) -> Iterator[ShardPlan[Item]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.errors import ItemError
 from pipeline.items import AudioItem, BadItem, Item
+from pipeline.preparation.aligner import aligner_of
 from pipeline.preparation.audio_row import audio_rows
 from pipeline.preparation.config import PrepareConfig
 from pipeline.preparation.image_row import image_row
@@ -14,6 +15,7 @@ from pipeline.shards.commit import Commit, Failure
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.schema import AudioConventions, Conventions
 from pipeline.shards.writer import write_shard
+from pipeline.speech.alignment.acoustic_model import AcousticModel
 from pipeline.storage import Location
 
 Row = dict[str, Any]
@@ -48,13 +50,13 @@ def prepare_shard(
     not an item's fault (StorageError on writing, a missing package, an error in our own code) goes up, and nothing is
     committed.
     """
-    work = Work()
+    work, aligner = Work(), aligner_of(folder, conventions)
     for place, item in enumerate(plan.entries):
         report(place)
         try:
             if reason := (condemned or {}).get(place):
                 raise ItemError(LIMITS, reason)
-            work.rows += prepare_item(item, config, conventions, work.notes)
+            work.rows += prepare_item(item, config, conventions, work.notes, aligner)
         except ItemError as error:
             source = getattr(item, "source", "")
             work.failures.append(Failure(item.item_id, source, error.stage, error.reason))
@@ -65,7 +67,13 @@ def prepare_shard(
     return write_shard(folder, plan, work.rows, work.failures, conventions, work.notes, run)
 
 
-def prepare_item(item: Item, config: PrepareConfig, conventions: Conventions, notes: Counter[str]) -> list[Row]:
+def prepare_item(
+    item: Item,
+    config: PrepareConfig,
+    conventions: Conventions,
+    notes: Counter[str],
+    aligner: AcousticModel | None = None,
+) -> list[Row]:
     """One item to its rows: one, or a row a piece where long recordings are cut. ItemError says what is wrong with it.
 
     `notes` counts what is worth knowing of how it was done.
@@ -74,6 +82,6 @@ def prepare_item(item: Item, config: PrepareConfig, conventions: Conventions, no
         raise ItemError("corpus", item.reason)
     if isinstance(item, AudioItem):
         assert isinstance(conventions, AudioConventions)
-        return audio_rows(item, config, conventions, notes)
+        return audio_rows(item, config, conventions, notes, aligner)
     assert not isinstance(conventions, AudioConventions)
     return [image_row(item, config, conventions, notes)]

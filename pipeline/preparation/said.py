@@ -11,6 +11,7 @@ from pipeline.items import AudioItem, TimedPhone, TimedWord
 from pipeline.preparation.config import SpeechConfig
 from pipeline.preparation.phones import check_against_audio
 from pipeline.preparation.reading import failures_of
+from pipeline.speech.normalise import normalise
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def said_in(item: AudioItem, recording: Recording, config: SpeechConfig) -> Said
     with failures_of(item.text_source):
         text = item.text or (read_text(item.text_source) if item.text_source else "")
     text = text or " ".join(word.word for word in words)
-    return Said(text, item.text_normalised or " ".join(text.split()), phones, words)
+    language = item.language or config.language
+    return Said(text, item.text_normalised or (normalise(text, language) if text else ""), phones, words)
 
 
 def times_of(item: AudioItem, recording: Recording) -> tuple[tuple[TimedPhone, ...], tuple[TimedWord, ...]]:

@@ -11,6 +11,7 @@ from pipeline.preparation.said import Said, symbols_of
 from pipeline.shards.schema import AudioConventions
 from pipeline.speech.alignment.acoustic_model import AcousticModel
 from pipeline.speech.alignment.align import align
+from pipeline.speech.alignment.gate import suspicion
 from pipeline.speech.f0 import log_f0
 from pipeline.speech.linguistic import linguistic_columns
 from pipeline.speech.pronounce import pronounce
@@ -63,13 +64,17 @@ def aligned_columns(piece: Waveform, utterance: Utterance, voice: Voice) -> Colu
     if voice.aligner is None:
         return columns(utterance, uniform_spans(symbols, len(piece)), "uniform")
     alignment = align(voice.aligner, piece, rate_hz, utterance)
+    duration_s = len(piece) / rate_hz
+    suspect = suspicion(alignment, utterance, voice.aligner, duration_s, voice.config.aligner.gate)
+    if suspect:
+        voice.notes["alignments to be doubted: see the column align_suspect"] += 1
     spans = Spans.between(
         (SILENCE if span.place is None else symbols[span.place], span.place, end)
         for span in alignment.spans
         for end in [timestep_at(span.end_s, rate_hz, 0, len(piece))]
     )
     found = columns(utterance, spans, "hmm")
-    return {**found, "align_score": alignment.score}
+    return {**found, "align_score": alignment.score, "align_suspect": suspect or None}
 
 
 def columns(utterance: Utterance, spans: Spans, method: str) -> Columns:

@@ -145,7 +145,7 @@ def failures(dataset: Dataset) -> tuple[Mapping[str, str], ...]:
 def model_facts(subject: ModelSubject) -> tuple[tuple[str, str], ...]:
     """What a model is, as names and values."""
     info, figures = subject.info, subject.info.figures
-    conditions = [*info.conditioning.attributes, *(["phones"] if info.conditioning.has_local else [])]
+    conditions = list(info.conditioning.columns)
     facts = [("model", info.name), ("conditioned on", ", ".join(conditions) or "nothing")]
     if isinstance(figures.get("num_parameters"), int):
         facts.append(("parameters", f"{figures['num_parameters']:,}"))

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import DatasetError, OccupiedError, PassingStorageError
-from pipeline.shards.commit import Commit, Tally, commit_file, read_commit, shard_file
+from pipeline.shards.commit import Commit, Tally, checksum, commit_file, read_commit, shard_file
 from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import (
     FAILURE_SCHEMA,
@@ -52,7 +52,8 @@ class ShardEntry:
 class DatasetInfo:
     """`dataset.json`. `digest` names the content: conventions and the checksums of all shards.
 
-    notes: what was done to items that is worth knowing, and to how many.
+    notes: what was done to items that is worth knowing, and to how many. files: what lies beside the shards because
+    rows were made by it (an aligner's model), by name, with its checksum.
     """
 
     conventions: Conventions
@@ -61,6 +62,7 @@ class DatasetInfo:
     num_failures: int
     shards: tuple[ShardEntry, ...]
     notes: dict[str, int] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     lineage: dict[str, Any] = field(default_factory=dict)
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
@@ -169,10 +171,16 @@ def reopen(folder: Location) -> None:
     (folder / DATASET_FILE).remove()
 
 
-def finish(folder: Location, names: Sequence[str], conventions: Conventions, lineage: dict[str, Any]) -> DatasetInfo:
+def finish(
+    folder: Location,
+    names: Sequence[str],
+    conventions: Conventions,
+    lineage: dict[str, Any],
+    files: Sequence[str] = (),
+) -> DatasetInfo:
     """Merge the commits of these shards, in this order, into `failures.parquet` and `dataset.json`.
 
-    Shards that no plan asks for any more are dropped.
+    Shards that no plan asks for any more are dropped. `files` lie in the folder and are part of the dataset.
     """
     drop_strays(folder, names)
     tally, notes = Tally(), Counter[str]()
@@ -185,8 +193,9 @@ def finish(folder: Location, names: Sequence[str], conventions: Conventions, lin
             entries.append(ShardEntry(shard_file(commit.name), commit.num_rows, commit.num_bytes, commit.sha256))
     (folder / FAILURES_FILE).write_bytes(failures.data())
     digest = digest_of([asdict(conventions), [entry.sha256 for entry in entries]])
+    sums = {name: checksum((folder / name).read_bytes()) for name in files}
     plain_lineage = json.loads(json.dumps(lineage))  # as it will be read back: a tuple is a list there
-    info = DatasetInfo(conventions, digest, tally, failures.num_rows, tuple(entries), dict(notes), plain_lineage)
+    info = DatasetInfo(conventions, digest, tally, failures.num_rows, tuple(entries), dict(notes), sums, plain_lineage)
     (folder / DATASET_FILE).write_text(info.to_json())
     return info
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from pipeline.shards.dataset import Dataset
 
-COLUMNS = {"speaker": "speaker", "text": "text_normalised", "content": "levels"}
-"""What may be held apart → the column that tells it. Content is shared where two rows have the very same levels."""
+COLUMNS = {"speakers": "speaker", "texts": "text_normalised", "contents": "levels"}
+"""What may be held apart → the column that tells it. Contents are shared where two rows have the very same levels."""
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -30,7 +30,7 @@ class Leak:
     def __str__(self) -> str:
         """In words."""
         one, other = self.splits
-        return f"{one} and {other} share {self.num_values:,} values of {self.kind}, {self.example} for one"
+        return f"{one} and {other} share {self.num_values:,} of {self.kind}, {self.example} for one"
 
 
 def leaks(dataset: Dataset, kinds: Sequence[str]) -> Iterator[Leak]:

@@ -63,6 +63,7 @@ def verify_folder(folder: Location, disjoint: Sequence[str] = ()) -> Iterator[Pr
         return
     yield from foreign_files(folder, dataset.info)
     yield from wrong_pages(folder, dataset.info)
+    yield from wrong_files(folder, dataset.info)
     counts = Counts()
     for index, entry in enumerate(dataset.info.shards):
         problems = verify_shard(folder, entry, dataset.info.conventions) or list(counts.add(dataset, index))
@@ -177,7 +178,12 @@ def wrong_phones(row: Mapping[str, Any]) -> Iterator[str]:
 
 def foreign_files(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
     """What lies in the folder and is no part of the dataset."""
-    expected = {*PAGES, *(entry.file for entry in info.shards), *(commit_file(entry.name) for entry in info.shards)}
+    expected = {
+        *PAGES,
+        *info.files,
+        *(entry.file for entry in info.shards),
+        *(commit_file(entry.name) for entry in info.shards),
+    }
     for entry in folder.files():
         if entry.path not in expected and entry.path.split("/")[0] not in EXPORTS:
             yield Problem(entry.path, "no part of the dataset", "remove it, or move it elsewhere")
@@ -201,6 +207,16 @@ def wrong_pages(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
         asdict(failure) for commit in sound_commits(folder, info) for failure in commit.failures
     ]:
         yield Problem(FAILURES_FILE, "does not hold the failures that the shards' commits name")
+
+
+def wrong_files(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
+    """What is wrong with the files that rows were made by."""
+    for name, expected in info.files.items():
+        place = folder / name
+        if not place.is_file():
+            yield Problem(name, "missing")
+        elif checksum(place.read_bytes()) != expected:
+            yield Problem(name, "its checksum is not the one on record: bytes have changed", f"remove it and {REMAKE}")
 
 
 def sound_commits(folder: Location, info: DatasetInfo) -> Iterator[Commit]:

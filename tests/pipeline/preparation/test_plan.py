@@ -46,6 +46,18 @@ OF_AUDIO = {
     "speech.pronunciation": "lexicon",
     "speech.alignment": "uniform",
     "speech.f0": "dio",
+    "speech.aligner.training_minutes": 8.0,
+    "speech.aligner.shard_minutes": 2.0,
+    "speech.aligner.shortest_s": 0.2,
+    "speech.aligner.longest_s": 25.0,
+    "speech.aligner.start": "even",
+    "speech.aligner.num_passes": (9, 3),
+    "speech.aligner.fewest_occurrences": 4,
+    "speech.aligner.gate.most_silence_share": 0.5,
+    "speech.aligner.gate.odd_deviations": 2.5,
+    "speech.aligner.gate.most_odd_share": 0.1,
+    "speech.aligner.gate.most_deviations": 7.0,
+    "speech.aligner.gate.lowest_score_deviations": -3.0,
 }
 OF_IMAGES = {
     "image.height": 5,

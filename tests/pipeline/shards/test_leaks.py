@@ -35,22 +35,22 @@ def test_what_two_splits_share_is_found_across_shards(folder: Location) -> None:
         audio_row("e", bytes([1, 2, 3, 4]), speaker=None, text_normalised=None),
     ]
     dataset = dataset_of(folder, rows)
-    assert list(leaks(dataset, ["speaker", "text", "content"])) == [
-        Leak("speaker", ("test", "train"), 1, "'ann'"),
-        Leak("text", ("test", "train"), 1, "'Good day'"),
-        Leak("content", ("train", "validation"), 1, "'a'"),
+    assert list(leaks(dataset, ["speakers", "texts", "contents"])) == [
+        Leak("speakers", ("test", "train"), 1, "'ann'"),
+        Leak("texts", ("test", "train"), 1, "'Good day'"),
+        Leak("contents", ("train", "validation"), 1, "'a'"),
     ]
-    problems = list(verify_folder(folder, ["content"]))
-    assert [problem.what for problem in problems] == ["train and validation share 1 values of content, 'a' for one"]
+    problems = list(verify_folder(folder, ["contents"]))
+    assert [problem.what for problem in problems] == ["train and validation share 1 of contents, 'a' for one"]
     assert list(verify_folder(folder)) == []
 
 
 def test_splits_that_share_nothing_are_sound(folder: Location) -> None:
     rows = [audio_row("a", speaker="ann"), audio_row("b", bytes([9, 9]), speaker="bob", split="test")]
     rows[1] |= {"phone": None, "phone_start": None, "phone_end": None}
-    assert list(leaks(dataset_of(folder, rows), ["speaker", "text", "content"])) == []
+    assert list(leaks(dataset_of(folder, rows), ["speakers", "texts", "contents"])) == []
 
 
 def test_pictures_have_content_alone(folder: Location) -> None:
     rows = [image_row("a"), image_row("b", split="test")]
-    assert [leak.kind for leak in leaks(dataset_of(folder, rows, IMAGE), ["speaker", "content"])] == ["content"]
+    assert [leak.kind for leak in leaks(dataset_of(folder, rows, IMAGE), ["speakers", "contents"])] == ["contents"]
