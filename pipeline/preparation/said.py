@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.audio.decode import Recording
+from pipeline.corpora.small_files import read_small
 from pipeline.corpora.texts import read_text
-from pipeline.corpora.times import read_times
+from pipeline.corpora.times import MOST_BYTES, is_plain_text_label, read_times
 from pipeline.errors import ItemError
 from pipeline.items import AudioItem, TimedPhone, TimedWord
 from pipeline.preparation.config import SpeechConfig
@@ -46,16 +47,30 @@ def said_in(item: AudioItem, recording: Recording, config: SpeechConfig) -> Said
     with failures_of(item.times_source):
         phones, words = times_of(item, recording)
     with failures_of(item.text_source):
-        text = item.text or (read_text(item.text_source) if item.text_source else "")
+        text = item.text or text_of_file(item, has_times=bool(phones or words))
     text = text or " ".join(word.word for word in words)
     language = item.language or config.language
     return Said(text, item.text_normalised or (normalise(text, language) if text else ""), phones, words)
 
 
+def text_of_file(item: AudioItem, has_times: bool) -> str:
+    """The text of the item's file; a `.lab` that turned out to hold times is none."""
+    if not item.text_source or (has_times and item.text_source == item.times_source):
+        return ""
+    return read_text(item.text_source)
+
+
+def is_text(times_source: str) -> bool:
+    """Whether a file named for times is a `.lab` that an aligner takes its texts from: only its content tells."""
+    if not times_source.lower().endswith(".lab"):
+        return False
+    return is_plain_text_label(read_small(times_source, MOST_BYTES, "times"))
+
+
 def times_of(item: AudioItem, recording: Recording) -> tuple[tuple[TimedPhone, ...], tuple[TimedWord, ...]]:
     """The corpus's own times, of this item's piece of its file, held against the audio."""
     phones, words = item.phones, item.words
-    if item.times_source and not phones:
+    if item.times_source and not phones and not is_text(item.times_source):
         phones, words = read_times(item.times_source, recording.sample_rate_hz)
     check_against_audio(phones, recording.duration_s)
     return phones, words
