@@ -1,11 +1,15 @@
 """Storage that times out again and again: what is asked for is asked for again, and the job ends as if nothing were."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipeline.preparation.make import make_shard
 from pipeline.storage import locate
-from tests.chaos.flaky_storage import flaky_storage
+from tests.chaos.flaky_storage import FlakyFileSystem, flaky_storage
+from tests.chaos.runs import Undisturbed, prepare_here
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +36,23 @@ def test_folders_are_walked_whole() -> None:
             (locate("flaky://corpus") / path).write_bytes(b"")
         assert [entry.path for entry in locate("flaky://corpus").files()] == expected
         assert storage.num_failed > 10
+
+
+def test_a_whole_preparation_ends_as_if_nothing_were(calm: Undisturbed) -> None:
+    with flaky_storage(every=0) as storage:
+        for path in calm.corpus.rglob("*.wav"):
+            (locate("flaky://corpus") / str(path.relative_to(calm.corpus))).write_bytes(path.read_bytes())
+        for every, out in ((0, "calm"), (10, "disturbed")):
+            storage.every = every
+            prepare_here(locate("flaky://corpus"), locate(f"flaky://{out}"), make=make_shard)
+        assert storage.num_failed > 20
+        storage.every = 0
+        assert written(storage, "/disturbed") == written(storage, "/calm")
+
+
+def written(storage: type[FlakyFileSystem], folder: str) -> dict[str, Any]:
+    """What lies below a folder; of commits everything but when and where they were made."""
+    files = storage.store.items()
+    found = {path.removeprefix(folder): file.getvalue() for path, file in files if path.startswith(f"{folder}/")}
+    commits = {path: json.loads(data) | {"run": None} for path, data in found.items() if path.startswith("/commits/")}
+    return found | commits
