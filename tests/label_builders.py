@@ -9,7 +9,7 @@ TEXTGRID = '''File type = "ooTextFile"
 Object class = "TextGrid"
 
 xmin = 0
-xmax = 1.5 ! written by hand
+xmax = 1.5 ! 2 takes, "by hand"
 tiers? <exists>
 size = 2
 item []:

@@ -2,6 +2,7 @@ import contextlib
 import gzip
 import json
 import random
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pipeline.errors import CorpusError
 from pipeline.items import AudioItem, BadItem, Item, TimedPhone, TimedWord
 from pipeline.storage import Location, locate
 from tests.corpus_builders import manifest_corpus, write_wav
-from tests.label_builders import mutated
+from tests.label_builders import mutated, mutated_json
 
 
 def read(folder: Path, *lines: dict[str, Any] | str) -> list[Item]:
@@ -94,6 +95,7 @@ def test_a_missing_file_is_still_an_item_and_no_file_is_asked_for(
         ('{"audio_filepath": "a.wav", "phones": [["x", 0, NaN]]}', "expected a phone as"),
         ('{"audio_filepath": "a.wav", "phones": [["x", 0, 1' + "0" * 400 + "]]}", "too large"),
         ('{"audio_filepath": "."}', "is no name of something below"),
+        pytest.param('{"a":' * 100_000, "not JSON", id="nested"),
         pytest.param('{"text": "' + "x" * 3 * MOST_LINE_BYTES + '"}', "longer than 1048576 bytes", id="thrice"),
         pytest.param("x" * (MOST_LINE_BYTES + 1), "longer than 1048576 bytes", id="one byte too long"),
         pytest.param("x" * MOST_LINE_BYTES, "not JSON", id="as long as it may be"),
@@ -206,6 +208,16 @@ def test_a_path_is_joined_to_any_kind_of_folder(uri: str) -> None:
     assert found == str(folder / "wavs/a.wav")
 
 
+@pytest.mark.parametrize("name", ["manifest.jsonl", "train.jsonl.gz"])
+def test_a_manifest_in_an_archive_names_files_of_the_archive(tmp_path: Path, name: str) -> None:
+    line = b'{"audio_filepath": "wavs/a.wav"}\n'
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(f"corpus/{name}", gzip.compress(line) if name.endswith(".gz") else line)
+    folder = locate(f"zip://corpus::{tmp_path}/a.zip")
+    (item,) = jsonl_manifest.items(folder)
+    assert item.source == str(folder / "wavs/a.wav")
+
+
 def test_two_hundred_mutations_of_a_manifest_give_items_and_bad_items(tmp_path: Path) -> None:
     line = {"audio_filepath": "wavs/a.wav", "offset": 1, "duration": 2.5, "phones": [["a", 0, 1]], "split": "dev"}
     data = b"".join(json.dumps(line | {"item_id": f"é{number}"}).encode() + b"\n" for number in range(3))
@@ -217,6 +229,14 @@ def test_two_hundred_mutations_of_a_manifest_give_items_and_bad_items(tmp_path: 
         assert len({item.item_id for item in found}) == len(found)
         assert all(item.item_id.isprintable() for item in found)
     assert kinds == {AudioItem, BadItem}
+
+
+def test_two_hundred_lines_with_something_else_in_one_place_give_items_and_bad_items(tmp_path: Path) -> None:
+    line = {"audio_filepath": "a.wav", "offset": 1, "duration": 2, "words": [["a", 0, 1]], "text": "a", "split": "dev"}
+    odd = [json.dumps(mutated_json(line, random.Random(seed))) for seed in range(200)]
+    found = read(tmp_path, *odd)
+    assert {type(item) for item in found} == {AudioItem, BadItem}
+    assert len(found) == len({item.item_id for item in found}) == 200
 
 
 def test_two_hundred_mutations_of_a_gzip_give_items_or_no_corpus(tmp_path: Path) -> None:
