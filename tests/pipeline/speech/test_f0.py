@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.audio.decode import decode
 from pipeline.audio.resample import resample
 from pipeline.errors import MissingExtra
+from pipeline.speech import f0
 from pipeline.speech.f0 import F0Config, Method, log_f0, num_frames
 
 pytest.importorskip("pyworld", reason="needs the f0 extra")
@@ -123,6 +124,33 @@ def test_methods_agree_on_the_octave_of_real_speech(shared_data: Path) -> None:
         apart = np.abs(curve - other)[both] / np.log(2)
         assert np.median(apart) < 0.02
         assert np.mean(apart > 0.5) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("method", "period_s", "frames_at_once"), [("dio", 0.005, 400), ("dio", 0.0123, 100), ("harvest", 0.005, 600)]
+)
+def test_stretches_of_a_long_recording_are_those_of_the_whole(
+    shared_data: Path, method: Method, period_s: float, frames_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few frames differ a little: where a voice begins and ends, the methods look further than the context goes."""
+    wave = decode(shared_data / "LJSpeech-1.1" / "wavs" / "LJ001-0004.wav", 100).waveform
+    curve, voiced = log_f0(wave, 22_050, method, period_s)
+    monkeypatch.setattr(f0, "FRAMES_AT_ONCE", frames_at_once)
+    stretched, also_voiced = log_f0(wave, 22_050, method, period_s)
+    assert len(stretched) == len(curve)
+    assert np.mean(voiced != also_voiced) < 0.02
+    apart = np.abs(stretched - curve)[voiced & also_voiced]
+    assert np.quantile(apart, 0.9) < 0.002
+    assert np.quantile(apart, 0.98) < 0.03
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 22_050])
+def test_stretches_of_a_glide_join_without_a_step(rate_hz: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f0, "FRAMES_AT_ONCE", 90)
+    wave, slope = glide(rate_hz, 100, 300, 3)
+    curve, voiced = log_f0(wave, rate_hz, "dio")
+    assert voiced[5:-5].all()
+    assert np.abs(curve - np.log(100) - slope * 0.005 * np.arange(len(curve)))[5:-5].max() < 0.001
 
 
 def test_the_search_stays_in_its_range() -> None:
