@@ -50,7 +50,7 @@ def on_ray(cluster: Cluster) -> OverShards:
         task = ray.remote(num_cpus=1, max_retries=TASK_RETRIES, retry_exceptions=[PassingStorageError])(call)
         limit = SHARDS_IN_FLIGHT_PER_CPU * cluster.num_cpus
         function_once = ray.put(function)  # it carries the model: sent to a machine once, not with every task
-        return fan_out(plans, lambda plan: task.remote(function_once, plan), limit)
+        return fan_out(plans, lambda plan: task.remote(function_once, plan), limit, hedge=True)
 
     return over
 

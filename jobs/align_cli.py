@@ -30,7 +30,7 @@ def compare(
 
     ancestral align compare timit
 
-    ancestral align compare timit LJSpeech-1.1 --set alignment.start=even
+    ancestral align compare timit LJSpeech-1.1 --set speech.aligner.start=even
     """
     from jobs.align_compare import CompareConfig
     from jobs.cli import place, settings

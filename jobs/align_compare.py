@@ -9,6 +9,7 @@ from itertools import islice
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from jobs.align import on_ray, shown
 from jobs.cluster import LOCAL, Cluster
@@ -16,17 +17,13 @@ from jobs.progress import progress, say
 from pipeline.corpora.detect import find_layout
 from pipeline.errors import ConfigError, CorpusError, ItemError
 from pipeline.items import AudioItem, Item
+from pipeline.preparation.aligner import read_labelled, read_spoken
 from pipeline.preparation.config import AudioConfig, SpeechConfig
-from pipeline.preparation.reading import recording_of
-from pipeline.preparation.said import Said, said_in
 from pipeline.speech.alignment.acoustic_model import AcousticModel
 from pipeline.speech.alignment.align import align
-from pipeline.speech.alignment.cache import Spoken
 from pipeline.speech.alignment.compare import LIMITS_MS, NO_ONSETS, Figures, Onsets, figures, phone_onsets, word_onsets
-from pipeline.speech.alignment.config import AlignmentConfig
 from pipeline.speech.alignment.gate import suspicion
 from pipeline.speech.alignment.passes import num_runs, train_on
-from pipeline.speech.pronounce import pronounce
 from pipeline.storage import Location, locate
 
 ITEMS_PER_TASK = 32
@@ -43,7 +40,6 @@ class CompareConfig:
     """A folder for features that all workers reach, needed with --address; empty: a temporary one of this machine."""
     audio: AudioConfig = field(default_factory=AudioConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
-    alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
 
 
 @dataclass(frozen=True)
@@ -87,11 +83,11 @@ def compare_corpus(corpus: Location, config: CompareConfig, cluster: Cluster, co
     def items() -> Iterator[Item]:
         return islice(layout.items(corpus), config.most_items)
 
-    read = partial(read_spoken, config=config)
-    with progress(console, f"align {corpus.name}", num_runs(config.alignment) + 1) as view:
+    read = partial(read_spoken, audio=config.audio, speech=config.speech)
+    with progress(console, f"align {corpus.name}", num_runs(config.speech.aligner) + 1) as view:
         over = shown(on_ray(cluster), view)
         with scratch_folder(config, cluster) as scratch:
-            model = train_on(items, scratch, read, config.alignment, over)
+            model = train_on(items, scratch, read, config.speech.aligner, over)
         found = over(partial(compare_items, model, config), enumerate(batches(items())))
         return sum((tally for _, tally in sorted(found, key=lambda one: one[0])), Tally())
 
@@ -118,20 +114,6 @@ def batches(items: Iterable[Item]) -> Iterator[list[AudioItem]]:
         yield batch
 
 
-def read_spoken(item: AudioItem, config: CompareConfig) -> Spoken:
-    """A recording, and how its text is said: all that training is told."""
-    return read_labelled(item, config)[0]
-
-
-def read_labelled(item: AudioItem, config: CompareConfig) -> tuple[Spoken, Said]:
-    """The same, and what the corpus says of it."""
-    recording = recording_of(item, config.audio)
-    said = said_in(item, recording, config.speech)
-    language = item.language or config.speech.language
-    utterance = pronounce(said.text_normalised, language, config.speech.pronunciation)
-    return Spoken(recording.waveform, recording.sample_rate_hz, utterance, language), said
-
-
 def compare_items(
     model: AcousticModel, config: CompareConfig, numbered: tuple[int, list[AudioItem]]
 ) -> tuple[int, Tally]:
@@ -143,12 +125,12 @@ def compare_items(
 def compare_item(model: AcousticModel, config: CompareConfig, item: AudioItem) -> Tally:
     """One item aligned and held against its labels; an item without labels adds nothing but itself."""
     try:
-        spoken, said = read_labelled(item, config)
+        spoken, said = read_labelled(item, config.audio, config.speech)
         alignment = align(model, spoken.waveform, spoken.sample_rate_hz, spoken.utterance)
     except ItemError as error:
         return Tally(failures=(f"{item.item_id}: {error.stage}: {error.reason}",))
     duration_s = len(spoken.waveform) / spoken.sample_rate_hz
-    reason = suspicion(alignment, spoken.utterance, model, duration_s, config.alignment.gate)
+    reason = suspicion(alignment, spoken.utterance, model, duration_s, config.speech.aligner.gate)
     return Tally(
         phone_onsets(said.phones, spoken.utterance, alignment),
         word_onsets(said.words, spoken.utterance, alignment),
@@ -158,23 +140,22 @@ def compare_item(model: AcousticModel, config: CompareConfig, item: AudioItem) -
 
 
 def table_of(names: Sequence[str], tallies: Sequence[Tally]) -> Table:
-    """Two lines a corpus."""
-    table = Table(title="onsets against labels, trained on texts alone")
-    table.add_column("corpus")
-    for title in ("items", "onsets of", "matched", "unmatched", *(f"< {limit} ms" for limit in LIMITS_MS)):
-        table.add_column(title, justify="right")
-    for title in ("mean ms", "median ms", "bias ms"):
-        table.add_column(title, justify="right")
+    """Two lines a corpus, narrow enough for a terminal of 80 columns."""
+    table = Table(title="onsets against labels: how many lie within so many ms, and errors in ms", box=None)
+    table.add_column("corpus", overflow="fold")
+    table.add_column("of")
+    for title in ("matched", "not", *(f"<{limit}" for limit in LIMITS_MS), "mean", "median", "bias"):
+        table.add_column(title, justify="right", no_wrap=True)
     for name, tally in zip(names, tallies, strict=True):
-        table.add_row(name, str(tally.num_aligned), "phones", *cells(figures(tally.phones)))
-        table.add_row("", "", "words", *cells(figures(tally.words)))
+        table.add_row(Text(name), "phones", *cells(figures(tally.phones)))
+        table.add_row("", "words", *cells(figures(tally.words)))
     return table
 
 
 def cells(found: Figures) -> list[str]:
     """Figures as they are printed; a dash where nothing matches."""
     if not found.num_matched:
-        return ["0", f"{found.unmatched_share:.1%}", *["-"] * (len(LIMITS_MS) + 3)]
+        return ["0", f"{found.unmatched_share:.0%}", *["-"] * (len(LIMITS_MS) + 3)]
     shares = [f"{found.shares_within[limit]:.1%}" for limit in LIMITS_MS]
     times = [f"{found.mean_ms:.1f}", f"{found.median_ms:.1f}", f"{found.bias_ms:+.1f}"]
     return [str(found.num_matched), f"{found.unmatched_share:.1%}", *shares, *times]

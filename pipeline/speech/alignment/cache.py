@@ -35,7 +35,10 @@ TYPICAL_BYTES_PER_S = 32_000
 
 @dataclass(frozen=True)
 class Spoken:
-    """A recording at its own rate, and what is said in it, in which language."""
+    """A recording at its own rate, and what is said in it.
+
+    `language` is the one that espeak-ng is to say the words in for a first guess; empty where it is not to be asked.
+    """
 
     waveform: Waveform
     sample_rate_hz: int
@@ -140,8 +143,9 @@ def hear(item: AudioItem, read: Reader, config: AlignmentConfig) -> Heard | None
 
 
 def voices_of(kept: Sequence[Heard]) -> list[Speech | None]:
-    """What espeak-ng makes of each text."""
-    return say_all([(text_of(heard.utterance), heard.language) for heard in kept])
+    """What espeak-ng makes of each text, None where it is not asked."""
+    voices = iter(say_all([(text_of(heard.utterance), heard.language) for heard in kept if heard.language]))
+    return [next(voices) if heard.language else None for heard in kept]
 
 
 def page_of(heard: Heard, ends: Frames) -> dict[str, Any]:
