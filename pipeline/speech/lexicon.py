@@ -25,8 +25,8 @@ from pipeline.errors import ItemError, MissingExtra
 from pipeline.speech.phone_tokens import marked_stress, phone_token
 from pipeline.speech.utterance import Phone
 
-LETTERS = frozenset("'abcdefghijklmnopqrstuvwxyzáâæéëíóöøúþšž")
-"""All that the model has seen."""
+LETTERS = frozenset("'abcdefghijklmnopqrstuvwxyzæøþ")
+"""What the model has learnt; letters with marks it has seen too seldom, so they come without."""
 
 CONTEXT = 3
 """Letters on each side that the model looks at."""
@@ -85,8 +85,8 @@ def guessed(word: str) -> list[str]:
 
 
 def spelt(letter: str) -> str:
-    """A letter as the model knows it: without marks that it has not seen, nothing where it is of another script."""
-    plain = letter if letter in LETTERS else unicodedata.normalize("NFKD", letter)[0]
+    """A letter as the model knows it: without its marks, nothing where it is of another script."""
+    plain = unicodedata.normalize("NFKD", letter)[0]
     return plain if plain in LETTERS else ""
 
 

@@ -21,7 +21,7 @@ STRENGTH = "?!.:;,"
 UNIFIED = {
     **dict.fromkeys("’‘ʼʻ‛′`´ʹ＇", "'"),
     **dict.fromkeys("‐‑⁃﹣－", "-"),
-    **dict.fromkeys("—―", ", "),
+    **dict.fromkeys("—―()[]{}", ", "),
     **dict.fromkeys("、،，", ", "),
     **dict.fromkeys("。．｡।॥۔", ". "),
     **dict.fromkeys("؟？", "? "),

@@ -123,11 +123,14 @@ def minutes(minute: str, name: str) -> str:
 
 
 def money(text: str, name: str, page: Page) -> str:
-    """Amounts with the sign before them or behind."""
+    """Amounts with the sign before them or behind; the language's own way first ("$ 5" within "1 $ 5 %")."""
     signs, number = "".join(map(re.escape, page.money)), number_pattern(page)
-    scale = rf"(?:\s(?P<scale>{SCALES})\b)?" if name.startswith("en") else "(?P<scale>$^)?"
-    text = re.sub(rf"(?P<sign>[{signs}])\s?{number}{scale}", lambda found: amount(found, name, page), text)
-    return re.sub(rf"{number}\s?(?P<sign>[{signs}])(?P<scale>$^)?", lambda found: amount(found, name, page), text)
+    is_english = name.startswith("en")
+    scale = rf"(?:\s(?P<scale>{SCALES})\b)?" if is_english else "(?P<scale>$^)?"
+    before, behind = rf"(?P<sign>[{signs}])\s?{number}{scale}", rf"{number}\s?(?P<sign>[{signs}])(?P<scale>$^)?"
+    for pattern in (before, behind) if is_english else (behind, before):
+        text = re.sub(pattern, lambda found: amount(found, name, page), text)
+    return text
 
 
 def amount(found: re.Match[str], name: str, page: Page) -> str:
