@@ -72,8 +72,9 @@ def check_size(width: int, height: int) -> None:
 
 def upright_and_flat(file: ImageFile.ImageFile, channels: Channels | None) -> Decoded:
     """The first picture of an opened file; the order matters: a palette's transparency goes with the palette."""
+    depth = depth_note(file)  # before a PNG is asked for its EXIF data, for which Pillow loads all of it
     turned = orientation_note(file)
-    notes = [depth_note(file), turned, mode_note(file)]
+    notes = [depth, turned, mode_note(file)]
     file.load()
     image = narrowed(ImageOps.exif_transpose(file) if turned else file)
     if image.has_transparency_data:
