@@ -157,6 +157,16 @@ def test_a_corpus_may_be_the_whole_archive(corpora: Path, tmp_path: Path) -> Non
         assert [content(item) for item in there] == [content(item) for item in here]
 
 
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_archive_may_lie_in_a_store(corpora: Path, bucket: str, tmp_path: Path, kind: str) -> None:
+    _, here = read(locate(str(corpora / "digits")))
+    local = tmp_path / f"digits.{kind}"
+    _ = in_zip(local, corpora / "digits") if kind == "zip" else in_tar(local, corpora / "digits", "./")
+    locate(f"{bucket}/{local.name}").write_bytes(local.read_bytes())
+    _, there = read(locate(f"{kind}://::{bucket}/{local.name}"))
+    assert [content(item) for item in there] == [content(item) for item in here]
+
+
 def test_a_tar_is_opened_once_and_again_when_it_has_changed(
     corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
