@@ -125,6 +125,15 @@ def test_the_first_of_several_frames(file_format: str) -> None:
     assert notes[-1] == "first of several frames"
 
 
+def test_a_damaged_later_frame_is_said() -> None:
+    first, *others = frames(2)
+    data = saved(first, "GIF", save_all=True, append_images=others)
+    second = data.rindex(b"\x2c\0\0\0\0")  # the descriptor of its place in the picture
+    pixels, notes = decode_with_notes(data[: second + 3])
+    assert (pixels == [0, 0, 200]).all()
+    assert notes == ("palette looked up", "first of several frames, of which one is damaged")
+
+
 def test_a_damaged_later_frame_does_not_cost_the_first() -> None:
     first, *others = frames(3)
     data = saved(first, "TIFF", save_all=True, append_images=others)
