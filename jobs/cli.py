@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
+from jobs.align_cli import app as align_app
 from jobs.cli_options import EPILOG, Address, ConfigFile, ReaderAddress, Sets, ShowConfig, VerbCommand, version_wanted
 from pipeline.errors import ConfigError
 from pipeline.storage import Location, locate
@@ -28,6 +29,9 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+app.add_typer(align_app, name="align")
 
 
 @app.callback(epilog=EPILOG)
@@ -111,6 +115,10 @@ def prepare(
     ancestral prepare LJSpeech-1.1 lj
 
     ancestral prepare fsdd digits --set audio.sample_rate_hz=8000
+
+    ancestral prepare VCTK-Corpus-0.92 vctk --set speech.f0=dio --set split.by=speaker
+
+    ancestral prepare audiobooks pieces --set audio.cut=silence --set audio.level=loudness
 
     ancestral prepare s3://bucket/cifar s3://bucket/pictures
     """
@@ -234,7 +242,7 @@ def verify(
 
     ancestral verify lj
 
-    ancestral verify lj --set most_problems=1000
+    ancestral verify lj --set 'disjoint=[speakers, texts]'
     """
     from jobs.verify import VerifyConfig
     from jobs.verify import verify as run
