@@ -72,7 +72,7 @@ def pieces(waveform: Waveform, sample_rate_hz: int, config: CutConfig = CutConfi
     spans = runs(energy >= threshold(energy, per_s, config), round(config.min_silence_s * per_s))
     spans = joined(spans, least, most, round(config.max_silence_s * per_s))
     spans = [part for span in spans for part in cut(energy, span, least, most)]
-    return with_margins(spans, hop, round(config.margin_s * sample_rate_hz), len(waveform))
+    return with_margins(spans, hop, int(config.margin_s * sample_rate_hz), len(waveform))
 
 
 def energies(waveform: Waveform, hop: int) -> NDArray[np.float32]:

@@ -134,6 +134,17 @@ def test_every_sounding_frame_lies_in_exactly_one_piece(
     assert pieces(wave * np.float32(0.125), RATE, config) == spans
 
 
+@pytest.mark.parametrize("rate_hz", [11_025, 22_050, 44_100])
+def test_no_piece_is_too_long_where_frames_and_margins_are_no_whole_timesteps(rate_hz: int) -> None:
+    config = CutConfig(max_piece_s=3, margin_s=0.3)  # 3,307.5 timesteps at 11,025 Hz
+    wave = np.tile(tone(rate_hz, rate_hz), 20)
+    wave[::rate_hz] = 0
+    padded = np.concatenate([np.zeros(rate_hz, np.float32), wave, np.zeros(rate_hz, np.float32)])
+    spans = pieces(padded, rate_hz, config)
+    assert max(end - start for start, end in spans) <= 3 * rate_hz
+    assert sum(end - start for start, end in spans) >= len(wave)
+
+
 @given(length_s=st.floats(5, 40), least_s=st.sampled_from([0.5, 1.0, 2.0]), seed=st.integers(0, 99))
 def test_what_is_cut_has_parts_of_the_lengths_that_are_allowed(length_s: float, least_s: float, seed: int) -> None:
     energy = np.random.default_rng(seed).random(round(100 * length_s), np.float32)

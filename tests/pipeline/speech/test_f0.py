@@ -80,6 +80,16 @@ def test_what_is_shorter_than_a_period_has_frames_and_no_voice(method: Method, n
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("rate_hz", [4000, 192_000])
+def test_strange_waveforms_at_any_rate_have_finite_frames(method: Method, rate_hz: int) -> None:
+    noise = np.random.default_rng(0).standard_normal(rate_hz // 10)
+    for wave in (noise * 1e4, noise * 1e-30, np.ones_like(noise), noise > 3):
+        curve, voiced = log_f0(wave.astype(np.float32), rate_hz, method)
+        assert len(curve) == len(voiced) == 21
+        assert np.isfinite(curve).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_where_nothing_is_voiced_the_curve_is_zero(method: Method) -> None:
     curve, voiced = log_f0(np.zeros(16_000, np.float32), 16_000, method)
     assert (curve.dtype.name, voiced.dtype.name, len(curve)) == ("float32", "bool", 201)
