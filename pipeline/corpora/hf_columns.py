@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -68,8 +69,9 @@ def holds_files(kind: pa.DataType) -> bool:
 
 
 def columns_of(schema: pa.Schema) -> list[Column]:
-    """The columns to read beside the bytes."""
-    features, by_name = features_of(schema), {name.lower(): name for name in reversed(schema.names)}
+    """The columns to read beside the bytes; what two columns are called is neither's name."""
+    features, counts = features_of(schema), Counter(schema.names)
+    by_name = {name.lower(): name for name in reversed(schema.names) if counts[name] == 1}
     found: list[Column] = []
     for field, names in MEANINGS.items():
         usable = (by_name[name] for name in names if name in by_name and is_text(schema.field(by_name[name]).type))

@@ -221,6 +221,13 @@ def test_metadata_of_any_kind_does_no_harm(tmp_path: Path, metadata: bytes) -> N
     assert [type(item) for item in read(tmp_path)] == [AudioItem]
 
 
+def test_two_columns_of_one_name_are_passed_over(tmp_path: Path) -> None:
+    arrays = [pa.array([{"bytes": wav(0), "path": ""}], STRUCT), *map(pa.array, (["a"], ["b"], ["c"]))]
+    pq.write_table(pa.Table.from_arrays(arrays, names=["audio", "text", "text", "sentence"]), tmp_path / "a.parquet")
+    (item,) = read(tmp_path)
+    assert audio(item).text == "c"
+
+
 def test_other_parquet_is_left_alone(tmp_path: Path) -> None:
     pq.write_table(pa.table({"audio": ["a.wav"], "image": [b"x"]}), tmp_path / "a.parquet")
     assert not AUDIO_LAYOUT.detect(locate(str(tmp_path)))
