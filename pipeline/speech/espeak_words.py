@@ -8,6 +8,7 @@ of "the apple", French liaison, a flap across words) is not there, and "a" as a 
 """
 
 import unicodedata
+from functools import cache
 
 from pipeline.errors import ConfigError, ItemError
 from pipeline.speech.espeak import check_language, phone_groups
@@ -36,11 +37,18 @@ def word_phones(word: str, language: str) -> list[Phone]:
     """
     if unicodedata.category(word[-1:] or " ")[0] not in "LM":
         return marked_phones(word, language)
-    carrier = CARRIERS.get(language.split("-")[0], CARRIER)
-    taken = marked_phones(carrier, language)
+    carrier, num_taken, last = carrier_of(language)
     phones = marked_phones(f"{word} {carrier}", language)
-    is_carried = len(phones) > len(taken) and phones[-1].symbol == taken[-1].symbol
-    return phones[: -len(taken)] if is_carried else marked_phones(word, language)
+    is_carried = len(phones) > num_taken > 0 and phones[-1].symbol == last
+    return phones[:-num_taken] if is_carried else marked_phones(word, language)
+
+
+@cache
+def carrier_of(language: str) -> tuple[str, int, str]:
+    """What a language's words are said before, how many phones it has, and the last of them."""
+    carrier = CARRIERS.get(language.split("-")[0], CARRIER)
+    phones = marked_phones(carrier, language)
+    return carrier, len(phones), phones[-1].symbol if phones else ""
 
 
 def marked_phones(text: str, language: str) -> list[Phone]:

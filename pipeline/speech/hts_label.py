@@ -121,16 +121,15 @@ def context_pattern() -> str:
     )
 
 
-LINE = re.compile(rf"(?:(?P<start>\d{{1,18}})\s+(?P<end>\d{{1,18}})\s+)?{context_pattern()}(?:\[(?P<state>\d)\])?")
+TIMES = r"(?P<start>[0-9]{1,18})\s+(?P<end>[0-9]{1,18})\s+"
+LINE = re.compile(rf"(?:{TIMES})?{context_pattern()}(?:\[(?P<state>[0-9])\])?")
 
 
 def parse_label(line: str) -> Label:
     """A line of a label file; `str()` of it is the line again. An ItemError at stage "phones" shows what is none."""
     found = LINE.fullmatch(line.strip())
     if not found:
-        raise ItemError(
-            "phones", f"expected a full-context HTS label, p1^p2-p3+p4=p5@p6_p7/A:... to /J:, got {line[:80]!r}"
-        )
+        raise ItemError("phones", f"expected an HTS label, p1^p2-p3+p4=p5@p6_p7/A:... to /J:..., got {line[:80]!r}")
     context = Context(**{field.name: found[field.name] for field in fields(Context)})
     start, end, state = (None if found[name] is None else int(found[name]) for name in ("start", "end", "state"))
     return Label(start, end, context, state)

@@ -35,7 +35,7 @@ def frame_vectors(labels: Sequence[Label], questions: QuestionSet) -> Frames:
     """[F, Q + 9] for labels of states, [F, Q + 4] for labels of phones.
 
     A frame belongs to the label that it starts in, as long as times are multiples of 5 ms. An ItemError at stage
-    "phones" says that a label has no times, or that its state is not the one after the last.
+    "phones" says that a label has no times, or that its state does not follow the one before.
     """
     blocks = [
         np.concatenate([np.tile(questions.vector(str(phone[0].context)), (len(places), 1)), places], axis=1)
@@ -46,17 +46,16 @@ def frame_vectors(labels: Sequence[Label], questions: QuestionSet) -> Frames:
 
 
 def phones_of(labels: Sequence[Label]) -> Iterator[Sequence[Label]]:
-    """The labels of each phone: its states, or itself."""
-    starts = [place for place, label in enumerate(labels) if label.state in (None, FIRST_STATE)]
-    for start, end in zip(starts, [*starts[1:], len(labels)], strict=True):
+    """The labels of each phone: its states, or itself where the first of all labels is of a whole phone."""
+    starts = [place for place, label in enumerate(labels) if place == 0 or label.state in (None, FIRST_STATE)]
+    for start, end in zip(starts, [*starts[1:], len(labels)], strict=False):
         phone = labels[start:end]
-        if phone[0].state is not None and [one.state for one in phone] != [
-            *range(FIRST_STATE, FIRST_STATE + len(phone))
-        ]:
-            raise ItemError("phones", f"states out of order in the HTS label {str(phone[0])[:80]!r}")
+        in_order = [None] if labels[0].state is None else [*range(FIRST_STATE, FIRST_STATE + len(phone))]
+        if [one.state for one in phone] != in_order:
+            raise ItemError(
+                "phones", f"expected states {FIRST_STATE} and up in order, at HTS label {str(phone[0])[:80]!r}"
+            )
         yield phone
-    if labels and (not starts or starts[0]):
-        raise ItemError("phones", f"expected state {FIRST_STATE} first, got the HTS label {str(labels[0])[:80]!r}")
 
 
 def places_in_phone(phone: Sequence[Label]) -> Frames:

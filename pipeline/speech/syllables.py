@@ -10,6 +10,7 @@ here than their speakers do.
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from pipeline.speech.utterance import Phone
@@ -78,6 +79,7 @@ def rises(first: str, second: str) -> bool:
     return before not in GLIDES and (after in GLIDES or (is_obstruent and after in LIQUIDS))
 
 
+@lru_cache(10_000)
 def is_nucleus(sound: str) -> bool:
     """Whether a sound makes a syllable; a nasal vowel (ɔ̃, õ) is a vowel and a mark, written apart or not."""
     return any(letter in VOWELS or letter == SYLLABIC for letter in unicodedata.normalize("NFD", sound))
