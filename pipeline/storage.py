@@ -11,7 +11,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path, PurePosixPath
@@ -25,6 +25,7 @@ from fsspec.spec import AbstractBufferedFile
 from pipeline.archives import opened
 from pipeline.errors import MissingExtra, PassingStorageError, StorageError
 from pipeline.patient_reader import PatientReader
+from pipeline.read_ahead import ReadAhead
 from pipeline.walk import FileEntry as FileEntry  # those who read listings import it from here
 from pipeline.walk import depth_first, fingerprint, local_entry, local_identity, local_names, remote_children
 
@@ -262,7 +263,7 @@ class Location:
         if self.local_path:
             return write_and_link(self.local_path, data)
         self._fs.invalidate_cache(self._path)
-        if self._fs.exists(self._path):  # servers that pass over the condition would replace the file
+        if self._type():  # servers that pass over the condition would replace the file
             return False
         try:
             self._fs.pipe_file(self._path, data, mode="create")
@@ -311,12 +312,19 @@ class Location:
     def files(self) -> Iterator[FileEntry]:
         """Every file below, sorted by relative path, with a fingerprint that storage gives without reading it.
 
-        Folder by folder, so that memory is bounded by the largest one: elsewhere than on a local disk that is one
-        request a folder. A folder that may not be read is an error, not a gap; one that goes meanwhile is empty.
+        Folder by folder, so that memory is bounded by the largest few: in a store that is one request a folder, and
+        some are under way at once. A folder that may not be read is an error, not a gap; one that goes meanwhile is
+        empty.
         """
-        for entry in depth_first(self._children, self._identity):
+        for entry in self._walked():
             if not PurePosixPath(entry.path).name.startswith(PARTIAL_PREFIX):
                 yield entry
+
+    def _walked(self) -> Iterator[FileEntry]:
+        """Every file below. Stores answer many at once; an archive on a disk gains nothing from it."""
+        if self.local_path is None and getattr(self._fs, "async_impl", False):
+            return ReadAhead(self._listing).files()
+        return depth_first(self._children, self._identity)
 
     def _children(self, folder: str) -> Iterator[FileEntry | str]:
         """What lies in a folder below: files, and folders with "/" at the end, in order."""
@@ -334,7 +342,7 @@ class Location:
             return self._patient_entry(path)
 
     @explained
-    def _listing(self, folder: str) -> list[str] | list[FileEntry | str]:
+    def _listing(self, folder: str) -> Sequence[FileEntry | str]:
         """A whole folder at once, apart from the generators, whose errors come too late to be explained or retried."""
         try:
             if self.local_path:

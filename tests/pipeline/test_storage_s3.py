@@ -41,7 +41,7 @@ def test_one_of_many_writers_creates_an_object(bucket: Location) -> None:
 
 def test_the_store_itself_refuses_the_second(bucket: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both writers look, see nothing, and put: the condition on the put decides."""
-    monkeypatch.setattr(S3FileSystem, "exists", lambda *_: False)
+    monkeypatch.setattr(Location, "_type", lambda _: "")
     place = bucket / "second"
     assert (place.create_bytes(b"first"), place.create_bytes(b"second")) == (True, False)
     assert place.read_bytes() == b"first"
