@@ -3,7 +3,7 @@
 Units are sounds (`phone_classes.units_of`). The first three are always there: silence, and two for sounds that training
 has not heard often enough, one Gaussian a state that all vowels, or all consonants, share.
 
-Axes: N state of the model (3 a unit), U unit, M mixture component, D feature, F frame, R rows asked for.
+Axes: N state of the model (3 a unit), U unit, M mixture component, D feature, F frame.
 """
 
 import hashlib
@@ -32,7 +32,9 @@ FORMAT_VERSION = 1
 ANY_VOWEL, ANY_CONSONANT = "<vowel>", "<consonant>"
 ALWAYS_THERE = (SILENCE, ANY_VOWEL, ANY_CONSONANT)
 
-TENSORS = ("log_weights", "means", "variances", "floor", "log_durations", "score")
+TENSORS = ("log_weights", "means", "variances", "floor", "log_durations", "fit")
+
+FRAMES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class AcousticModel:
     """Mixtures by state: log weights [N, M] (-inf for a component that is not there), means and variances [N, M, D].
 
     `floor` [D] is the least variance; 0 in a blank model, which has heard nothing.
-    `log_durations` [U, 2] are mean and deviation of the logarithm of a unit's duration in frames, `score` [2] those of
-    an utterance's log likelihood per frame: what is usual in the speech that the model was trained on.
+    `log_durations` [U, 2] are mean and deviation of the logarithm of a unit's duration in frames, `fit` [2] those of
+    an utterance's fit (`align.Alignment`): what is usual in the speech that the model was trained on.
     """
 
     units: tuple[str, ...]
@@ -50,7 +52,7 @@ class AcousticModel:
     variances: Array
     floor: Array
     log_durations: Array
-    score: Array
+    fit: Array
 
     @property
     def is_blank(self) -> bool:
@@ -76,22 +78,28 @@ class AcousticModel:
         first = STATES * np.array([self.unit_number(unit) for unit in graph.units], np.intp)
         return (first[:, None] + np.arange(STATES)).ravel()
 
-    def component_scores(self, features: Features, rows: NDArray[np.intp]) -> Array:
-        """[F, R, M]: log weight and log density of each component, in nats."""
-        precisions = 1 / self.variances[rows]
-        means = self.means[rows]
-        constant = self.log_weights[rows] - 0.5 * (
-            np.log(2 * np.pi * self.variances[rows]) + np.square(means) * precisions
-        ).sum(axis=-1)
-        x = features.astype(np.float64)
-        weights = np.concatenate([means * precisions, -0.5 * precisions], axis=-1).reshape(-1, 2 * x.shape[1])
-        products = np.concatenate([x, np.square(x)], axis=1) @ weights.T
-        scores: Array = products.reshape(len(x), *constant.shape) + constant
-        return scores
+    @cached_property
+    def parabolas(self) -> tuple[Array, Array]:
+        """Each component's log density as weights [N x M, 2 D] of a frame and its squares, and a constant [N x M]."""
+        precisions = 1 / self.variances
+        weights = np.concatenate([self.means * precisions, -0.5 * precisions], axis=-1)
+        volumes = np.log(2 * np.pi * self.variances) + np.square(self.means) * precisions
+        constants = self.log_weights - 0.5 * volumes.sum(axis=-1)
+        return weights.reshape(-1, weights.shape[-1]), constants.ravel()
 
-    def state_scores(self, features: Features, rows: NDArray[np.intp]) -> Array:
-        """[F, R]: log likelihood of each frame in each state, in nats."""
-        return log_sum(self.component_scores(features, rows))
+    def state_scores(self, features: Features) -> Array:
+        """[F, N]: log likelihood of each frame in each state, in nats."""
+        starts = range(0, len(features), FRAMES_AT_ONCE)
+        blocks = [self.block_scores(features[start : start + FRAMES_AT_ONCE]) for start in starts]
+        return np.concatenate([np.zeros((0, len(self.means))), *blocks])
+
+    def block_scores(self, features: Features) -> Array:
+        """The same of frames whose components stand in memory together."""
+        weights, constants = self.parabolas
+        x = features.astype(np.float64)
+        components = np.concatenate([x, np.square(x)], axis=1) @ weights.T
+        components += constants
+        return log_sum(components.reshape(len(x), *self.log_weights.shape))
 
 
 def log_sum(components: Array) -> Array:
@@ -114,7 +122,7 @@ def blank_model(units: Sequence[str], num_features: int) -> AcousticModel:
         variances=np.ones(shape),
         floor=np.zeros(num_features),
         log_durations=np.zeros((len(names), 2)),
-        score=np.zeros(2),
+        fit=np.zeros(2),
     )
 
 
@@ -159,7 +167,7 @@ def check_shapes(model: AcousticModel) -> None:
         "variances": (num_states, components, features),
         "floor": (features,),
         "log_durations": (num_units, 2),
-        "score": (2,),
+        "fit": (2,),
     }
     for name, shape in shapes.items():
         if getattr(model, name).shape != shape or getattr(model, name).dtype != np.float64:

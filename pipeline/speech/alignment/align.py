@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.audio.decode import Waveform
 from pipeline.errors import ItemError
 from pipeline.speech.alignment.acoustic_model import AcousticModel, Array
-from pipeline.speech.alignment.features import HOP_S, Features, features_of
+from pipeline.speech.alignment.features import HOP_S, features_of
 from pipeline.speech.alignment.graph import NO_PHONE, STATES, Graph, graph_of
 from pipeline.speech.alignment.viterbi import Path, best_path
 from pipeline.speech.utterance import Utterance
@@ -30,11 +30,14 @@ class Span:
 class Alignment:
     """Spans from 0 to the recording's end, each beginning where the one before it ends.
 
-    `score` is the mean log likelihood of a frame in nats.
+    `score` is the mean log likelihood of a frame in nats. `fit` is the same less that of the state that each frame
+    fits best, whatever is said: 0 at most, far below where the text is another one. A voice, a room or a microphone
+    that the model knows little of lowers the score and leaves the fit alone.
     """
 
     spans: tuple[Span, ...]
     score: float
+    fit: float
     num_frames: int
 
 
@@ -45,23 +48,22 @@ def align(model: AcousticModel, waveform: Waveform, sample_rate_hz: int, utteran
     """
     graph = graph_of(utterance)
     features = features_of(waveform, sample_rate_hz)
-    scores, columns = scored(model, features, graph)
-    path = best_path(scores, columns, graph.follows_silence())
-    spans = spans_of(graph, path.states, scores, columns, len(waveform) / sample_rate_hz)
-    return Alignment(spans, round(path.log_likelihood / len(features), DECIMALS), len(features))
+    scores = model.state_scores(features)
+    path = path_of(model, scores, graph)
+    spans = spans_of(graph, path.states, scores, model.rows(graph), len(waveform) / sample_rate_hz)
+    score, fit = (round(figure, DECIMALS) for figure in (path.log_likelihood / len(scores), fit_of(path, scores)))
+    return Alignment(spans, score, fit, len(scores))
 
 
-def path_of(model: AcousticModel, features: Features, graph: Graph) -> Path:
-    """The best path of frames through the chain."""
-    scores, columns = scored(model, features, graph)
-    return best_path(scores, columns, graph.follows_silence())
+def path_of(model: AcousticModel, scores: Array, graph: Graph) -> Path:
+    """The best path through the chain of frames whose scores are known [F, N]."""
+    check_length(graph, len(scores))
+    return best_path(scores, model.rows(graph), graph.follows_silence())
 
 
-def scored(model: AcousticModel, features: Features, graph: Graph) -> tuple[Array, NDArray[np.intp]]:
-    """Scores of the model's states that the chain has [F, R], and the column of each state of the chain [S]."""
-    check_length(graph, len(features))
-    rows, columns = np.unique(model.rows(graph), return_inverse=True)
-    return model.state_scores(features, rows), columns
+def fit_of(path: Path, scores: Array) -> float:
+    """How much less likely a frame is on the path than in the state that it fits best, on average."""
+    return float(path.log_likelihood - scores.max(axis=1).sum()) / len(scores)
 
 
 def check_length(graph: Graph, num_frames: int) -> None:
@@ -77,12 +79,12 @@ def check_length(graph: Graph, num_frames: int) -> None:
 
 
 def spans_of(
-    graph: Graph, states: NDArray[np.intp], scores: Array, columns: NDArray[np.intp], duration_s: float
+    graph: Graph, states: NDArray[np.intp], scores: Array, rows: NDArray[np.intp], duration_s: float
 ) -> tuple[Span, ...]:
     """States by frame [F] to spans by place: the units of a phone make one span."""
     places = np.array(graph.places)[states // STATES]
     onsets = np.flatnonzero(np.diff(places)) + 1
-    times_s = np.round(crossings(scores, columns, states, onsets) * HOP_S, DECIMALS).tolist()
+    times_s = np.round(crossings(scores, rows, states, onsets) * HOP_S, DECIMALS).tolist()
     return tuple(
         Span(None if place == NO_PHONE else place, start_s, end_s)
         for place, start_s, end_s in zip(
@@ -91,13 +93,13 @@ def spans_of(
     )
 
 
-def crossings(scores: Array, columns: NDArray[np.intp], states: NDArray[np.intp], onsets: NDArray[np.intp]) -> Array:
+def crossings(scores: Array, rows: NDArray[np.intp], states: NDArray[np.intp], onsets: NDArray[np.intp]) -> Array:
     """Where, in frames, the state of each onset becomes likelier than the one before it.
 
     Between the middles of the last frame of one and the first of the other, which stand for what was heard around
     them; the difference of the two scores is taken to change evenly in between. Onsets become finer than frames by it.
     """
-    before, after = columns[states[onsets - 1]], columns[states[onsets]]
+    before, after = rows[states[onsets - 1]], rows[states[onsets]]
     lead = scores[onsets - 1, before] - scores[onsets - 1, after]
     lag = scores[onsets, after] - scores[onsets, before]
     is_crossing = (lead > 0) & (lag > 0)

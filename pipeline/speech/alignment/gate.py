@@ -1,7 +1,7 @@
 """Which alignments not to trust, and why: an aligner puts every phone somewhere, whatever it hears.
 
 Judged by what is usual in the speech that the model was trained on (`statistics.calibrated`): a wrong text shows in
-phones that are stretched or squeezed, in much silence, and in frames that the model finds unlikely.
+phones that are stretched or squeezed, in much silence, and in frames that are far likelier as other sounds.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from pipeline.speech.utterance import Utterance
 LEAST_DEVIATION = 0.15
 """Of a logarithm of a duration: what was heard three times had better not be taken at its word."""
 
-LEAST_SCORE_DEVIATION = 0.5
-"""In nats a frame: utterances of one synthetic voice are all alike."""
+LEAST_FIT_DEVIATION = 0.3
+"""In nats a frame: utterances of one speaker in one room are all alike."""
 
 SLACK_S = 1e-3
 """Times are rounded."""
@@ -40,8 +40,8 @@ class GateConfig:
     """
     most_deviations: float = 6.0
     """Of any phone: with the right text the oddest of an utterance stands at 2 to 3.6."""
-    lowest_score_deviations: float = -4.0
-    """With the right text -2.1 is the least that was seen, with wrong ones -6 is usual."""
+    lowest_fit_deviations: float = -4.0
+    """Of the fit of an utterance. With the right text -2.7 is the least that was seen, with wrong ones -22 the most."""
 
 
 def suspicion(
@@ -57,7 +57,7 @@ def suspicion(
         above(silence_share(alignment), config.most_silence_share, "of the recording is silence"),
         odd_phones(odd, config),
         above(odd.max(initial=0), config.most_deviations, "deviations from its usual duration is one phone"),
-        below(score_deviations(alignment, model), config.lowest_score_deviations),
+        below(fit_deviations(alignment, model), config.lowest_fit_deviations),
     )
     return next(filter(None, reasons), "")
 
@@ -87,7 +87,7 @@ def above(figure: float, limit: float, what: str) -> str:
 
 
 def below(figure: float, limit: float) -> str:
-    """Whether the score is lower than it may be."""
+    """Whether the fit is lower than it may be."""
     if figure >= limit:
         return ""
     return f"the sound fits the text {-figure:.1f} deviations worse than is usual; expected at most {-limit:g}"
@@ -99,10 +99,10 @@ def silence_share(alignment: Alignment) -> float:
     return silent_s / max(alignment.spans[-1].end_s, HOP_S)
 
 
-def score_deviations(alignment: Alignment, model: AcousticModel) -> float:
-    """How many deviations the log likelihood per frame lies above what is usual."""
-    mean, deviation = model.score
-    return float((alignment.score - mean) / max(deviation, LEAST_SCORE_DEVIATION))
+def fit_deviations(alignment: Alignment, model: AcousticModel) -> float:
+    """How many deviations the fit lies above what is usual."""
+    mean, deviation = model.fit
+    return float((alignment.fit - mean) / max(deviation, LEAST_FIT_DEVIATION))
 
 
 def duration_deviations(alignment: Alignment, utterance: Utterance, model: AcousticModel) -> Array:

@@ -36,7 +36,7 @@ SPREAD = 0.2
 """How many deviations the halves of a split component start from its mean."""
 
 
-BITS = {"counts": 26, "first": 18, "second": 10, "log_durations": 26, "scores": 26, "log_likelihood": 16}
+BITS = {"counts": 26, "first": 18, "second": 10, "log_durations": 26, "fits": 26, "log_likelihood": 16}
 """After the point. Of the 53 of a float64 this leaves 43 for second moments: 2^25 frames of squares of 2^18."""
 
 
@@ -44,15 +44,15 @@ BITS = {"counts": 26, "first": 18, "second": 10, "log_durations": 26, "scores": 
 class Statistics:
     """Sums over frames, each with the component's posterior: counts [N, M], first and second moments [N, M, D].
 
-    `log_durations` [U, 3] and `scores` [3] hold number, sum and sum of squares: of units' log durations in frames,
-    and of utterances' log likelihoods per frame. `log_likelihood` (nats) is of all `num_frames`.
+    `log_durations` [U, 3] and `fits` [3] hold number, sum and sum of squares: of units' log durations in frames, and of
+    utterances' fits (`align.Alignment`). `log_likelihood` (nats) is of all `num_frames`.
     """
 
     counts: Array
     first: Array
     second: Array
     log_durations: Array
-    scores: Array
+    fits: Array
     log_likelihood: float
     num_frames: int
 
@@ -67,10 +67,8 @@ def no_statistics(model: AcousticModel) -> Statistics:
     return Statistics(moments[..., 0].copy(), moments, moments.copy(), np.zeros((num_units, 3)), np.zeros(3), 0.0, 0)
 
 
-def path_statistics(
-    model: AcousticModel, features: Features, path: NDArray[np.intp], log_likelihood: float
-) -> Statistics:
-    """Of one utterance, given the model's state in each frame [F]; runs of one state are runs of the path."""
+def path_statistics(model: AcousticModel, features: Features, path: NDArray[np.intp]) -> Statistics:
+    """Of one utterance, given the model's state in each frame [F]; its likelihood is not known here."""
     starts = np.flatnonzero(np.diff(path, prepend=-1))
     x = features.astype(np.float64)
     shares = posteriors(model, x, path)
@@ -81,8 +79,12 @@ def path_statistics(
     np.add.at(found.first, states, np.add.reduceat(weighted, starts))
     np.add.at(found.second, states, np.add.reduceat(weighted * x[:, None, :], starts))
     count_durations(found.log_durations, path)
-    found.scores[:] = powers(np.array([log_likelihood / len(path)])).sum(axis=0)
-    return exactly_addable(replace(found, log_likelihood=log_likelihood, num_frames=len(path)))
+    return exactly_addable(replace(found, num_frames=len(path)))
+
+
+def with_likelihood(found: Statistics, log_likelihood: float, fit: float) -> Statistics:
+    """The same, with the likelihood of the path in nats and its fit."""
+    return exactly_addable(replace(found, log_likelihood=log_likelihood, fits=powers(np.array(fit))))
 
 
 def exactly_addable(found: Statistics) -> Statistics:
@@ -196,9 +198,9 @@ def split(model: AcousticModel, found: Statistics) -> AcousticModel:
 
 
 def calibrated(model: AcousticModel, found: Statistics) -> AcousticModel:
-    """The model with what is usual of its own paths: durations of units, log likelihoods per frame."""
+    """The model with what is usual of its own paths: durations of units, fits of utterances."""
     found = with_shared_units(model, found)
-    return replace(model, log_durations=mean_and_deviation(found.log_durations), score=mean_and_deviation(found.scores))
+    return replace(model, log_durations=mean_and_deviation(found.log_durations), fit=mean_and_deviation(found.fits))
 
 
 def mean_and_deviation(sums: Array) -> Array:

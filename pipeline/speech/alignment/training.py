@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.speech.alignment.acoustic_model import AcousticModel, blank_model
-from pipeline.speech.alignment.align import path_of
+from pipeline.speech.alignment.align import fit_of, path_of
 from pipeline.speech.alignment.features import NUM_FEATURES, Features
 from pipeline.speech.alignment.graph import Graph
 from pipeline.speech.alignment.statistics import (
@@ -23,6 +23,7 @@ from pipeline.speech.alignment.statistics import (
     no_statistics,
     path_statistics,
     split,
+    with_likelihood,
 )
 
 SumOverShards = Callable[[AcousticModel], Statistics]
@@ -49,9 +50,11 @@ def utterance_statistics(model: AcousticModel, utterance: TrainingUtterance) -> 
     """Of one utterance."""
     rows = model.rows(utterance.graph)
     if model.is_blank:
-        return path_statistics(model, utterance.features, rows[utterance.start], 0.0)
-    path = path_of(model, utterance.features, utterance.graph)
-    return path_statistics(model, utterance.features, rows[path.states], path.log_likelihood)
+        return path_statistics(model, utterance.features, rows[utterance.start])
+    scores = model.state_scores(utterance.features)
+    path = path_of(model, scores, utterance.graph)
+    found = path_statistics(model, utterance.features, rows[path.states])
+    return with_likelihood(found, path.log_likelihood, fit_of(path, scores))
 
 
 def train(units: Iterable[str], num_passes: Sequence[int], sum_over_shards: SumOverShards) -> AcousticModel:

@@ -43,18 +43,25 @@ def random_model(num_components: int = 2, num_features: int = 5) -> AcousticMode
 def test_scores_are_the_logarithms_of_the_mixtures_densities() -> None:
     model = random_model()
     features = np.random.default_rng(1).standard_normal((7, 5)).astype(np.float32)
-    rows = np.array([0, 3, 10])
-    scores = model.state_scores(features, rows)
+    scores = model.state_scores(features)
     for f, x in enumerate(features.astype(np.float64)):
-        for r, row in enumerate(rows):
+        for row in (0, 3, 10):
             means, variances = model.means[row], model.variances[row]
             densities = np.prod(np.exp(-0.5 * (x - means) ** 2 / variances) / np.sqrt(2 * np.pi * variances), axis=1)
-            assert scores[f, r] == pytest.approx(np.log(np.exp(model.log_weights[row]) @ densities), abs=1e-9)
+            assert scores[f, row] == pytest.approx(np.log(np.exp(model.log_weights[row]) @ densities), abs=1e-9)
 
 
 def test_states_far_away_have_finite_scores() -> None:
     features = np.full((1, 5), 1e4, np.float32)
-    assert np.isfinite(random_model().state_scores(features, np.arange(15))).all()
+    assert np.isfinite(random_model().state_scores(features)).all()
+
+
+def test_a_long_recording_is_scored_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = np.random.default_rng(2).standard_normal((20, 5)).astype(np.float32)
+    whole = random_model().state_scores(features)
+    monkeypatch.setattr("pipeline.speech.alignment.acoustic_model.FRAMES_AT_ONCE", 7)
+    np.testing.assert_allclose(random_model().state_scores(features), whole)
+    assert random_model().state_scores(features[:0]).shape == (0, 15)
 
 
 def test_sounds_that_were_not_learnt_are_scored_as_any_vowel_or_any_consonant() -> None:

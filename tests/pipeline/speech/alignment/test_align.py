@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import ItemError
 from pipeline.speech.alignment.acoustic_model import AcousticModel, blank_model
-from pipeline.speech.alignment.align import align, crossings, path_of, spans_of
+from pipeline.speech.alignment.align import align, crossings, fit_of, path_of, spans_of
 from pipeline.speech.alignment.features import HOP, HOP_S, RATE_HZ
 from pipeline.speech.alignment.graph import STATES, graph_of
 from pipeline.speech.utterance import Utterance, Word
@@ -31,7 +31,7 @@ def test_the_states_that_frames_were_drawn_from_are_found() -> None:
     model = oracle("k æ t", "s iː")
     for seed in range(5):
         drawn = drawn_utterance(spoken, seed)
-        path = path_of(model, drawn.features, drawn.graph)
+        path = path_of(model, model.state_scores(drawn.features), drawn.graph)
         assert np.mean(path.states == drawn.start) > 0.98
 
 
@@ -62,6 +62,16 @@ def test_the_units_of_one_phone_are_one_span_and_equal_phones_two() -> None:
         (1, 0.12, 0.18),
         (2, 0.18, 0.25),
     ]
+
+
+def test_what_fits_best_whatever_is_said_has_a_fit_of_nothing() -> None:
+    model = oracle("k æ t", "s iː")
+    drawn = drawn_utterance(utterance("k æ t|s iː"))
+    scores = model.state_scores(drawn.features)
+    right = path_of(model, scores, drawn.graph)
+    wrong = path_of(model, scores, graph_of(utterance("s iː k|t")))
+    assert -0.2 < fit_of(right, scores) <= 0
+    assert fit_of(wrong, scores) < -20
 
 
 def test_an_onset_lies_where_one_state_becomes_likelier_than_the_other() -> None:

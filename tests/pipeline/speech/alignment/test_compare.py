@@ -57,7 +57,7 @@ def alignment(*starts: float) -> Alignment:
     """Seven phones from these times on, a silence before them."""
     ends = (*starts[1:], starts[-1] + 0.1)
     phones = tuple(Span(place, a, b) for place, (a, b) in enumerate(zip(starts, ends, strict=True)))
-    return Alignment((Span(None, 0.0, starts[0]), *phones), -1.0, 100)
+    return Alignment((Span(None, 0.0, starts[0]), *phones), -1.0, 0.0, 100)
 
 
 def test_errors_are_how_late_the_aligner_is() -> None:

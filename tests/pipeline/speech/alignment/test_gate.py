@@ -16,19 +16,19 @@ SPOKEN = utterance("k æ t|k æ t|k æ t|k æ t")
 
 @pytest.fixture
 def model() -> AcousticModel:
-    """Every unit usually lasts 10 frames, give or take a factor of e to the .2; scores are -50 give or take 2."""
+    """Every unit usually lasts 10 frames, give or take a factor of e to the .2; fits are -1 give or take .5."""
     blank = blank_model(["k", "æ", "t"], NUM_FEATURES)
-    return replace(blank, log_durations=np.tile([np.log(10), 0.2], (len(blank.units), 1)), score=np.array([-50.0, 2.0]))
+    return replace(blank, log_durations=np.tile([np.log(10), 0.2], (len(blank.units), 1)), fit=np.array([-1.0, 0.5]))
 
 
-def alignment(lengths: Sequence[float], silence: float = 20, score: float = -50.0) -> Alignment:
+def alignment(lengths: Sequence[float], silence: float = 20, fit: float = -1.0) -> Alignment:
     """Phones that last so many frames, after a silence."""
     edges = np.cumsum([0, silence, *lengths]) / 100
     spans = tuple(
         Span(None if not number else number - 1, float(edges[number]), float(edges[number + 1]))
         for number in range(len(lengths) + 1)
     )
-    return Alignment(spans, score, round(edges[-1] * 100))
+    return Alignment(spans, -50.0, fit, round(edges[-1] * 100))
 
 
 def judged(found: Alignment, model: AcousticModel, spoken: Utterance = SPOKEN, duration_s: float = 0) -> str:
@@ -37,7 +37,7 @@ def judged(found: Alignment, model: AcousticModel, spoken: Utterance = SPOKEN, d
 
 def test_what_is_usual_raises_no_suspicion(model: AcousticModel) -> None:
     assert judged(alignment([10] * 12), model) == ""
-    assert judged(alignment([12, 8] * 6, score=-54), model) == ""
+    assert judged(alignment([12, 8] * 6, fit=-2), model) == ""
 
 
 def test_too_much_silence_is_suspect(model: AcousticModel) -> None:
@@ -55,8 +55,8 @@ def test_some_phones_that_are_odd_together_are_suspect(model: AcousticModel) -> 
 
 
 def test_sound_that_fits_no_text_is_suspect(model: AcousticModel) -> None:
-    assert "fits the text 5.0 deviations worse" in judged(alignment([10] * 12, score=-60), model)
-    assert judged(alignment([10] * 12, score=-40), model) == ""
+    assert "fits the text 5.0 deviations worse" in judged(alignment([10] * 12, fit=-3.5), model)
+    assert judged(alignment([10] * 12, fit=0), model) == ""
 
 
 @pytest.mark.parametrize("off_s", [-0.02, -0.005, 0.005, 0.02])

@@ -15,6 +15,7 @@ from pipeline.speech.alignment.statistics import (
     maximised,
     path_statistics,
     split,
+    with_likelihood,
 )
 from pipeline.speech.alignment.training import TrainingUtterance, statistics_of
 from tests.alignment_builders import NUM_FEATURES, drawn_utterance, utterance
@@ -143,11 +144,12 @@ def test_durations_are_those_of_units_in_the_path(first: AcousticModel) -> None:
     k, s = STATES * first.number["k"], STATES * first.number["s"]
     path = np.array([0, 1, 2, 2, k, k + 1, k + 1, k + 2, k, k + 1, k + 2, s, s + 1, s + 2, s + 2, s + 2])
     features = np.zeros((len(path), NUM_FEATURES), np.float32)
-    found = path_statistics(first, features, path, -10.0)
+    found = with_likelihood(path_statistics(first, features, path), -10.0, -0.625)
     logs = np.log([4, 3])
     assert_near(found.log_durations[first.number["k"]], [2, logs.sum(), np.square(logs).sum()])
     assert_near(found.log_durations[first.number["s"]], [1, np.log(5), np.log(5) ** 2])
-    assert_near(found.scores, [1, -10 / 16, (10 / 16) ** 2])
+    assert_near(found.fits, [1, -0.625, 0.625**2])
+    assert found.log_likelihood == -10
 
 
 def test_what_is_usual_is_mean_and_deviation(first: AcousticModel) -> None:
@@ -158,7 +160,7 @@ def test_what_is_usual_is_mean_and_deviation(first: AcousticModel) -> None:
     model = calibrated(first, found)
     np.testing.assert_allclose(model.log_durations[model.number["k"]], [2, 1])
     np.testing.assert_allclose(model.log_durations[model.number[ANY_CONSONANT]], [2, 1])
-    np.testing.assert_allclose(model.score, [-3, 1])
+    np.testing.assert_allclose(model.fit, [-3, 1])
 
 
 def test_components_of_too_few_frames_stay_as_they_are(first: AcousticModel, heard: list[TrainingUtterance]) -> None:
