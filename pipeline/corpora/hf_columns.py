@@ -64,8 +64,8 @@ def holds_files(kind: pa.DataType) -> bool:
     """Whether a column's type is a struct with bytes."""
     if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
         return False
-    of_bytes = kind.field("bytes").type
-    return bool(pa.types.is_binary(of_bytes) or pa.types.is_large_binary(of_bytes) or pa.types.is_null(of_bytes))
+    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_null)
+    return any(test(kind.field("bytes").type) for test in tests)
 
 
 def columns_of(schema: pa.Schema) -> list[Column]:
@@ -84,8 +84,8 @@ def is_text(kind: pa.DataType) -> bool:
     """Whether values of this type can be taken as a text: texts, numbers, pandas' categories of them."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating)
-    return any(test(kind) for test in tests)
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(test(kind) for test in (*texts, pa.types.is_integer, pa.types.is_floating))
 
 
 def classes_of(feature: dict[str, Any]) -> tuple[str, ...]:

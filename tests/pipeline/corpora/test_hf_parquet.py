@@ -221,6 +221,20 @@ def test_metadata_of_any_kind_does_no_harm(tmp_path: Path, metadata: bytes) -> N
     assert [type(item) for item in read(tmp_path)] == [AudioItem]
 
 
+@pytest.mark.parametrize(
+    ("texts", "data"),
+    [(pa.string(), pa.binary()), (pa.large_string(), pa.large_binary()), (pa.string_view(), pa.binary_view())],
+    ids=["plain", "large", "view"],
+)
+def test_texts_and_bytes_of_every_width_are_read(tmp_path: Path, texts: pa.DataType, data: pa.DataType) -> None:
+    kind = pa.struct([("bytes", data), ("path", texts)])
+    table = pa.table({"audio": pa.array([{"bytes": wav(0), "path": ""}], kind), "text": pa.array(["a"], texts)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    (item,) = read(tmp_path)
+    assert audio(item).text == "a"
+    assert read_record(audio(item)) == wav(0)
+
+
 def test_two_columns_of_one_name_are_passed_over(tmp_path: Path) -> None:
     arrays = [pa.array([{"bytes": wav(0), "path": ""}], STRUCT), *map(pa.array, (["a"], ["b"], ["c"]))]
     pq.write_table(pa.Table.from_arrays(arrays, names=["audio", "text", "text", "sentence"]), tmp_path / "a.parquet")
