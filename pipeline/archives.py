@@ -41,10 +41,11 @@ class Tabled(AbstractArchiveFileSystem):
     def table(self) -> dict[str, list[dict[str, Any]]]:
         """What lies right below, by folder."""
         if self._table is None:
-            self._table = {}
+            table: dict[str, list[dict[str, Any]]] = {}
             for name, info in self.entries().items():
                 if name:
-                    self._table.setdefault(name.rpartition("/")[0], []).append(info)
+                    table.setdefault(name.rpartition("/")[0], []).append(info)
+            self._table = table
         return self._table
 
     def entries(self) -> dict[str, dict[str, Any]]:
@@ -80,4 +81,6 @@ KINDS: dict[str, Any] = {"zip": Zip, "tar": Tar}
 @lru_cache(maxsize=4)
 def opened(kind: str, archive: str, fingerprint: str) -> AbstractFileSystem:
     """The archive at a path or URI; `fingerprint` is the file's, so that a changed one is opened anew."""
-    return cast(AbstractFileSystem, KINDS[kind](fo=archive))
+    files = KINDS[kind](fo=archive)
+    files.table()  # made before several threads ask for it: fsspec's own is seen by others while it is filled
+    return cast(AbstractFileSystem, files)
