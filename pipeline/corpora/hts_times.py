@@ -21,7 +21,7 @@ UNITS_PER_S = 10_000_000
 FIRST_END = 10_000
 """A millisecond: the earliest end that tells a line of times from three numbers of a text."""
 
-HTK_LINE = re.compile(r"\s*(\d{1,18})\s+(\d{1,18})\s+(\S+)(?:\s+[-+.\deE]+(?:\s+\S+)*)?\s*", re.ASCII)
+HTK_LINE = re.compile(r"\s*(\d{1,18})\s+(\d{1,18})\s+(\S+)(?:\s+[-+.\deE]+(?:\s.*)?)?\s*", re.ASCII)
 
 XLABEL_LINE = re.compile(r"\s*(\d{1,9}(?:\.\d{0,18})?)\s+-?\d{1,9}\s+(\S+)\s*(?:;.*)?", re.ASCII)
 
