@@ -307,8 +307,9 @@ def submit(
     from jobs.submit import submit as run
 
     chosen = settings(context, SubmitConfig, config, sets, show_config)
-    takes_address = "address" in refuse_what_no_job_can(parse_verb(command)).params
-    raise typer.Exit(run(command, takes_address, context.obj, address, Console(), chosen))
+    verb = refuse_what_no_job_can(parse_verb(command))
+    num_names = len(verb.command_path.split()) - 1 if "address" in verb.params else 0
+    raise typer.Exit(run(command, num_names, context.obj, address, Console(), chosen))
 
 
 @app.command(cls=VerbCommand)
@@ -329,10 +330,14 @@ def demo(
 
 def parse_verb(words: list[str]) -> Any:
     """A verb and its arguments as typer understands them, not run; raises typer's usage errors."""
-    group: Any = typer.main.get_command(app)
-    outer = typer.Context(group, info_name="ancestral")
-    name, command, rest = group.resolve_command(outer, list(words))
-    return command.make_context(name, rest, parent=outer)
+    command: Any = typer.main.get_command(app)
+    context, rest = typer.Context(command, info_name="ancestral"), list(words)
+    while hasattr(command, "resolve_command"):
+        if not rest:
+            raise typer.BadParameter(f"{context.command_path}: expected a verb after it.")
+        name, command, rest = command.resolve_command(context, rest)
+        parent, context = context, typer.Context(command, info_name=name, parent=context)
+    return command.make_context(name, rest, parent=parent)
 
 
 def refuse_what_no_job_can(verb: typer.Context) -> typer.Context:

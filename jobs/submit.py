@@ -56,7 +56,7 @@ class SubmitConfig:
 
 def submit(
     words: list[str],
-    takes_address: bool,
+    num_names: int,
     folder: str,
     address: str,
     console: Console,
@@ -64,7 +64,8 @@ def submit(
 ) -> int:
     """Run `ancestral WORDS` as a job and return 0 where it succeeded, 1 where not.
 
-    `folder` is where the job's relative paths start. Raises ClusterError (nobody there, no token), Interrupted.
+    The first `num_names` words name a verb that takes an address; 0 says that it takes none. `folder` is where the
+    job's relative paths start. Raises ClusterError (nobody there, no token), Interrupted.
     """
     ray_to_use: AbstractContextManager[str] = nullcontext(address) if address else local_ray(dashboard=True)
     # Ray prefers RAY_ADDRESS to the address that it is given.
@@ -72,7 +73,7 @@ def submit(
         client = open_client(url)
         # Where two run on one machine, auto may mean the other one, hence the whole address of ours.
         python, at = ("python", AUTO) if address else (sys.executable, ray.get_runtime_context().gcs_address)
-        line = entrypoint(words, at if takes_address else "", folder, python)
+        line = entrypoint(words, at if num_names else "", folder, python, num_names)
         job = send(client, line, console, config or SubmitConfig())
         try:
             asyncio.run(follow(client, job, console))
@@ -84,11 +85,10 @@ def submit(
         return tell_end(client, job, console)
 
 
-def entrypoint(words: list[str], at: str, folder: str, python: str = "python") -> str:
+def entrypoint(words: list[str], at: str, folder: str, python: str = "python", num_names: int = 1) -> str:
     """The command line of the job, at a Ray's address where the verb takes one; quoted, since a shell reads it."""
-    verb, *rest = words
     address = ["--address", at] if at else []
-    return shlex.join([python, "-m", "jobs.cli", "-C", folder, verb, *address, *rest])
+    return shlex.join([python, "-m", "jobs.cli", "-C", folder, *words[:num_names], *address, *words[num_names:]])
 
 
 def open_client(address: str) -> JobSubmissionClient:

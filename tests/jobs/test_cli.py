@@ -202,6 +202,12 @@ def test_a_verb_to_show_the_settings_of_leaves_those_of_submit_alone() -> None:
     assert parse_verb(["submit", "--", "prepare", "--show-config"]).params["show_config"] is False
 
 
+def test_a_verb_of_two_words_is_understood() -> None:
+    verb = parse_verb(["align", "compare", "timit"])
+    assert (verb.command_path, verb.params["corpora"]) == ("ancestral align compare", ["timit"])
+    assert run("submit", "--", "align") == 2
+
+
 def test_settings_reach_the_report(report_calls: list[Any]) -> None:
     assert run("report", "a", "--set", "most_pairs=3") == 0
     *_, config, cluster = report_calls[0]

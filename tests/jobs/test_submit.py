@@ -186,6 +186,7 @@ def test_every_word_is_quoted() -> None:
 
 def test_a_verb_that_needs_no_ray_gets_no_address() -> None:
     assert "--address" not in entrypoint(["report", "a"], "", "/")
+    assert entrypoint(["align", "compare", "a"], "auto", "/", num_names=2).endswith(" align compare --address auto a")
 
 
 class FakeClient:
