@@ -67,7 +67,7 @@ def by_split(table: pa.Table, column: str) -> dict[str, list[str | bytes]]:
     found: dict[str, list[str | bytes]] = defaultdict(list)
     for split, value in zip(table["split"].to_pylist(), table[column].to_pylist(), strict=True):
         if value:
-            found[split].append(value)
+            found[str(split)].append(value)
     return found
 
 

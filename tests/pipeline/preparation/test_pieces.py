@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.audio.companding import encode
 from pipeline.errors import ItemError
-from pipeline.items import AudioItem, TimedPhone, TimedWord
+from pipeline.items import AudioItem, Item, TimedPhone, TimedWord
 from pipeline.preparation.audio_row import audio_rows
 from pipeline.preparation.config import AudioConfig, PrepareConfig, SpeechConfig
 from pipeline.preparation.fingerprints import completed
@@ -134,10 +134,12 @@ def test_fingerprints_that_the_plan_lacks_are_asked_for_by_the_worker(tmp_path: 
     source = write_wav(tmp_path / "a.wav")
     text = tmp_path / "a.txt"
     text.write_text("hi")
-    items = [AudioItem("a", str(source), text_source=str(text)), AudioItem("b", str(source), "1:2")]
+    items: list[Item] = [AudioItem("a", str(source), text_source=str(text)), AudioItem("b", str(source), "1:2")]
     (plan,) = cut(items, 2, {})
     whole = completed(plan)
-    assert whole.entries[0].fingerprint.count("|") == 1
+    first = whole.entries[0]
+    assert isinstance(first, AudioItem)
+    assert first.fingerprint.count("|") == 1
     assert whole.entries[1] is items[1]
     assert (whole.name, whole.digest) != (plan.name, plan.digest)
     assert completed(plan).digest == whole.digest

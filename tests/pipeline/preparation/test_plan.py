@@ -91,7 +91,8 @@ def names(config: Any, prefix: str = "") -> list[str]:
 def changed(name: str, corpus: str) -> PrepareConfig:
     """The default config but for one setting."""
     value = OTHER[name] or {"speech": "fsdd", "pictures": "image_folder"}[corpus]
-    return replaced(PrepareConfig(), name.split("."), value)
+    config: PrepareConfig = replaced(PrepareConfig(), name.split("."), value)
+    return config
 
 
 def replaced(config: Any, path: list[str], value: Any) -> Any:
