@@ -10,7 +10,7 @@ Traps: a value of wav.scp may be a command that writes the audio (`sph2pipe -f w
 an archive, which is refused; an end of -1 is the recording's end; tables may be unsorted (`kaldi_tables.py`). Relative
 files lie below the data directory here, although Kaldi's own recipes start them from where they run.
 What stands in text but in no other table is listed and missing: a failure.
-Memory: with segments the values of wav.scp are held, 0.3 KB a recording.
+Memory: with segments the values of wav.scp are held, 0.2 KB a recording.
 """
 
 import re

@@ -7,7 +7,7 @@ name may say the split (cuts_train-clean-5.jsonl.gz, `splits.py`). A supervision
 Traps: times of an alignment count from the start of the RECORDING, also in a cut that was moved; what is mixed, padded
 or transformed (perturbed in speed) is no piece of a file, and a failure; so are sources that are a command, a URL or
 bytes in memory; a recording may have a file for each channel. A recording that no supervision names is no item.
-Memory: where supervisions are read, the lines of all recordings are held, 0.4 KB each.
+Memory: where supervisions are read, the lines of all recordings are held, 0.3 KB each.
 """
 
 from collections.abc import Iterator
