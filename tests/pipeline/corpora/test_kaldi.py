@@ -173,6 +173,13 @@ def test_directories_below_are_splits(tmp_path: Path) -> None:
     assert getattr(found[0], "source", "") == str(tmp_path / "dev" / "a.wav")
 
 
+def test_a_folder_of_many_files_is_not_asked_about_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(300):
+        (tmp_path / f"{number}.wav").touch()
+    monkeypatch.setattr(Location, "is_file", None)
+    assert not kaldi.detect(locate(str(tmp_path)))
+
+
 def test_lhotse_reads_the_same_of_a_directory(tmp_path: Path) -> None:
     from lhotse.kaldi import load_kaldi_data_dir
 
