@@ -39,7 +39,7 @@ NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{0,18})?(e-?[0-9]{1,2})?")
 MOST_SECONDS = 1e9
 
 MOST_NAMES = 200
-"""A folder of more is no folder of data directories, and is not asked about each: it may hold millions of recordings."""
+"""A folder of more is no folder of data directories, and is not asked about each: there may be millions."""
 
 IN_ARCHIVE = re.compile(r":[0-9]+(\[.*\])?$|\[[0-9:,]*\]$")
 """The end of an extended file name that is no file: an offset in an archive, a range of rows."""
