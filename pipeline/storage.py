@@ -299,15 +299,33 @@ class Location:
     @explained
     def names(self) -> list[str]:
         """Sorted names right below, unfinished writes left out; none where nothing stands."""
-        self._fs.invalidate_cache()
-        path = self._path.rstrip("/")
         try:
-            entries = self._fs.ls(self._path, detail=False)
+            # A folder of a million files is asked for its names by every layout: fsspec takes fifteen times as long.
+            found = os.listdir(self.uri) if self.local_path else self._remote_names()  # noqa: PTH208
         except (FileNotFoundError, NotADirectoryError):
             return []
-        # A file lists itself, and so does an object that stands for a folder.
-        found = (PurePosixPath(entry).name for entry in entries if entry.rstrip("/") != path)
         return sorted(name for name in found if name and not name.startswith(PARTIAL_PREFIX))
+
+    @explained
+    def folder_names(self) -> list[str]:
+        """Sorted names of the folders right below, links to folders among them; none where nothing stands."""
+        try:
+            if self.local_path:
+                return [name[:-1] for name in local_names(self.uri) if name.endswith("/")]
+            self._fs.invalidate_cache()
+            found = self._fs.ls(self._path, detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        path = self._path.rstrip("/")
+        folders = (entry["name"].rstrip("/") for entry in found if entry["type"] == "directory")
+        return sorted(PurePosixPath(folder).name for folder in folders if folder != path)
+
+    def _remote_names(self) -> list[str]:
+        """What a store has right below; a file lists itself, and so does an object that stands for a folder."""
+        self._fs.invalidate_cache()
+        path = self._path.rstrip("/")
+        entries = self._fs.ls(self._path, detail=False)
+        return [PurePosixPath(entry).name for entry in entries if entry.rstrip("/") != path]
 
     def files(self) -> Iterator[FileEntry]:
         """Every file below, sorted by relative path, with a fingerprint that storage gives without reading it.

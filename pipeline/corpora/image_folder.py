@@ -25,7 +25,7 @@ OTHER_PICTURES = (".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".tga", ".p
 
 def has_classes(folder: Location) -> bool:
     """Whether a folder right below holds a picture itself; folders are listed up to the first that does."""
-    names = (name for name in folder.names() if not name.startswith("."))
+    names = (name for name in folder.folder_names() if not name.startswith("."))
     return any(is_image(below) for name in names for below in (folder / name).names())
 
 
@@ -36,7 +36,7 @@ def is_image(name: str) -> bool:
 
 def split_folders(folder: Location) -> list[str]:
     """Folders right below that are named as splits are and hold class folders."""
-    return [name for name in folder.names() if name.lower() in SPLIT_NAMES and has_classes(folder / name)]
+    return [name for name in folder.folder_names() if name.lower() in SPLIT_NAMES and has_classes(folder / name)]
 
 
 def detect(folder: Location) -> bool:

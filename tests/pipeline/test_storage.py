@@ -349,3 +349,11 @@ class TestCreating:
             archive.writestr("page.txt", "text")
         with pytest.raises(StorageError, match="an archive can be read, not written"):
             (locate(f"zip://::{tmp_path / 'a.zip'}") / "other").create_bytes(b"")
+
+
+def test_folders_are_told_from_files(folder: Location) -> None:
+    for path in ("b/x.txt", "a/b/y.txt", "c.txt"):
+        (folder / path).write_text("x")
+    assert folder.folder_names() == ["a", "b"]
+    assert folder.names() == ["a", "b", "c.txt"]
+    assert (folder / "b").folder_names() == (folder / "none").folder_names() == (folder / "c.txt").folder_names() == []
