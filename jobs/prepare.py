@@ -26,11 +26,13 @@ from pipeline.preparation.aligner import (
     drop_others,
     file_of,
     reader,
+    training_config,
     wants_alignment,
     with_aligner,
     without_aligner,
 )
 from pipeline.preparation.config import PrepareConfig
+from pipeline.preparation.extras import require_extras
 from pipeline.preparation.guard import Guard
 from pipeline.preparation.make import Made, make_shard
 from pipeline.preparation.plan import Survey, settings_of, shard_plans, survey
@@ -57,6 +59,8 @@ def prepare(corpus: Location, out: Location, config: PrepareConfig, cluster: Clu
     Raises CorpusError, OccupiedError, StorageError, MissingExtra, and TooManyFailures with `failures.parquet` written.
     """
     found = survey(corpus, config)
+    if found.layout.kind == "audio":
+        require_extras(config.speech, has_texts=found.num_to_align > 0)
     claim_for(found, out, config)
     found = aligned(out, found, config, cluster, console)
     return Preparation(out, config, found, console).run(on_ray(out, config, found.conventions, cluster))
@@ -83,7 +87,7 @@ def aligned(out: Location, found: Survey, config: PrepareConfig, cluster: Cluste
         return (item for item in found.layout.items(found.corpus) if wants_alignment(item, config.speech))
 
     try:
-        model = train_aligner(items, out / file, reader(config), config.speech.aligner, cluster, console)
+        model = train_aligner(items, out / file, reader(config), training_config(config), cluster, console)
     except CorpusError as error:
         say(console, f"phones are spread evenly: {error}")
         return replace(found, conventions=without_aligner(found.conventions))

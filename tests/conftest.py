@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A property holds or not; how long an example takes says how busy the machine is.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # Set before anything imports ray or a BLAS: the test machine is shared, and its Ray listens on loopback alone.
 os.environ["RAY_AUTH_MODE"] = "disabled"

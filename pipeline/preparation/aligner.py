@@ -19,6 +19,7 @@ from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import AudioConventions, Conventions
 from pipeline.speech.alignment.acoustic_model import AcousticModel, model_from
 from pipeline.speech.alignment.cache import Spoken
+from pipeline.speech.alignment.config import AlignmentConfig
 from pipeline.speech.pronounce import pronounce
 from pipeline.storage import Location
 
@@ -39,10 +40,16 @@ def wants_alignment(item: Item, config: SpeechConfig) -> bool:
     return not has_times and bool(item.text or item.text_normalised or item.text_source or item.words)
 
 
+def training_config(config: PrepareConfig) -> AlignmentConfig:
+    """How the aligner is trained: without espeak-ng's voice where phones come without espeak-ng."""
+    aligner = config.speech.aligner
+    return replace(aligner, start="even") if config.speech.pronunciation == "lexicon" else aligner
+
+
 def aligner_file(config: PrepareConfig) -> str:
     """The model's file, below the dataset's folder: another one for other settings of its training."""
     speech = config.speech
-    settings = {**asdict(speech.aligner), "gate": None}  # the gate judges what the model has done
+    settings = {**asdict(training_config(config)), "gate": None}  # the gate judges what the model has done
     digest = digest_of([speech.pronunciation, speech.language, speech.phones, settings])
     return f"{PREFIX}{digest[:DIGITS]}{ENDING}"
 
