@@ -26,7 +26,7 @@ from pipeline.preparation.config import PrepareConfig, ShardConfig, SpeechConfig
 from pipeline.preparation.make import Made
 from pipeline.preparation.plan import survey
 from pipeline.shards.plan import ShardPlan
-from pipeline.storage import Location, locate
+from pipeline.storage import PARTIAL_PREFIX, Location, locate
 from tests.corpus_builders import fsdd_corpus
 
 ROOT = Path(__file__).parents[2]
@@ -75,23 +75,38 @@ def content_of(out: Path) -> dict[str, Any]:
 
 
 def fired_at(seed: int, num_shards: int) -> Iterator[tuple[int, float]]:
-    """When to kill, one to three times: once so many shards are committed, and after so many seconds more."""
+    """When to kill, one to three times: once so many shards are committed, and after so many seconds more.
+
+    0 seconds are half of the times, and mean in the middle of a write.
+    """
     chance = random.Random(seed)
     for _ in range(chance.randint(1, 3)):
-        yield chance.randrange(num_shards), chance.uniform(0, 0.05)
+        yield chance.randrange(num_shards), chance.choice([0.0, chance.uniform(0.001, 0.05)])
 
 
-def wait_for_commits(out: Path, count: int, is_over: Callable[[], object]) -> None:
-    """Until so many shards are committed, or there will be no more."""
+def wait_until(out: Path, count: int, delay_s: float, is_over: Callable[[], object]) -> None:
+    """Until it is time to kill, or too late for it."""
     while not is_over() and len(list(out.glob("commits/*.json"))) < count:
         time.sleep(0.002)
+    if delay_s:
+        time.sleep(delay_s)
+        return
+    while not is_over() and not any(is_writing(out / part) for part in ("shards", "commits")):
+        pass
+
+
+def is_writing(folder: Path) -> bool:
+    """Whether a file that is not whole yet lies in a folder."""
+    try:
+        return any(name.startswith(PARTIAL_PREFIX) for name in os.listdir(folder))  # noqa: PTH208  # for its speed
+    except FileNotFoundError:
+        return False
 
 
 def kill_once(command: list[str], out: Path, count: int, delay_s: float) -> None:
     """Run a driver and kill it; a local Ray that it started ends by itself, and what it left is cleared."""
     driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    wait_for_commits(out, count, lambda: driver.poll() is not None)
-    time.sleep(delay_s)
+    wait_until(out, count, delay_s, lambda: driver.poll() is not None)
     left = ray_folder_of(driver.pid)
     driver.send_signal(signal.SIGKILL)
     driver.wait()

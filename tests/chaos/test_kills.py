@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from tests.chaos.runs import (
     content_of,
     fired_at,
     kill_once,
-    wait_for_commits,
+    wait_until,
     workers,
 )
 
@@ -78,8 +77,7 @@ def test_workers(calm: Undisturbed, tmp_path: Path, seed: int) -> None:
     def fire() -> None:
         chance = random.Random(seed)
         for count, delay_s in fired_at(seed, calm.num_shards):
-            wait_for_commits(out, count, is_over.is_set)
-            time.sleep(delay_s)
+            wait_until(out, count, delay_s, is_over.is_set)
             if found := workers():
                 killed.append(chance.choice(found))
                 with contextlib.suppress(ProcessLookupError):
@@ -98,7 +96,7 @@ def test_workers(calm: Undisturbed, tmp_path: Path, seed: int) -> None:
 
 
 NODES = """
-import os, signal, sys, threading, time
+import os, signal, sys, threading
 from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
@@ -106,7 +104,7 @@ from rich.console import Console
 from jobs.cluster import connect
 from jobs.prepare import prepare
 from pipeline.storage import locate
-from tests.chaos.runs import CONFIG, fired_at, wait_for_commits
+from tests.chaos.runs import CONFIG, fired_at, wait_until
 
 corpus, out, seed, num_shards = *map(Path, sys.argv[1:3]), *map(int, sys.argv[3:5])
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -114,8 +112,7 @@ node = cluster.add_node(num_cpus=1, object_store_memory=2**27)
 
 def fire():
     count, delay_s = next(fired_at(seed, num_shards))
-    wait_for_commits(out, count + 1, lambda: False)
-    time.sleep(delay_s)
+    wait_until(out, count + 1, delay_s, lambda: False)
     (raylet,) = node.all_processes["raylet"]
     os.kill(raylet.process.pid, signal.SIGKILL)
     print("a raylet was killed", flush=True)
