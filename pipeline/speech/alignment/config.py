@@ -14,7 +14,7 @@ class AlignmentConfig:
     """Chosen by a hash of the items' ids; a bound on the work. A corpus of two minutes gives a usable model already."""
     shard_minutes: float = 4.0
     """What one task counts in a pass: seconds of work."""
-    shortest_s: float = 0.3
+    shortest_s: float = 0.1
     longest_s: float = 30.0
     """Of utterances that are trained on: in longer ones a first guess strays too far."""
     start: Literal["voice", "even"] = "voice"

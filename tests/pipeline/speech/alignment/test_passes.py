@@ -111,7 +111,7 @@ def test_the_right_texts_pass_the_gate_and_wrong_ones_do_not(
     assert not any(reason(item, item) for item in spoken_corpus)
     others = [*spoken_corpus[15:], *spoken_corpus[:15]]
     marked = [bool(reason(item, other)) for item, other in zip(spoken_corpus, others, strict=True)]
-    assert sum(marked) >= 0.8 * len(marked)
+    assert sum(marked) >= 0.95 * len(marked)
 
 
 def test_the_order_in_which_shards_finish_changes_no_bit(spoken_corpus: list[AudioItem], tmp_path: Path) -> None:
