@@ -6,12 +6,9 @@ from typing import NamedTuple
 
 from pipeline.errors import ItemError
 from pipeline.items import TimedPhone, TimedWord
-from pipeline.speech.spans import SILENCE
+from pipeline.speech.spans import SILENCE, SILENCE_LABELS
 
 Times = tuple[tuple[TimedPhone, ...], tuple[TimedWord, ...]]
-
-SILENCES = frozenset({"", SILENCE, "sp", "spn", "<eps>", "<sil>", "<p:>", "pau", "h#", "epi", "#"})
-"""How aligners and corpora write that nobody speaks, in lower case. `spn` is the Montreal Forced Aligner's noise."""
 
 MOST_LABEL = 256
 """Characters: the longest words known have about 190; what is longer is no phone and no word."""
@@ -27,7 +24,7 @@ class Interval(NamedTuple):
 
 def is_silence(text: str) -> bool:
     """Whether a label says that nobody speaks."""
-    return text.lower() in SILENCES
+    return text.lower() in SILENCE_LABELS
 
 
 def timed_phones(intervals: Iterable[Interval]) -> tuple[TimedPhone, ...]:

@@ -3,8 +3,8 @@
 SILENCE = "sil"
 """The phone of a pause, and of whatever no other phone covers."""
 
-SILENCE_LABELS = frozenset({"", SILENCE, "sp", "<eps>", "pau", "h#"})
-"""How aligners and corpora write a pause."""
+SILENCE_LABELS = frozenset({"", SILENCE, "sp", "spn", "<eps>", "<sil>", "<p:>", "pau", "h#", "epi", "#"})
+"""How aligners and corpora write that nobody speaks, in lower case; `spn` is the Montreal Forced Aligner's noise."""
 
 
 def uniform_ends(num_phones: int, num_timesteps: int) -> list[int]:
