@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import Literal
 
 MOST_DIGITS = 12
+MOST_GROUPS = 4
+"""Of three digits; without a bound, a list of thousands would be gone over from each of them."""
 
 UNSAFE = frozenset({"am"})
 OTHER_NAMES = {"nb": "no", "kk": "kz"}
@@ -151,7 +153,7 @@ def counted(digits: str, one: str, many: str, name: str, page: Page) -> str:
 def number_pattern(page: Page) -> str:
     """A number as the language writes it: `whole`, in groups of three or not, and the decimals, `part`."""
     group, point = re.escape(page.thousands), re.escape(page.decimal)
-    return rf"(?<!\d)(?P<whole>\d{{1,3}}(?:{group}\d{{3}})+(?!\d)|\d+)(?:{point}(?P<part>\d+))?"
+    return rf"(?<!\d)(?P<whole>\d{{1,3}}(?:{group}\d{{3}}){{1,{MOST_GROUPS}}}(?!\d)|\d+)(?:{point}(?P<part>\d+))?"
 
 
 def decimal(whole: str, part: str | None, name: str, page: Page) -> str:

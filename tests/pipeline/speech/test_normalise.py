@@ -116,3 +116,9 @@ def test_ljspeech_s_raw_and_normalised_texts_agree(shared_data: Path) -> None:
         rows = list(csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE))
     for _, raw, normalised in rows:
         assert normalise(raw, "en-us") == normalise(normalised, "en-us")
+
+
+@pytest.mark.parametrize("unit", ["-", "' ", ",234"])
+def test_a_long_run_is_not_gone_over_from_each_of_its_places(unit: str) -> None:
+    """Were it, this would take ten minutes, and the test's time be up."""
+    normalise(unit * (200_000 // len(unit)), "en-us")
