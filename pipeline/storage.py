@@ -6,12 +6,13 @@ objects by itself. A reader never sees half a file.
 
 import contextlib
 import errno
+import fcntl
 import io
 import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path, PurePosixPath
@@ -36,6 +37,9 @@ EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 
 PARTIAL_PREFIX = ".partial-"
 """Files of this name are writes that never finished; readers pass over them and `remove_partials` clears them."""
+
+MOST_TAKEN = 10
+"""How often a file may be cleared away between its making and its locking, which takes microseconds."""
 
 WAITS_S = (1.0, 4.0, 16.0)
 """Between tries: a store that is too busy is given time; clients such as s3fs retry sooner and have done so before."""
@@ -340,50 +344,56 @@ class Location:
 
     def _walked(self) -> Iterator[FileEntry]:
         """Every file below. Stores answer many at once; an archive on a disk gains nothing from it."""
-        if self.local_path is None and getattr(self._fs, "async_impl", False):
-            return ReadAhead(self._listing).files()
-        return depth_first(self._children, self._identity)
+        if self.local_path:
+            return depth_first(self._local_children, lambda folder: local_identity(f"{self.uri}/{folder}"))
+        if getattr(self._fs, "async_impl", False):
+            return ReadAhead(self._remote_children).files()
+        return depth_first(self._remote_children, str)
 
-    def _children(self, folder: str) -> Iterator[FileEntry | str]:
-        """What lies in a folder below: files, and folders with "/" at the end, in order."""
-        for child in self._listing(folder):
-            if isinstance(child, FileEntry) or child.endswith("/"):
-                yield child
-            elif entry := self._entry(child):
+    def _local_children(self, folder: str) -> Iterator[FileEntry | str]:
+        """What lies in a folder below: files, and folders with "/" at the end, in order. Each is looked at in turn."""
+        for name in self._local_names(folder):
+            if name.endswith("/"):
+                yield folder + name
+            elif entry := self._local_entry(folder + name):
                 yield entry
 
-    def _entry(self, path: str) -> FileEntry | None:
-        """A local file; only those that are asked for are looked at."""
-        try:
-            return local_entry(self.uri, path)
-        except OSError:
-            return self._patient_entry(path)
-
     @explained
-    def _listing(self, folder: str) -> Sequence[FileEntry | str]:
-        """A whole folder at once, apart from the generators, whose errors come too late to be explained or retried."""
+    def _local_names(self, folder: str) -> list[str]:
+        """A whole folder at once, apart from the generator, whose errors come too late to be explained or retried."""
         try:
-            if self.local_path:
-                return [folder + name for name in local_names(f"{self.uri}/{folder}")]
-            return remote_children(self._fs, self._path.rstrip("/"), folder)
+            return local_names(f"{self.uri}/{folder}")
         except (FileNotFoundError, NotADirectoryError):
             return []
 
+    def _local_entry(self, path: str) -> FileEntry | None:
+        """A local file, or none where it has just gone."""
+        try:
+            return local_entry(self.uri, path)
+        except OSError:
+            return self._patient_local_entry(path)
+
     @explained
-    def _patient_entry(self, path: str) -> FileEntry | None:
+    def _patient_local_entry(self, path: str) -> FileEntry | None:
         """The same once more, explained and retried: what that costs is not to be paid ten million times."""
         return local_entry(self.uri, path)
 
-    def _identity(self, folder: str) -> object:
-        """What tells a folder below from others, by whichever links it is reached."""
-        return local_identity(f"{self.uri}/{folder}") if self.local_path else folder
+    @explained
+    def _remote_children(self, folder: str) -> list[FileEntry | str]:
+        """The same elsewhere, where a listing tells of files, too."""
+        try:
+            return remote_children(self._fs, self._path.rstrip("/"), folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     @explained
     def remove_partials(self) -> None:
         """Clear writes right below that a killed process left unfinished."""
         if self.local_path and self.local_path.is_dir():
             for leftover in self.local_path.glob(PARTIAL_PREFIX + "*"):
-                leftover.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError), leftover.open("rb") as file:
+                    if lock(file):
+                        leftover.unlink(missing_ok=True)
 
 
 def locate(text: str, base: str = "") -> Location:
@@ -427,8 +437,11 @@ def open_filesystem(uri: str) -> tuple[AbstractFileSystem, str]:
 
 def write_and_rename(path: Path, data: bytes) -> None:
     """Write beside the file, sync, rename over it; on any failure remove what was written."""
-    with written_beside(path, data) as temporary:
-        temporary.replace(path)
+    for _ in range(MOST_TAKEN):
+        with contextlib.suppress(FileNotFoundError), written_beside(path, data) as temporary:
+            temporary.replace(path)
+            return
+    raise FileNotFoundError(errno.ENOENT, "what is written there is taken away again and again", str(path))
 
 
 def write_and_link(path: Path, data: bytes) -> bool:
@@ -462,10 +475,22 @@ def written_beside(path: Path, data: bytes) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(prefix=PARTIAL_PREFIX, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
+            lock(file)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        yield Path(name)
+            os.fchmod(file.fileno(), 0o644)
+            yield Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def lock(file: IO[bytes]) -> bool:
+    """Say that the file is being written, or find that its writer is alive: a process that ends lets go of its locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a disk without locks: what is left over is cleared all the same
+        return True
+    return True
