@@ -9,7 +9,7 @@ from rich.console import Console
 from jobs.cluster import Cluster
 from jobs.fan_out import TASK_RETRIES, fan_out
 from jobs.progress import ProgressView, progress
-from pipeline.errors import PassingStorageError
+from pipeline.errors import PassingStorageError, StorageError
 from pipeline.items import Item
 from pipeline.speech.alignment.acoustic_model import AcousticModel, model_bytes, model_from
 from pipeline.speech.alignment.cache import Reader
@@ -37,8 +37,14 @@ def train_aligner(
     if model_at.is_file():
         return model_from(model_at.read_bytes(), str(model_at))
     scratch = Location(f"{model_at}.features")
-    with progress(console, "align", num_runs(config)) as view:
-        model = train_on(items, scratch, read, config, shown(on_ray(cluster), view))
+    try:
+        with progress(console, "align", num_runs(config)) as view:
+            model = train_on(items, scratch, read, config, shown(on_ray(cluster), view))
+    except StorageError:
+        if not model_at.is_file():
+            raise
+        # Another command on this folder has trained it meanwhile, and cleared away the features of both.
+        return model_from(model_at.read_bytes(), str(model_at))
     model_at.write_bytes(model_bytes(model))
     return model
 

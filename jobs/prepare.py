@@ -8,7 +8,7 @@ names, never items. Ray tasks are `prepare_one` and nothing else.
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 
 import ray
 from rich.console import Console
@@ -81,17 +81,18 @@ def aligned(out: Location, found: Survey, config: PrepareConfig, cluster: Cluste
         return found
     if config.speech.alignment != HMM or not found.num_to_align:
         return replace(found, conventions=without_aligner(found.conventions))
-    file = aligner_file(config)
-
-    def items() -> Iterator[Item]:
-        return (item for item in found.layout.items(found.corpus) if wants_alignment(item, config.speech))
-
+    file, items = aligner_file(config), partial(texts_of, found, config)
     try:
         model = train_aligner(items, out / file, reader(config), training_config(config), cluster, console)
     except CorpusError as error:
         say(console, f"phones are spread evenly: {error}")
         return replace(found, conventions=without_aligner(found.conventions))
     return replace(found, conventions=with_aligner(found.conventions, file, model))
+
+
+def texts_of(found: Survey, config: PrepareConfig) -> Iterator[Item]:
+    """The items whose phones are to be aligned."""
+    return (item for item in found.layout.items(found.corpus) if wants_alignment(item, config.speech))
 
 
 def on_ray(out: Location, config: PrepareConfig, conventions: Conventions, cluster: Cluster) -> Runner:

@@ -486,7 +486,7 @@ def written_beside(path: Path, data: bytes) -> Iterator[Path]:
 
 
 def lock(file: IO[bytes]) -> bool:
-    """Say that the file is being written, or find that its writer is alive: a process that ends lets go of its locks."""
+    """Say that the file is being written, or find that its writer is alive: who ends lets go of its locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

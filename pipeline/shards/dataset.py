@@ -237,8 +237,8 @@ def drop_strays(folder: Location, names: Iterable[str]) -> None:
         reopen(folder)
     for place in strays:
         place.remove()
-    for part in ("shards", "commits"):
-        (folder / part).remove_partials()
+    for place in (folder, folder / "shards", folder / "commits"):
+        place.remove_partials()
 
 
 class FailureFile:
