@@ -91,7 +91,7 @@ def wait_until(out: Path, count: int, delay_s: float, is_over: Callable[[], obje
     if delay_s:
         time.sleep(delay_s)
         return
-    while not is_over() and not any(is_writing(out / part) for part in ("shards", "commits")):
+    while not is_over() and not any(is_writing(out / part) for part in ("", "shards", "commits")):
         pass
 
 
