@@ -7,7 +7,6 @@ their stress, nearly all of them function words. Departures from running speech:
 of "the apple", French liaison, a flap across words) is not there, and "a" as a letter's name is ɐ too.
 """
 
-import unicodedata
 from functools import cache
 
 from pipeline.errors import ConfigError, ItemError
@@ -33,10 +32,8 @@ def check_speaks(language: str) -> None:
 def word_phones(word: str, language: str) -> list[Phone]:
     """A word's phones, each with the stress that is marked on itself; none where nothing of it can be said.
 
-    Said alone where the carrier would be read with it (it ends in a digit or a symbol), or cannot be told from it.
+    Said alone where the carrier cannot be told from it.
     """
-    if unicodedata.category(word[-1:] or " ")[0] not in "LM":
-        return marked_phones(word, language)
     carrier, num_taken, last = carrier_of(language)
     phones = marked_phones(f"{word} {carrier}", language)
     is_carried = len(phones) > num_taken > 0 and phones[-1].symbol == last

@@ -51,14 +51,14 @@ def owners_of(phones: Sequence[TimedPhone], words: Sequence[TimedWord]) -> list[
     A pause within a word (a closure that was labelled so) is one to the phones, and no end of the word.
     """
     owners: list[int] = []
-    spoken = [number for number, word in enumerate(words) if word.word not in SILENCE_LABELS]
+    spoken = [number for number, word in enumerate(words) if word.word.lower() not in SILENCE_LABELS]
     next_word = 0
     for phone in phones:
         middle_s = (phone.start_s + phone.end_s) / 2
         while next_word < len(spoken) and words[spoken[next_word]].end_s <= middle_s:
             next_word += 1
         is_inside = next_word < len(spoken) and words[spoken[next_word]].start_s <= middle_s
-        owners.append(PAUSE if phone.phone in SILENCE_LABELS else spoken[next_word] if is_inside else NO_WORD)
+        owners.append(PAUSE if phone.phone.lower() in SILENCE_LABELS else spoken[next_word] if is_inside else NO_WORD)
     return owners
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.errors import ItemError
 from pipeline.speech import espeak
 from pipeline.speech.normalise import normalise
+from pipeline.speech.phone_tokens import phone_token
 from pipeline.speech.pronounce import pronounce, spoken_word
 from pipeline.speech.utterance import Utterance
 
@@ -63,11 +64,29 @@ def test_a_function_word_is_said_as_within_a_sentence(language: str, word: str, 
     assert said(word, language) == [within]
 
 
-@pytest.mark.parametrize("word", ["2", "42", "%", "x2"])
-def test_what_a_carrier_would_be_read_with_is_said_alone(word: str) -> None:
-    alone = [name for group in espeak.phone_groups(word, "en-us") for name in group]
-    symbols = [phone.symbol for syllable in spoken_word(word, "en-us", "espeak") for phone in syllable]
-    assert symbols == [name.strip("ˈˌ") for name in alone]
+@pytest.mark.parametrize("language", ["en-us", "cmn", "ru"])
+@pytest.mark.parametrize("word", ["2", "42", "1", "5%", "$", "€", "3,14", "10:30"])
+def test_a_number_or_sign_is_not_read_together_with_its_carrier(word: str, language: str) -> None:
+    alone = [phone_token(name) for group in espeak.phone_groups(word, language) for name in group]
+    symbols = [phone.symbol for syllable in spoken_word(word, language, "espeak") for phone in syllable]
+    assert symbols == [token for token in alone if token]
+
+
+def test_a_voice_is_loaded_once_for_many_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading it takes as long as the phones of twenty words; after speech it must be loaded again."""
+    espeak.speak("ja", espeak.Voice("de", "f2"))
+    loaded: list[espeak.Voice] = []
+    load = espeak.use_voice
+
+    def counted(library: object, voice: espeak.Voice) -> None:
+        loaded.append(voice)
+        load(library, voice)
+
+    monkeypatch.setattr(espeak, "use_voice", counted)
+    for word in ("red", "blue"):
+        espeak.phone_groups(word, "en-us")
+    espeak.phone_groups("rot", "de")
+    assert loaded == [espeak.Voice("en-us"), espeak.Voice("de")]
 
 
 def test_a_carrier_that_melts_into_the_word_is_not_used() -> None:

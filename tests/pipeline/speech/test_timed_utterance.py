@@ -55,6 +55,13 @@ def test_a_phrase_ends_at_a_pause_between_words() -> None:
     assert places == [0, 1, 2, None, 3, 4, None, None, None]
 
 
+@pytest.mark.parametrize("label", ["SIL", "sp", "SPN", "<eps>", "epi"])
+def test_every_way_of_writing_a_pause_is_one(label: str) -> None:
+    utterance, places = utterance_of_times(phones_at(f"r eh d {label} n aw"), [word(label, 3, 3)])
+    assert shape(utterance) == [[("", "r eh d")], [("", "n aw")]]
+    assert places[3] is None
+
+
 def test_a_pause_within_a_word_ends_nothing() -> None:
     phones = phones_at("w ao pau t er n aw")
     utterance, places = utterance_of_times(phones, [word("water", 0, 4), word("now", 5, 6)])
@@ -75,8 +82,8 @@ def test_without_words_each_run_between_pauses_is_one() -> None:
 
 def test_empty_words_and_words_of_silence_are_passed_over() -> None:
     words = [TimedWord("", 0.0, 0.1), word("red", 1, 3), TimedWord("sil", 0.4, 0.5), TimedWord("ghost", 0.5, 0.5)]
-    utterance, _ = utterance_of_times(phones_at("_ r eh d sp"), words)
-    assert shape(utterance) == [[("red", "r eh d")]]
+    utterance, _ = utterance_of_times(phones_at("_ r eh d brth"), words)
+    assert shape(utterance) == [[("red", "r eh d"), ("", "brth")]]
 
 
 def test_a_noise_does_not_make_arpabet_ipa() -> None:
@@ -89,6 +96,8 @@ def test_ipa_s_y_is_a_vowel_and_arpabet_s_is_none() -> None:
     english, _ = utterance_of_times(phones_at("y uw n ih t"), [word("unit", 0, 4)])
     assert shape(french) == [[("lunettes", "l y . n ɛ t")]]
     assert shape(english) == [[("unit", "y uw . n ih t")]]
+    mixed, _ = utterance_of_times(phones_at("ow y ð"), [word("both alphabets' ow", 0, 2)])
+    assert shape(mixed) == [[("both alphabets' ow", "ow . y ð")]]
 
 
 def test_timit_s_phones_and_words_fit(shared_data: Path) -> None:
@@ -106,7 +115,7 @@ def test_timit_s_phones_and_words_fit(shared_data: Path) -> None:
         assert sum(place is not None for place in places) == len(spoken)
 
 
-LABELS = st.sampled_from(["AH0", "S", "T", "sp", "", "spn", "IY1", "pau"])
+LABELS = st.sampled_from(["AH0", "S", "T", "sp", "", "brth", "IY1", "pau"])
 SPANS = st.lists(st.tuples(st.floats(0, 5), st.floats(0, 1)), max_size=8)
 
 
