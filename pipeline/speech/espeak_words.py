@@ -17,8 +17,12 @@ from pipeline.speech.utterance import Phone
 CARRIER = "2"
 """A number, as every language reads it in its own way."""
 
-CARRIERS = {"nl": "5"}
-"""Where another is needed. Dutch twee takes the t of "het" away."""
+CARRIERS = {
+    **dict.fromkeys(("ru", "uk", "pl", "cs", "sk", "sl", "bs", "hbs", "hr", "sr", "nl"), "8"),
+    **dict.fromkeys(("ca", "pt"), "5"),
+}
+"""Where another is needed: a number's first sound may change a word's last. Polish dwa makes a d of the t of "kot", and
+Dutch twee takes the t of "het" away."""
 
 
 def check_speaks(language: str) -> None:

@@ -64,6 +64,25 @@ def test_a_function_word_is_said_as_within_a_sentence(language: str, word: str, 
     assert said(word, language) == [within]
 
 
+@pytest.mark.parametrize(
+    ("language", "word", "last"),
+    [
+        ("pl", "kot", "t"),
+        ("pl", "w", "w"),
+        ("cs", "rok", "k"),
+        ("sk", "brat", "t"),
+        ("sl", "brat", "t"),
+        ("ca", "musik", "k"),
+        ("pt-pt", "os", "ʃ"),
+        ("nl", "met", "t"),
+        ("hr", "grad", "d"),
+        ("ru", "шкаф", "f"),
+    ],
+)
+def test_a_word_s_last_sound_is_not_its_carrier_s_making(language: str, word: str, last: str) -> None:
+    assert spoken_word(word, language, "espeak")[-1][-1].symbol == last
+
+
 @pytest.mark.parametrize("language", ["en-us", "cmn", "ru"])
 @pytest.mark.parametrize("word", ["2", "42", "1", "5%", "$", "€", "3,14", "10:30"])
 def test_a_number_or_sign_is_not_read_together_with_its_carrier(word: str, language: str) -> None:
