@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.audio.decode import Waveform
+from pipeline.audio.resample import resample
 from pipeline.errors import ItemError
 from pipeline.speech.alignment.acoustic_model import AcousticModel, Array
-from pipeline.speech.alignment.features import HOP_S, features_of
+from pipeline.speech.alignment.features import HOP_S, RATE_HZ, features_of
 from pipeline.speech.alignment.graph import NO_PHONE, STATES, Graph, graph_of
+from pipeline.speech.alignment.onsets import sharpened
 from pipeline.speech.alignment.viterbi import Path, best_path
 from pipeline.speech.utterance import Utterance
 
@@ -47,10 +49,11 @@ def align(model: AcousticModel, waveform: Waveform, sample_rate_hz: int, utteran
     Raises ItemError at stage "align" where nothing is to be said or the recording is too short for it.
     """
     graph = graph_of(utterance)
-    features = features_of(waveform, sample_rate_hz)
-    scores = model.state_scores(features)
+    resampled = resample(waveform, sample_rate_hz, RATE_HZ)
+    scores = model.state_scores(features_of(resampled, RATE_HZ))
     path = path_of(model, scores, graph)
-    spans = spans_of(graph, path.states, scores, model.rows(graph), len(waveform) / sample_rate_hz)
+    onsets_s = sharpened(resampled, onsets_of(path.states, graph, scores, model.rows(graph)))
+    spans = spans_of(path.states, graph, onsets_s, len(waveform) / sample_rate_hz)
     score, fit = (round(figure, DECIMALS) for figure in (path.log_likelihood / len(scores), fit_of(path, scores)))
     return Alignment(spans, score, fit, len(scores))
 
@@ -78,18 +81,25 @@ def check_length(graph: Graph, num_frames: int) -> None:
         )
 
 
-def spans_of(
-    graph: Graph, states: NDArray[np.intp], scores: Array, rows: NDArray[np.intp], duration_s: float
-) -> tuple[Span, ...]:
-    """States by frame [F] to spans by place: the units of a phone make one span."""
-    places = np.array(graph.places)[states // STATES]
-    onsets = np.flatnonzero(np.diff(places)) + 1
-    times_s = np.round(crossings(scores, rows, states, onsets) * HOP_S, DECIMALS).tolist()
+def places_of(states: NDArray[np.intp], graph: Graph) -> NDArray[np.intp]:
+    """[F] the place of the phone that each frame belongs to: the units of a phone are one."""
+    return np.array(graph.places)[states // STATES]
+
+
+def onsets_of(states: NDArray[np.intp], graph: Graph, scores: Array, rows: NDArray[np.intp]) -> Array:
+    """Where, in seconds, the place changes."""
+    onsets = np.flatnonzero(np.diff(places_of(states, graph))) + 1
+    return crossings(scores, rows, states, onsets) * HOP_S
+
+
+def spans_of(states: NDArray[np.intp], graph: Graph, onsets_s: Array, duration_s: float) -> tuple[Span, ...]:
+    """The places that states pass through, with their times."""
+    places = places_of(states, graph)
+    changed = np.flatnonzero(np.diff(places, prepend=-2))
+    times_s = [0.0, *np.round(onsets_s, DECIMALS).tolist(), duration_s]
     return tuple(
         Span(None if place == NO_PHONE else place, start_s, end_s)
-        for place, start_s, end_s in zip(
-            places[np.append(0, onsets)].tolist(), [0.0, *times_s], [*times_s, duration_s], strict=True
-        )
+        for place, start_s, end_s in zip(places[changed].tolist(), times_s[:-1], times_s[1:], strict=True)
     )
 
 

@@ -23,7 +23,7 @@ from pipeline.speech.alignment.graph import STATES
 from pipeline.speech.alignment.phone_classes import is_vowel
 from pipeline.speech.spans import SILENCE
 
-FLOOR_SHARE = 0.05
+FLOOR_SHARE = 0.2
 """Of the variance of all speech: a Gaussian of a few frames would shrink on them."""
 
 FEWEST_FRAMES = 4.0

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import ItemError
 from pipeline.speech.alignment.acoustic_model import AcousticModel, blank_model
-from pipeline.speech.alignment.align import align, crossings, fit_of, path_of, spans_of
+from pipeline.speech.alignment.align import align, crossings, fit_of, onsets_of, path_of, spans_of
 from pipeline.speech.alignment.features import HOP, HOP_S, RATE_HZ
 from pipeline.speech.alignment.graph import STATES, graph_of
 from pipeline.speech.utterance import Utterance, Word
@@ -51,17 +51,14 @@ def test_spans_cover_the_recording_without_a_gap(rate_hz: int, num_timesteps: in
 
 
 def test_the_units_of_one_phone_are_one_span_and_equal_phones_two() -> None:
-    spoken = utterance("ɔːɹ t|t")
-    graph = graph_of(spoken)
+    graph = graph_of(utterance("ɔːɹ t|t"))
     slots = [1, 2, 3, 5]  # no silence
     states = np.repeat([STATES * slot + state for slot in slots for state in range(STATES)], 2)
     scores = np.zeros((len(states), graph.num_states))
-    spans = spans_of(graph, states, scores, np.arange(graph.num_states), 0.25)
-    assert [(span.place, span.start_s, span.end_s) for span in spans] == [
-        (0, 0, 0.12),
-        (1, 0.12, 0.18),
-        (2, 0.18, 0.25),
-    ]
+    onsets_s = onsets_of(states, graph, scores, np.arange(graph.num_states))
+    spans = spans_of(states, graph, onsets_s, 0.25)
+    times = [(span.place, span.start_s, span.end_s) for span in spans]
+    assert times == [(0, 0, 0.12), (1, 0.12, 0.18), (2, 0.18, 0.25)]
 
 
 def test_what_fits_best_whatever_is_said_has_a_fit_of_nothing() -> None:
