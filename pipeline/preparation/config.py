@@ -10,6 +10,10 @@ from pipeline.shards.schema import Companding
 from pipeline.speech.alignment.config import AlignmentConfig
 
 
+LONGEST_CUT_S = 4 * 3600.0
+"""Chapters of audio books last an hour; what memory can hold, the decoder limits by itself."""
+
+
 @dataclass(frozen=True)
 class AudioConfig:
     """How recordings become levels."""
@@ -35,13 +39,18 @@ class AudioConfig:
     loudness_lufs: float = -23.0
     """Of broadcasting (EBU R 128); corpora of speech lie between -30 and -16."""
     max_duration_s: float = 600.0
-    """A whole book in one file is a mistake more often than a wish, and a row has to fit into memory many times."""
+    """A whole book in one row is a mistake more often than a wish, and a row has to fit into memory many times."""
     media: Literal["off", "wav", "flac"] = "off"
     """A file of its own in every row (column `audio`), which `datasets` of Hugging Face plays; shards double."""
     allow_programs: tuple[str, ...] = ()
     """Programs that a Kaldi wav.scp may name before a pipe, such as flac or sph2pipe: nothing else is ever run."""
     command_s: float = 60.0
     """How long such a program may take for one recording."""
+
+    @property
+    def longest_s(self) -> float:
+        """The longest recording that is read: one that is cut becomes rows that are short enough."""
+        return self.max_duration_s if self.cut == "off" else max(self.max_duration_s, LONGEST_CUT_S)
 
     def __post_init__(self) -> None:
         expect(LOWEST_RATE_HZ <= self.sample_rate_hz <= HIGHEST_RATE_HZ, "audio.sample_rate_hz", "4000 to 192000", self)

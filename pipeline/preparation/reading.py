@@ -41,7 +41,7 @@ def failures_of(source: str) -> Iterator[None]:
 def recording_of(item: AudioItem, config: AudioConfig) -> Recording:
     """An item's recording, or the piece of it that the item is."""
     with failures_of(item.source):
-        return decode(source_of(item, config), config.max_duration_s, Piece(item.start_s, item.end_s, item.channel))
+        return decode(source_of(item, config), config.longest_s, Piece(item.start_s, item.end_s, item.channel))
 
 
 def source_of(item: AudioItem, config: AudioConfig) -> Path | bytes:

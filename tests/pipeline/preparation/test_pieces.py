@@ -52,6 +52,14 @@ def test_a_long_recording_is_a_row_a_piece_and_offsets_are_kept(long_recording: 
         assert row["levels"] == whole[start : start + row["num_timesteps"]].tobytes()
 
 
+def test_a_recording_that_is_cut_may_be_longer_than_a_row(long_recording: Path) -> None:
+    item = AudioItem("book", str(long_recording))
+    short = {"sample_rate_hz": RATE, "max_duration_s": 5.0}
+    with pytest.raises(ItemError, match="max_duration_s allows 5 s"):
+        rows_of(item, AudioConfig(**short))  # type: ignore[arg-type]
+    assert len(rows_of(item, AudioConfig(**short, cut="silence"))) == 3  # type: ignore[arg-type]
+
+
 def test_words_and_phones_go_with_their_piece(long_recording: Path) -> None:
     rows = rows_of(AudioItem("book", str(long_recording), text="one two three", phones=PHONES, words=WORDS))
     assert [row["text"] for row in rows] == ["one", "two", "three"]
