@@ -9,7 +9,6 @@ from pipeline.preparation.guard import LimitsConfig
 from pipeline.shards.schema import Companding
 from pipeline.speech.alignment.config import AlignmentConfig
 
-
 LONGEST_CUT_S = 4 * 3600.0
 """Chapters of audio books last an hour; what memory can hold, the decoder limits by itself."""
 
