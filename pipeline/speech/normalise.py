@@ -114,10 +114,10 @@ def is_said(letter: str, language: str) -> bool:
 
 def tidy(text: str) -> str:
     """One space between words, one mark after a phrase, apostrophes within words alone."""
-    text = " ".join(text.split())  # patterns below go over every run of spaces from each of them
     text = EDGE_APOSTROPHES.sub("", re.sub("''+", "'", text))
     text = INITIALISM.sub(lambda found: found[1].replace(".", INNER_DOT) + " ", text)
-    text = MARK_RUN.sub(strongest_mark, " ".join(text.split()))
+    text = " ".join(text.split())  # the next pattern goes over a run of spaces from each of them
+    text = MARK_RUN.sub(strongest_mark, text)
     return " ".join(text.replace(INNER_DOT, ".").split()).lstrip(MARKS + " ")
 
 
