@@ -24,8 +24,8 @@ def bucket() -> Iterator[Location]:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         S3FileSystem.clear_instance_cache()
-        fsspec.filesystem("s3").mkdir("bucket")
-        yield locate("s3://bucket")
+        fsspec.filesystem("s3").mkdir("listings")
+        yield locate("s3://listings")
         S3FileSystem.clear_instance_cache()
     server.stop()
 
@@ -52,8 +52,8 @@ def test_objects_are_walked_in_order_and_marks_of_folders_are_none_of_them(bucke
     for path in expected:
         (bucket / f"walk/{path}").write_bytes(b"1")
     files = fsspec.filesystem("s3")
-    files.call_s3("put_object", Bucket="bucket", Key="walk/a/", Body=b"")
-    files.call_s3("put_object", Bucket="bucket", Key="walk/ab//twice", Body=b"")
+    files.call_s3("put_object", Bucket="listings", Key="walk/a/", Body=b"")
+    files.call_s3("put_object", Bucket="listings", Key="walk/ab//twice", Body=b"")
     assert [entry.path for entry in (bucket / "walk").files()] == expected
 
 

@@ -57,7 +57,7 @@ OF_AUDIO = {
     "speech.aligner.gate.odd_deviations": 2.5,
     "speech.aligner.gate.most_odd_share": 0.1,
     "speech.aligner.gate.most_deviations": 7.0,
-    "speech.aligner.gate.lowest_score_deviations": -3.0,
+    "speech.aligner.gate.lowest_fit_deviations": -3.0,
 }
 OF_IMAGES = {
     "image.height": 5,
