@@ -157,7 +157,7 @@ class Child:
             while not self._work.poll(SECONDS_BETWEEN_LOOKS):
                 self._look(limits)
             outcome = pickle.loads(self._work.recv_bytes())  # noqa: S301
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # the pipe ends, before an answer or in the middle of one
             raise self._death() from None
         self._read_reports()
         if isinstance(outcome[1], MemoryError) and self._item != NO_ITEM:

@@ -134,26 +134,19 @@ def remove_when_quiet(folder: Path | None) -> None:
         time.sleep(0.1)
 
 
-def descendants(pid: int) -> dict[int, bytes]:
-    """Processes that this one has started, and they in turn, with their command lines."""
+def workers() -> list[int]:
+    """Processes at work on a shard: those of this process's Ray, and the children of their guards."""
     parents: dict[int, int] = {}
     lines: dict[int, bytes] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
             lines[int(folder.name)] = (folder / "cmdline").read_bytes()
+            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
             continue
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found and child not in found}:
-        found |= more
-    return {child: lines[child] for child in found - {pid} if child in lines}
-
-
-def workers() -> list[int]:
-    """Processes at work on a shard: Ray's, and the guards' children."""
-    lines = descendants(os.getpid())
-    return [pid for pid, line in lines.items() if line.startswith(b"ray::prepare") or b"preparation.guarded" in line]
+    raylets = {pid for pid, parent in parents.items() if parent == os.getpid()}
+    of_ray = {pid for pid, parent in parents.items() if parent in raylets and lines[pid].startswith(b"ray::prepare")}
+    return sorted(of_ray) + sorted(pid for pid, parent in parents.items() if parent in of_ray)
 
 
 if __name__ == "__main__":
