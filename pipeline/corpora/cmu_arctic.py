@@ -15,8 +15,8 @@ from pipeline.corpora.item_files import files_of, listed_below, name_of, once
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.lines import Line, text_lines
 from pipeline.corpora.listing import AUDIO_ENDINGS, stays_below, without_ending
-from pipeline.corpora.seen import SeenIds
 from pipeline.items import AudioItem, BadItem, Item
+from pipeline.seen_ids import SeenIds
 from pipeline.storage import FileEntry, Location
 
 PROMPTS = "etc/txt.done.data"

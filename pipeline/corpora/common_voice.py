@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.lines import Line, text_lines
 from pipeline.corpora.listing import AUDIO_ENDINGS, stays_below, without_ending
-from pipeline.corpora.seen import SeenIds
 from pipeline.corpora.splits import own_splits
 from pipeline.items import AudioItem, BadItem, Item
+from pipeline.seen_ids import SeenIds
 from pipeline.storage import Location
 
 CLIPS = "clips"

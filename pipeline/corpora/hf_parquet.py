@@ -21,10 +21,10 @@ from pipeline.corpora.hf_rows import damage_of, open_parquet
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.listing import unique, without_ending
 from pipeline.corpora.naming import readable
-from pipeline.corpora.seen import SeenIds
 from pipeline.corpora.splits import SPLIT_NAMES, own_splits, split_word
 from pipeline.errors import ItemError
 from pipeline.items import AudioItem, BadItem, ImageItem, Item
+from pipeline.seen_ids import SeenIds
 from pipeline.storage import Location
 
 ENDING = ".parquet"

@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from pipeline.corpora.listing import AUDIO_ENDINGS, listed
-from pipeline.corpora.seen import SeenIds
 from pipeline.items import BadItem, Item
+from pipeline.seen_ids import SeenIds
 from pipeline.storage import FileEntry, Location, join
 
 

@@ -27,10 +27,10 @@ from pipeline.corpora.json_lines import as_text, finite, first_object, json_line
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.listing import unique, without_ending
 from pipeline.corpora.naming import locate_audio, readable
-from pipeline.corpora.seen import SeenIds
 from pipeline.corpora.splits import SPLIT_NAMES, own_splits, split_word
 from pipeline.errors import StorageError
 from pipeline.items import AudioItem, BadItem, Item, TimedPhone, TimedWord
+from pipeline.seen_ids import SeenIds
 from pipeline.storage import Location
 
 MANIFEST = "manifest.jsonl"

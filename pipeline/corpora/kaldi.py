@@ -22,10 +22,10 @@ from pipeline.corpora.kaldi_tables import Row, Table, is_sorted, rows
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.listing import unique
 from pipeline.corpora.naming import locate_audio, readable
-from pipeline.corpora.seen import SeenIds
 from pipeline.corpora.splits import own_splits, split_word
 from pipeline.errors import StorageError
 from pipeline.items import AudioItem, BadItem, Item
+from pipeline.seen_ids import SeenIds
 from pipeline.storage import Location
 
 RECORDINGS, SEGMENTS = "wav.scp", "segments"

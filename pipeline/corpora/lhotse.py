@@ -13,16 +13,16 @@ Memory: where supervisions are read, the lines of all recordings are held, 0.3 K
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.corpora.intervals import Interval, timed_phones, timed_words
 from pipeline.corpora.json_lines import as_text, finite, first_object, json_lines, json_object
+from pipeline.corpora.labels.intervals import Interval, timed_phones, timed_words
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.lhotse_audio import file_of
 from pipeline.corpora.listing import unique
 from pipeline.corpora.naming import readable
-from pipeline.corpora.seen import SeenIds
 from pipeline.corpora.splits import own_splits, split_word
 from pipeline.errors import StorageError
 from pipeline.items import AudioItem, BadItem, Item
+from pipeline.seen_ids import SeenIds
 from pipeline.storage import Location
 
 ENDINGS = (".jsonl", ".jsonl.gz")

@@ -17,9 +17,9 @@ from pipeline.corpora.item_files import files_of, listed_below, name_of, once, s
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.lines import Line, text_lines
 from pipeline.corpora.listing import AUDIO_ENDINGS, stays_below
-from pipeline.corpora.seen import SeenIds
 from pipeline.corpora.splits import own_splits
 from pipeline.items import AudioItem, BadItem, Item
+from pipeline.seen_ids import SeenIds
 from pipeline.storage import FileEntry, Location
 
 SUBSET = re.compile(r"^(train|dev|test)-[a-z]+[-0-9a-z]*$")

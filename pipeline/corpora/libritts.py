@@ -13,8 +13,8 @@ from pipeline.corpora.item_files import by_stem, ending_with, files_of, listed_b
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.librispeech import LICENCE, Corpus, corpus_at, first_chapter
 from pipeline.corpora.listing import AUDIO_ENDINGS
-from pipeline.corpora.seen import SeenIds
 from pipeline.items import AudioItem, BadItem, Item
+from pipeline.seen_ids import SeenIds
 from pipeline.storage import FileEntry, Location
 
 TEXT_ENDINGS = (".normalized.txt", ".original.txt")

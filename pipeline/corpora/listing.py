@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipeline.corpora.seen import SeenIds
 from pipeline.items import BadItem
+from pipeline.seen_ids import SeenIds
 from pipeline.storage import FileEntry, Location
 
 AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")

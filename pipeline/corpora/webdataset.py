@@ -25,12 +25,12 @@ from typing import Any
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.listing import as_text, listed
 from pipeline.corpora.ranges import read_range
-from pipeline.corpora.seen import SeenIds
 from pipeline.corpora.splits import SPLIT_NAMES, own_splits, split_word
 from pipeline.corpora.tar_members import Member, TarDamage, members
 from pipeline.corpora.tar_samples import PICTURES, RECORDINGS, Sample, as_field, key_and_ending, samples
 from pipeline.errors import CorpusError, ItemError
 from pipeline.items import AudioItem, BadItem, ImageItem, Item
+from pipeline.seen_ids import SeenIds
 from pipeline.storage import FileEntry, Location
 
 PLAIN, COMPRESSED = (".tar",), (".tar.gz", ".tgz")

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.audio.decode import Recording
-from pipeline.corpora.small_files import read_small
-from pipeline.corpora.texts import read_text
-from pipeline.corpora.times import MOST_BYTES, is_plain_text_label, read_times
+from pipeline.corpora.labels.small_files import read_small
+from pipeline.corpora.labels.texts import read_text
+from pipeline.corpora.labels.times import MOST_BYTES, is_plain_text_label, read_times
 from pipeline.errors import ItemError
 from pipeline.items import AudioItem, TimedPhone, TimedWord
 from pipeline.preparation.config import SpeechConfig

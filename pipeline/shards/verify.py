@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.corpora.seen import SeenIds
 from pipeline.errors import DatasetError, StorageError
+from pipeline.seen_ids import SeenIds
 from pipeline.shards.commit import Commit, Tally, checksum, commit_file, read_commit
 from pipeline.shards.dataset import (
     DATASET_FILE,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.corpora.detect import find_layout
-from pipeline.corpora.texts import read_text
+from pipeline.corpora.labels.texts import read_text
 from pipeline.items import AudioItem
 from pipeline.storage import locate
 from tests.speech_corpora_builders import arctic_corpus, librispeech_corpus, libritts_corpus, vctk_corpus

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pipeline.corpora import audio_folder
 from pipeline.corpora.detect import find_layout
-from pipeline.corpora.texts import read_text
-from pipeline.corpora.times import is_plain_text_label, read_times
+from pipeline.corpora.labels.texts import read_text
+from pipeline.corpora.labels.times import is_plain_text_label, read_times
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import locate
 from tests.speech_corpora_builders import write_audio, write_text

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.corpora import cmu_arctic
-from pipeline.corpora.times import read_times
+from pipeline.corpora.labels.times import read_times
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.storage import locate
 from tests.speech_corpora_builders import arctic_corpus, arctic_voice, write_audio, write_text

@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.audio.decode import decode
 from pipeline.corpora import timit
-from pipeline.corpora.texts import read_text
-from pipeline.corpora.times import read_times
+from pipeline.corpora.labels.texts import read_text
+from pipeline.corpora.labels.times import read_times
 from pipeline.items import AudioItem, BadItem
 from pipeline.storage import locate
 from tests.speech_corpora_builders import timit_corpus, timit_speaker, write_audio

@@ -1,0 +1,1 @@
+"""What lies beside an utterance in a file of its own: its text, and when its phones and words sound."""
