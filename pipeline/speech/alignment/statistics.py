@@ -144,7 +144,6 @@ def maximised(model: AcousticModel, found: Statistics) -> AcousticModel:
 def shared_rows(model: AcousticModel) -> NDArray[np.intp]:
     """[N] for each state the one of all vowels or all consonants."""
     shared = [1 if is_vowel(unit) else 2 for unit in model.units]
-    shared[1] = 1
     return (STATES * np.array(shared)[:, None] + np.arange(STATES)).ravel()
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.audio.decode import decode
 from pipeline.corpora.detect import find_layout
-from pipeline.corpora.texts import read_text
-from pipeline.corpora.times import read_times
+from pipeline.corpora.labels.texts import read_text
+from pipeline.corpora.labels.times import read_times
 from pipeline.errors import CorpusError, ItemError
 from pipeline.items import AudioItem
 from pipeline.speech.alignment.acoustic_model import AcousticModel, model_bytes
