@@ -141,7 +141,12 @@ def compare_item(model: AcousticModel, config: CompareConfig, item: AudioItem) -
 
 def table_of(names: Sequence[str], tallies: Sequence[Tally]) -> Table:
     """Two lines a corpus, narrow enough for a terminal of 80 columns."""
-    table = Table(title="onsets against labels: how many lie within so many ms, and errors in ms", box=None)
+    table = Table(
+        title="onsets against labels: how many lie within so many ms, and errors in ms",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("corpus", overflow="fold")
     table.add_column("of")
     for title in ("matched", "not", *(f"<{limit}" for limit in LIMITS_MS), "mean", "median", "bias"):
@@ -164,6 +169,8 @@ def cells(found: Figures) -> list[str]:
 def remarks(name: str, tally: Tally) -> str:
     """What the table leaves out: items that failed, and alignments that the gate marks."""
     lines = [f"{name}: {tally.num_aligned} items aligned, {len(tally.failures)} not, {len(tally.suspects)} suspect"]
+    if tally.num_aligned and not tally.phones.num_labelled + tally.words.num_labelled:
+        lines.append("  nothing to compare with: the corpus has no times of phones or words")
     for what, entries in (("not aligned", tally.failures), ("suspect", tally.suspects)):
         lines += [f"  {what}: {entry}" for entry in entries[:5]]
     return "\n".join(lines)

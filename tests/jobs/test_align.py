@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
 from jobs.align import train_aligner
-from jobs.align_compare import CompareConfig, Tally, cells, compare, scratch_folder, table_of
+from jobs.align_compare import CompareConfig, Tally, cells, compare, remarks, scratch_folder, table_of
 from jobs.cluster import RunningCluster, connect
 from jobs.config import parse_config
 from pipeline.corpora.detect import find_layout
@@ -21,7 +22,7 @@ from pipeline.items import Item
 from pipeline.preparation.aligner import read_spoken
 from pipeline.preparation.config import AudioConfig, SpeechConfig
 from pipeline.speech.alignment.acoustic_model import model_bytes
-from pipeline.speech.alignment.compare import NO_ONSETS, figures
+from pipeline.speech.alignment.compare import NO_ONSETS, Onsets, figures
 from pipeline.speech.alignment.config import AlignmentConfig
 from pipeline.speech.alignment.passes import train_on
 from pipeline.storage import locate
@@ -105,6 +106,13 @@ def test_the_table_fits_a_terminal_whatever_a_corpus_is_called() -> None:
     assert "…" not in printed(console)
     assert "[x]-a-corpus" in printed(console)
     assert cells(figures(NO_ONSETS))[2:] == ["-"] * 7
+
+
+def test_a_corpus_without_labels_is_told() -> None:
+    assert "no times of phones or words" in remarks("fsdd", Tally(num_aligned=3))
+    labelled = Tally(phones=Onsets(np.zeros(0), 2), num_aligned=3, failures=("a: decode: truncated",) * 9)
+    assert "no times" not in remarks("x", labelled)
+    assert remarks("x", labelled).count("a: decode: truncated") == 5
 
 
 def test_pictures_are_no_speech(tmp_path: Path) -> None:
