@@ -18,7 +18,7 @@ def align() -> None:
 @app.command(cls=VerbCommand)
 def compare(
     context: typer.Context,
-    corpora: Annotated[list[str], typer.Argument(metavar="CORPUS...", help="Folders of speech with labels.")],
+    corpora: Annotated[list[str], typer.Argument(metavar="CORPUS", help="Folders of speech with labels.")],
     config: ConfigFile = None,
     sets: Sets = None,
     address: Address = "local",

@@ -1,6 +1,7 @@
 """Speech for tests of the aligner: a corpus that espeak-ng says, with exact times, and utterances that are drawn."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.demo_corpus.speech import wav_bytes
 from pipeline.speech.alignment.graph import STATES, Graph, graph_of
 from pipeline.speech.alignment.training import TrainingUtterance
-from pipeline.speech.espeak import Voice, fresh_process, speak
+from pipeline.speech.espeak import Speech, Voice, fresh_process, speak
 from pipeline.speech.phones import timed_phones
 from pipeline.speech.utterance import Phone, Utterance, Word
 
@@ -72,6 +73,11 @@ def say_sentences(folder: str, num_sentences: int) -> list[dict[str, Any]]:
                 }
             )
     return lines
+
+
+def crash(wanted: object) -> list[Speech | None]:
+    """What espeak-ng does at its worst."""
+    os._exit(9)
 
 
 def utterance(*phrases: str) -> Utterance:

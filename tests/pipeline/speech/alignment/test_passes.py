@@ -86,7 +86,7 @@ def test_thirty_six_utterances_by_hand(shared_data: Path, tmp_path: Path) -> Non
     items = items_of(shared_data / "timit-sample")[:36]
     found = figures_of(trained(items, tmp_path, AlignmentConfig()), items)
     assert found.unmatched_share < 0.05
-    assert found.shares_within[20] >= 0.73
+    assert found.shares_within[20] >= 0.72
     assert found.mean_ms <= 17
 
 
