@@ -48,7 +48,7 @@ def audio_rows(
         said.require_times()
     voice = Voice(config.speech, conventions, aligner, item.language or config.speech.language, notes)
     same = {
-        "split": split_of(item, config.split),
+        "split": split_of(item, config.split, said.text_normalised or said.text),
         "sample_rate_hz": rate_hz,
         **{column: getattr(item, column) or None for column in TEXT_COLUMNS},
     }

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.audio.companding import encode
 from pipeline.errors import ItemError, PassingStorageError
-from pipeline.items import AudioItem, TimedPhone
+from pipeline.items import AudioItem, TimedPhone, TimedWord
 from pipeline.preparation.audio_row import audio_rows
 from pipeline.preparation.config import AudioConfig, PrepareConfig, SpeechConfig, SplitConfig
 from pipeline.shards.schema import AudioConventions
@@ -181,3 +181,19 @@ def test_the_held_out_share_goes_by_the_id(tmp_path: Path) -> None:
     item = AudioItem("a", str(write_wav(tmp_path / "a.wav")))
     config = PrepareConfig(speech=NO_PHONES, split=SplitConfig(1.0))
     assert audio_rows(item, config, AudioConventions(16_000), Counter())[0]["split"] == "validation"
+
+
+def test_a_text_decides_the_split_wherever_it_stands_and_however_it_is_written(tmp_path: Path) -> None:
+    path = str(write_wav(tmp_path / "a.wav"))
+    (tmp_path / "a.txt").write_text("Good day.\n")
+    config = PrepareConfig(speech=NO_PHONES, split=SplitConfig(0.5, by="text"))
+    splits = [
+        audio_rows(item, config, AudioConventions(8000), Counter())[0]["split"]
+        for name in map(str, range(8))
+        for item in (
+            AudioItem(f"file-{name}", path, text_source=str(tmp_path / "a.txt")),
+            AudioItem(f"item-{name}", path, text="good   day."),
+            AudioItem(f"words-{name}", path, words=(TimedWord("Good", 0.0, 0.1), TimedWord("day.", 0.1, 0.2))),
+        )
+    ]
+    assert len(set(splits)) == 1

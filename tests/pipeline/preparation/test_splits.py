@@ -56,15 +56,16 @@ def test_the_corpus_s_own_split_comes_first_unless_something_else_decides() -> N
 
 @pytest.mark.parametrize("by", ["speaker", "text"])
 def test_what_shares_a_speaker_or_a_text_shares_a_split(by: str) -> None:
-    items = [
-        AudioItem(
-            f"{place}-{number}", "a.wav", speaker=f"s{place}", text=f" Text  {place}" if number % 2 else f"text {place}"
+    said = [
+        (
+            AudioItem(f"{place}-{number}", "a.wav", speaker=f"s{place}"),
+            f" Text  {place}" if number % 2 else f"text {place}",
         )
         for place in range(200)
         for number in range(4)
     ]
     config = SplitConfig(0.3, 0.3, by=by)  # type: ignore[arg-type]
-    splits = {(item.speaker, split_of(item, config)) for item in items}
+    splits = {(item.speaker, split_of(item, config, text)) for item, text in said}
     assert len(splits) == 200
     assert {split for _, split in splits} == {"train", "validation", "test"}
 
