@@ -8,7 +8,7 @@ names, never items. Ray tasks are `prepare_one` and nothing else.
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 
 import ray
 from rich.console import Console
@@ -31,9 +31,9 @@ from pipeline.preparation.aligner import (
     with_aligner,
     without_aligner,
 )
+from pipeline.preparation.bounded import bounded, guard_of_process
 from pipeline.preparation.config import PrepareConfig
 from pipeline.preparation.extras import require_extras
-from pipeline.preparation.guard import Guard
 from pipeline.preparation.make import Made, make_shard
 from pipeline.preparation.plan import Survey, settings_of, shard_plans, survey
 from pipeline.shards.commit import Failure
@@ -82,8 +82,9 @@ def aligned(out: Location, found: Survey, config: PrepareConfig, cluster: Cluste
     if config.speech.alignment != HMM or not found.num_to_align:
         return replace(found, conventions=without_aligner(found.conventions))
     file, items = aligner_file(config), partial(texts_of, found, config)
+    read = partial(bounded, config.limits, reader(config))
     try:
-        model = train_aligner(items, out / file, reader(config), training_config(config), cluster, console)
+        model = train_aligner(items, out / file, read, training_config(config), cluster, console)
     except CorpusError as error:
         say(console, f"phones are spread evenly: {error}")
         return replace(found, conventions=without_aligner(found.conventions))
@@ -101,20 +102,14 @@ def on_ray(out: Location, config: PrepareConfig, conventions: Conventions, clust
     def run(plans: Iterable[ShardPlan[Item]]) -> Iterator[Made]:
         task = ray.remote(num_cpus=1, max_retries=TASK_RETRIES, retry_exceptions=[PassingStorageError])(prepare_one)
         limit = SHARDS_IN_FLIGHT_PER_CPU * cluster.num_cpus
-        return fan_out(plans, lambda plan: task.remote(out, plan, config, conventions), limit)
+        return fan_out(plans, lambda plan: task.remote(out, plan, config, conventions), limit, hedge=True)
 
     return run
 
 
 def prepare_one(out: Location, plan: ShardPlan[Item], config: PrepareConfig, conventions: Conventions) -> Made:
     """What a worker does with a plan, in a child process that it keeps for the next one."""
-    return make_shard(out, plan, config, conventions, guard_of_worker())
-
-
-@cache
-def guard_of_worker() -> Guard:
-    """The one guard of this process."""
-    return Guard()
+    return make_shard(out, plan, config, conventions, guard_of_process())
 
 
 @dataclass

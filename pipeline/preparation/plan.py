@@ -11,7 +11,8 @@ from pipeline.errors import CorpusError, ItemError
 from pipeline.image.decode import Pixels
 from pipeline.items import ImageItem, Item
 from pipeline.preparation.aligner import wants_alignment
-from pipeline.preparation.config import ImageConfig, PrepareConfig, SpeechConfig
+from pipeline.preparation.bounded import bounded
+from pipeline.preparation.config import PrepareConfig, SpeechConfig
 from pipeline.preparation.image_row import read_pixels
 from pipeline.preparation.work import share_of
 from pipeline.shards.plan import ShardPlan, cut_by_content
@@ -70,7 +71,7 @@ def settings_of(found: Survey, config: PrepareConfig) -> dict[str, Any]:
 def conventions_for(corpus: Location, layout: Layout, config: PrepareConfig) -> Conventions:
     """What levels will mean, and what will stand beside them."""
     if layout.kind == "image":
-        return replace(image_conventions(corpus, layout, config.image), features=ImageFeatures(config.image.media))
+        return replace(image_conventions(corpus, layout, config), features=ImageFeatures(config.image.media))
     audio = config.audio
     features = audio_features(config.speech, audio.media)
     return AudioConventions(audio.sample_rate_hz, audio.companding, audio.num_levels, features=features)
@@ -87,23 +88,24 @@ def audio_features(speech: SpeechConfig, media: Literal["off", "wav", "flac"]) -
     )
 
 
-def image_conventions(corpus: Location, layout: Layout, image: ImageConfig) -> ImageConventions:
+def image_conventions(corpus: Location, layout: Layout, config: PrepareConfig) -> ImageConventions:
     """Sizes as configured; each that is "corpus" as in the first readable picture."""
+    image = config.image
     height, width, channels = image.height, image.width, image.channels
     if height == "corpus" or width == "corpus" or channels == "corpus":
-        shape = first_readable(corpus, layout).shape
+        shape = first_readable(corpus, layout, config).shape
         height = shape[0] if height == "corpus" else height
         width = shape[1] if width == "corpus" else width
         channels = (1 if shape[2] == 1 else 3) if channels == "corpus" else channels
     return ImageConventions(height, width, channels, image.num_levels)
 
 
-def first_readable(corpus: Location, layout: Layout) -> Pixels:
+def first_readable(corpus: Location, layout: Layout, config: PrepareConfig) -> Pixels:
     """The first picture of a corpus that can be read."""
     for item in islice(layout.items(corpus), PICTURES_TRIED):
         if isinstance(item, ImageItem):
             try:
-                return read_pixels(item, None).pixels
+                return bounded(config.limits, read_pixels, item, None).pixels
             except ItemError:
                 continue  # it becomes a failure when its shard is prepared
     raise CorpusError(

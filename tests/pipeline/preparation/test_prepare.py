@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -15,6 +16,7 @@ from pipeline.errors import CorpusError, ItemError, StorageError
 from pipeline.items import BadItem, ImageItem
 from pipeline.preparation import prepare as prepare_module
 from pipeline.preparation.config import ImageConfig, PrepareConfig, ShardConfig, SpeechConfig, SplitConfig
+from pipeline.preparation.guard import LimitsConfig
 from pipeline.preparation.plan import Survey, shard_plans, survey
 from pipeline.preparation.prepare import prepare_item, prepare_shard
 from pipeline.shards.dataset import DatasetInfo, claim, finish, open_dataset
@@ -134,6 +136,13 @@ def test_a_corpus_of_no_readable_picture_asks_for_the_size(tmp_path: Path) -> No
     assert surveyed(tmp_path, PrepareConfig(image=size)).conventions == ImageConventions(2, 2, 1)
 
 
+def test_a_first_picture_that_hangs_does_not_hold_up_the_plan(tmp_path: Path) -> None:
+    write_png(tmp_path / "cat" / "1.png", size=(3, 2))
+    os.mkfifo(tmp_path / "cat" / "0.png")
+    config = PrepareConfig(limits=LimitsConfig(item_s=0.5))
+    assert surveyed(tmp_path, config).conventions == ImageConventions(2, 3, 3)
+
+
 def test_packed_pictures(tmp_path: Path) -> None:
     corpus = idx_corpus(tmp_path / "corpus", {"train": 7, "t10k": 2})
     info = prepared(corpus, tmp_path / "out")
@@ -191,6 +200,7 @@ def test_an_error_of_our_own_names_the_item(tmp_path: Path, monkeypatch: pytest.
 WORKER = """
 import sys
 from pipeline.preparation.config import PrepareConfig
+from pipeline.preparation.guard import LimitsConfig
 from pipeline.preparation.plan import shard_plans, survey
 from pipeline.preparation.prepare import prepare_shard
 from pipeline.storage import locate
