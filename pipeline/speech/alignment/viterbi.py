@@ -1,8 +1,8 @@
 """The likeliest path through a chain of states, every frame in one of them.
 
 A path stays, goes on by one state, or skips a silence between words; it starts in the first state or the first word's,
-and ends in the last state or the last word's. Which of these it does costs nothing: the Gaussians say nearly all there
-is to know about durations, and a few tenths of a nat more or less move no boundary.
+and ends in the last state or the last word's. Departure from a hidden Markov model: no transition is likelier than
+another, so that durations are heard, not expected.
 
 Axes: F frame, S state of the chain, R state of the model.
 """

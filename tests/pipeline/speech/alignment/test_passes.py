@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pytest
 
 from pipeline.audio.decode import decode
@@ -166,6 +167,16 @@ def test_a_corpus_without_a_usable_item_is_told(spoken_corpus: list[AudioItem], 
         trained(spoken_corpus[:3], tmp_path, replace(SHORT, longest_s=0.5))
     with pytest.raises(CorpusError, match="no utterance to be trained on"):
         trained([], tmp_path, SHORT)
+
+
+def test_one_utterance_is_enough_for_a_model_without_a_hole(spoken_corpus: list[AudioItem], tmp_path: Path) -> None:
+    starts: tuple[Literal["voice", "even"], ...] = ("voice", "even")
+    for start in starts:
+        config = AlignmentConfig(num_passes=(2, 2), start=start)
+        model = trained(spoken_corpus[:1], tmp_path, config)
+        assert all(np.isfinite(getattr(model, name)).all() for name in ("means", "variances", "log_durations", "fit"))
+        assert (model.variances > 0).all()
+        assert figures_of(model, spoken_corpus[:3]).num_matched > 50
 
 
 def test_rare_sounds_are_scored_as_their_kin(spoken_corpus: list[AudioItem], tmp_path: Path) -> None:
