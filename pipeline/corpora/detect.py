@@ -23,6 +23,7 @@ from pipeline.corpora import (
     yesno,
 )
 from pipeline.corpora.layout import Layout
+from pipeline.corpora.listing import as_text
 from pipeline.errors import CorpusError
 from pipeline.storage import Location
 
@@ -79,7 +80,9 @@ def find_layout(folder: Location, name: str = AUTO) -> Layout:
 
 
 def check_folder(folder: Location) -> None:
-    """A corpus is a folder with something in it."""
+    """A corpus is a folder with something in it, whose name can be written down."""
+    if (readable := as_text(folder.uri)) != folder.uri:
+        raise CorpusError(f"{readable}: the folder's path is not UTF-8, as rows name their sources; rename it.")
     if folder.is_file():
         raise CorpusError(f"{folder} is a file; expected the folder of a corpus. Give the folder that it lies in.")
     if not folder.exists():

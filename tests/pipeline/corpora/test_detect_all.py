@@ -1,11 +1,13 @@
 """Every corpus of speech is found as what it is, and as nothing else, whatever other layouts there are."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipeline.corpora.detect import LAYOUTS, find_layout
+from pipeline.errors import CorpusError
 from pipeline.items import AudioItem
 from pipeline.storage import Location, locate
 from tests.corpus_builders import fsdd_corpus, write_wav
@@ -175,3 +177,15 @@ def test_each_real_folder_is_one_layout_and_every_file_of_audio_an_item(
 @pytest.mark.parametrize(("corpus", "layout"), [("mnist", "idx"), ("cifar10-png", "image_folder")])
 def test_pictures_are_no_speech(shared_data: Path, corpus: str, layout: str) -> None:
     assert found(locate(str(shared_data / corpus))) == [layout]
+
+
+def test_a_folder_whose_name_is_no_text_is_told_before_its_rows_cannot_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"corpus \xff")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this disk takes no such name")
+    write_wav(tmp_path / "a.wav").rename(folder / "a.wav")
+    with pytest.raises(CorpusError, match=r"corpus \ufffd: the folder's path is not UTF-8") as caught:
+        find_layout(locate(str(folder)))
+    assert str(caught.value).isprintable()
