@@ -29,6 +29,9 @@ from pipeline.storage import Location
 
 AUTO = "auto"
 
+MOST_INSIDE = 3
+"""Folders that are looked into where nothing is found above them: a download and its neighbours, not the speakers."""
+
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
@@ -64,7 +67,9 @@ def find_layout(folder: Location, name: str = AUTO) -> Layout:
     check_folder(folder)
     if name != AUTO:
         return named_layout(folder, name)
-    found = [layout for layout in LAYOUTS.values() if not layout.is_fallback and layout.detect(folder)]
+    found = followed(folder)
+    if not found:
+        refuse_to_pass_over(folder)
     found = found or [layout for layout in LAYOUTS.values() if layout.is_fallback and layout.detect(folder)]
     if not found:
         raise CorpusError(
@@ -77,6 +82,23 @@ def find_layout(folder: Location, name: str = AUTO) -> Layout:
             f"{folder} could be read as {names}; say which with --set layout={found[0].name} (or another of them)."
         )
     return found[0]
+
+
+def followed(folder: Location) -> list[Layout]:
+    """The layouts that a folder follows, those apart that fit almost any."""
+    return [layout for layout in LAYOUTS.values() if not layout.is_fallback and layout.detect(folder)]
+
+
+def refuse_to_pass_over(folder: Location) -> None:
+    """Stop before a corpus that lies one folder below, as archives unpack, is read without its texts and speakers."""
+    names = [name for name in folder.folder_names() if not name.startswith(".")]
+    below = [(folder / name, followed(folder / name)) for name in names if len(names) <= MOST_INSIDE]
+    corpora = [f"{place} ({' or '.join(layout.name for layout in layouts)})" for place, layouts in below if layouts]
+    if corpora:
+        raise CorpusError(
+            f"{folder} follows no layout, but holds {' and '.join(corpora)}. Give that folder, or, to read "
+            "what is here as plain audio without its texts and speakers, --set layout=audio_folder."
+        )
 
 
 def check_folder(folder: Location) -> None:

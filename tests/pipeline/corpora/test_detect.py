@@ -89,3 +89,17 @@ def test_real_corpora_are_read_whole(shared_data: Path, corpus: str, layout: str
     folder = locate(str(shared_data / corpus))
     found = find_layout(folder)
     assert (found.name, sum(1 for _ in found.items(folder))) == (layout, count)
+
+
+@pytest.mark.parametrize("layout", ["fsdd", "ljspeech", "idx"])
+def test_a_corpus_one_folder_below_is_named_and_not_read_as_plain_audio(layout: str, tmp_path: Path) -> None:
+    a_corpus(layout, tmp_path / "downloads" / "unpacked")
+    (tmp_path / "downloads" / "unpacked.tar.gz").write_bytes(b"x")
+    with pytest.raises(CorpusError, match=rf"downloads/unpacked \({layout}\).*Give that folder") as caught:
+        find_layout(locate(str(tmp_path / "downloads")))
+    assert "--set layout=audio_folder" in str(caught.value)
+
+
+def test_plain_audio_may_still_be_read_from_above_a_corpus(tmp_path: Path) -> None:
+    a_corpus("ljspeech", tmp_path / "unpacked")
+    assert find_layout(locate(str(tmp_path)), "audio_folder").name == "audio_folder"
