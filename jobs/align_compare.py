@@ -1,6 +1,7 @@
 """Onsets of an aligner that is trained on a corpus's texts alone, against the corpus's own labels."""
 
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,13 +45,18 @@ class CompareConfig:
 
 @dataclass(frozen=True)
 class Tally:
-    """What came of some items: onsets of phones and words, items aligned, suspect ones, and why others were not."""
+    """What came of some items: onsets of phones and words, items aligned, suspect ones, and why others were not.
+
+    `speech_s` of recordings were aligned in `core_s` of a processor core's time.
+    """
 
     phones: Onsets = NO_ONSETS
     words: Onsets = NO_ONSETS
     num_aligned: int = 0
     suspects: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    speech_s: float = 0.0
+    core_s: float = 0.0
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
@@ -59,6 +65,8 @@ class Tally:
             self.num_aligned + other.num_aligned,
             self.suspects + other.suspects,
             self.failures + other.failures,
+            self.speech_s + other.speech_s,
+            self.core_s + other.core_s,
         )
 
 
@@ -126,16 +134,20 @@ def compare_item(model: AcousticModel, config: CompareConfig, item: AudioItem) -
     """One item aligned and held against its labels; an item without labels adds nothing but itself."""
     try:
         spoken, said = read_labelled(item, config.audio, config.speech)
+        started_s = time.process_time()
         alignment = align(model, spoken.waveform, spoken.sample_rate_hz, spoken.utterance)
     except ItemError as error:
         return Tally(failures=(f"{item.item_id}: {error.stage}: {error.reason}",))
+    core_s = time.process_time() - started_s
     duration_s = len(spoken.waveform) / spoken.sample_rate_hz
     reason = suspicion(alignment, spoken.utterance, model, duration_s, config.speech.aligner.gate)
     return Tally(
         phone_onsets(said.phones, spoken.utterance, alignment),
         word_onsets(said.words, spoken.utterance, alignment),
         1,
-        (f"{item.item_id}: {reason}",) if reason else (),
+        suspects=(f"{item.item_id}: {reason}",) if reason else (),
+        speech_s=duration_s,
+        core_s=core_s,
     )
 
 
@@ -168,7 +180,9 @@ def cells(found: Figures) -> list[str]:
 
 def remarks(name: str, tally: Tally) -> str:
     """What the table leaves out: items that failed, and alignments that the gate marks."""
-    lines = [f"{name}: {tally.num_aligned} items aligned, {len(tally.failures)} not, {len(tally.suspects)} suspect"]
+    counts = f"{tally.num_aligned} items aligned, {len(tally.failures)} not, {len(tally.suspects)} suspect"
+    speed = f"{tally.speech_s / 60:.1f} minutes at {tally.speech_s / max(tally.core_s, 1e-9):.0f} x real time on a core"
+    lines = [f"{name}: {counts}; {speed}"]
     if tally.num_aligned and not tally.phones.num_labelled + tally.words.num_labelled:
         lines.append("  nothing to compare with: the corpus has no times of phones or words")
     for what, entries in (("not aligned", tally.failures), ("suspect", tally.suspects)):
