@@ -14,7 +14,7 @@ from tests.chaos.runs import Undisturbed, prepare_here
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.storage.time.sleep", lambda _: None)
+    monkeypatch.setattr("pipeline.storage.refusals.time.sleep", lambda _: None)
 
 
 def test_an_open_file_is_read_whole(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_storage_that_times_out_is_no_fault_of_the_item(monkeypatch: pytest.Monk
         raise TimeoutError("timed out")
 
     Location("memory://audio/a.wav").write_bytes(b"any")
-    monkeypatch.setattr("pipeline.storage.WAITS_S", ())
+    monkeypatch.setattr("pipeline.storage.refusals.WAITS_S", ())
     monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.cat_file", slow)
     with pytest.raises(PassingStorageError, match="timed out"):
         row_of(AudioItem("a", "memory://audio/a.wav"))

@@ -162,7 +162,7 @@ class TestSilentStorage:
             return read(*args, **named)
 
         monkeypatch.setattr(pq.ParquetFile, "read", failing)
-        monkeypatch.setattr("pipeline.storage.time.sleep", waited.append)
+        monkeypatch.setattr("pipeline.storage.refusals.time.sleep", waited.append)
         return waited
 
     def test_it_answers_again(self, folder: Location, monkeypatch: pytest.MonkeyPatch) -> None:

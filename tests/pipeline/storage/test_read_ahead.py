@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.read_ahead import MOST_AHEAD, SMALL, ReadAhead
-from pipeline.walk import FileEntry, depth_first
+from pipeline.storage.read_ahead import MOST_AHEAD, SMALL, ReadAhead
+from pipeline.storage.walk import FileEntry, depth_first
 
 Tree = dict[str, "Tree | None"]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import StorageError
 from pipeline.storage import Location, locate
-from pipeline.walk import FileEntry, depth_first
+from pipeline.storage.walk import FileEntry, depth_first
 
 names = st.text(st.sampled_from("ab.!-/0Zé\U0001f600"), min_size=1, max_size=12).filter(
     lambda text: all(part not in ("", ".", "..") for part in text.split("/"))
@@ -114,9 +114,9 @@ def test_what_may_not_be_read_is_an_error_and_no_gap(
             raise PermissionError(errno.EACCES, "Permission denied")
         return plain(path, *given)
 
-    monkeypatch.setattr(f"pipeline.walk.os.{call}", refuse)
+    monkeypatch.setattr(f"pipeline.storage.walk.os.{call}", refuse)
     if call == "stat":  # the folder's own is not what is tried here
-        monkeypatch.setattr("pipeline.storage.local_identity", lambda folder: folder)
+        monkeypatch.setattr("pipeline.storage.location.local_identity", lambda folder: folder)
     with pytest.raises(StorageError, match="permission denied; check who owns it"):
         list(locate(str(tmp_path)).files())
 
@@ -132,7 +132,7 @@ def test_a_listing_that_does_not_answer_is_asked_again(monkeypatch: pytest.Monke
             raise TimeoutError
         return listing(self, path, *given, **named)
 
-    monkeypatch.setattr("pipeline.storage.time.sleep", lambda _: None)
+    monkeypatch.setattr("pipeline.storage.refusals.time.sleep", lambda _: None)
     monkeypatch.setattr(MemoryFileSystem, "ls", ls)
     assert paths(locate("memory://asked")) == ["a/b"]
     assert asked == ["/asked", "/asked", "/asked/a", "/asked/a"]

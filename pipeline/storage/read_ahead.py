@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-from pipeline.walk import FileEntry
+from pipeline.storage.walk import FileEntry
 
 MOST_AHEAD = 16
 """Listings under way or waiting; a store would take more, and the driver has other things to do."""

@@ -1,140 +1,37 @@
-"""The one door to files: every path that the user gives is a `Location`, local or wherever fsspec reaches.
-
-Writing is all or nothing: a local file is written beside its place, synced and renamed; an object store puts whole
-objects by itself. A reader never sees half a file.
-"""
+"""A file or folder anywhere, and what can be done with it."""
 
 import contextlib
-import errno
-import fcntl
 import io
 import os
-import random
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, cast
 
 import fsspec
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.spec import AbstractBufferedFile
 
-from pipeline.archives import opened
-from pipeline.errors import MissingExtra, PassingStorageError, StorageError
-from pipeline.patient_reader import PatientReader
-from pipeline.read_ahead import ReadAhead
-from pipeline.walk import FileEntry as FileEntry  # those who read listings import it from here
-from pipeline.walk import depth_first, fingerprint, local_entry, local_identity, local_names, remote_children
-
-ARCHIVES = ("zip://", "tar://")
+from pipeline.errors import MissingExtra, StorageError
+from pipeline.storage.archives import opened
+from pipeline.storage.local_files import PARTIAL_PREFIX, remove_partials, write_and_link, write_and_rename
+from pipeline.storage.patient_reader import PatientReader
+from pipeline.storage.read_ahead import ReadAhead
+from pipeline.storage.refusals import explained, is_passing
+from pipeline.storage.uris import ARCHIVES, is_uri, join
+from pipeline.storage.walk import (
+    FileEntry,
+    depth_first,
+    fingerprint,
+    local_entry,
+    local_identity,
+    local_names,
+    remote_children,
+)
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 """The extra that brings what a protocol needs."""
-
-PARTIAL_PREFIX = ".partial-"
-"""Files of this name are writes that never finished; readers pass over them and `remove_partials` clears them."""
-
-MOST_TAKEN = 10
-"""How often a file may be cleared away between its making and its locking, which takes microseconds."""
-
-WAITS_S = (1.0, 4.0, 16.0)
-"""Between tries: a store that is too busy is given time; clients such as s3fs retry sooner and have done so before."""
-
-WITHOUT_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
-"""What a disk that has no hard links, or no more for this file, says when it is asked for one."""
-
-PASSING_NAMES = frozenset(
-    {
-        "ConnectTimeoutError",
-        "ReadTimeoutError",
-        "EndpointConnectionError",
-        "ConnectionClosedError",
-        "ProxyConnectionError",
-        "ClientConnectionError",
-        "ServerTimeoutError",
-        "ServerDisconnectedError",
-    }
-)
-"""botocore's and aiohttp's time-outs and broken connections, by name: the packages need not be installed."""
-
-Result = TypeVar("Result", bound=Callable[..., Any])
-
-
-def explained(method: Result) -> Result:
-    """Turn what storage raises into one message that names the place and what to do; retry what may pass.
-
-    Every method so marked may be done twice: reading, writing whole files, removing what may be gone already.
-    """
-
-    @wraps(method)
-    def wrapper(self: "Location", *args: Any, **kwargs: Any) -> Any:
-        with explained_as(self.uri):
-            return method(self, *args, **kwargs)
-
-    return retried(cast(Result, wrapper))
-
-
-def retried(function: Result) -> Result:
-    """Do it again, after a pause, where it ends with PassingStorageError; what does not pass in all tries goes up."""
-
-    @wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        for wait_s in WAITS_S:
-            try:
-                return function(*args, **kwargs)
-            except PassingStorageError:
-                # Half as much up to half as much again, so that a thousand workers do not come back all at once.
-                time.sleep(wait_s * random.uniform(0.5, 1.5))  # noqa: S311
-        return function(*args, **kwargs)
-
-    return cast(Result, wrapper)
-
-
-@contextlib.contextmanager
-def explained_as(uri: str) -> Iterator[None]:
-    """Turn what storage raises within into StorageError, or PassingStorageError where another try may pass."""
-    try:
-        yield
-    except OSError as error:
-        raise storage_error(error)(explain(error, uri)) from error
-    except Exception as error:
-        # Remote file systems raise their client library's own errors, which share no base class with OSError.
-        if type(error).__module__.split(".")[0] in ("builtins", "pipeline"):
-            raise
-        message = f"{uri}: storage refused: {type(error).__name__}: {error}"
-        raise storage_error(error)(message) from error
-
-
-def storage_error(error: Exception) -> type[StorageError]:
-    """Which of the two errors of storage this one is."""
-    return PassingStorageError if is_passing(error) else StorageError
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether another try may not meet this error: a time-out, a broken connection, a store that is too busy."""
-    if isinstance(error, TimeoutError | ConnectionError | InterruptedError | PassingStorageError):
-        return True
-    if isinstance(error, OSError) and error.errno in (errno.EBUSY, errno.EAGAIN):
-        return True
-    return any(base.__name__ in PASSING_NAMES for base in type(error).__mro__)
-
-
-def explain(error: OSError, uri: str) -> str:
-    """What an operating system's error means for the user."""
-    if isinstance(error, FileNotFoundError):
-        return f"{uri} does not exist; check the path."
-    if isinstance(error, PermissionError):
-        return f"{uri}: permission denied; check who owns it and that it may be written."
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{uri}: the disk is full; nothing is half-written. Free some space and run the same command again."
-    reason = error.strerror or str(error) or type(error).__name__
-    if is_passing(error):
-        return f"{uri}: storage does not answer ({reason}), tried again and again; run the same command later."
-    return f"{uri}: {reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,10 +287,7 @@ class Location:
     def remove_partials(self) -> None:
         """Clear writes right below that a killed process left unfinished."""
         if self.local_path and self.local_path.is_dir():
-            for leftover in self.local_path.glob(PARTIAL_PREFIX + "*"):
-                with contextlib.suppress(FileNotFoundError), leftover.open("rb") as file:
-                    if lock(file):
-                        leftover.unlink(missing_ok=True)
+            remove_partials(self.local_path)
 
 
 def locate(text: str, base: str = "") -> Location:
@@ -401,18 +295,6 @@ def locate(text: str, base: str = "") -> Location:
     if is_uri(text):
         return Location(text.removeprefix("file://")) if text.startswith("file://") else Location(text.rstrip("/"))
     return Location(str(Path(os.path.normpath(Path(base or Path.cwd()) / Path(text).expanduser()))))
-
-
-def is_uri(text: str) -> bool:
-    """Whether the text names a protocol, as in s3://bucket/key or zip://inner::outer."""
-    return "://" in text or "::" in text
-
-
-def join(uri: str, relative: str) -> str:
-    """Append to the path part of a URI; in a chained one (zip://inner::outer) to the first."""
-    first, *rest = uri.split("::")
-    separator = "" if first.endswith("/") else "/"
-    return "::".join([first + separator + relative, *rest])
 
 
 def open_filesystem(uri: str) -> tuple[AbstractFileSystem, str]:
@@ -433,64 +315,3 @@ def open_filesystem(uri: str) -> tuple[AbstractFileSystem, str]:
         ) from error
     except ValueError as error:
         raise StorageError(f"{uri}: not a URI that fsspec knows ({error}).") from error
-
-
-def write_and_rename(path: Path, data: bytes) -> None:
-    """Write beside the file, sync, rename over it; on any failure remove what was written."""
-    for _ in range(MOST_TAKEN):
-        with contextlib.suppress(FileNotFoundError), written_beside(path, data) as temporary:
-            temporary.replace(path)
-            return
-    raise FileNotFoundError(errno.ENOENT, "what is written there is taken away again and again", str(path))
-
-
-def write_and_link(path: Path, data: bytes) -> bool:
-    """Write beside the file, sync, and give it the name if that is free: a link never replaces what stands."""
-    with written_beside(path, data) as temporary:
-        try:
-            path.hardlink_to(temporary)
-        except FileExistsError:
-            return False
-        except OSError as error:
-            if error.errno not in WITHOUT_LINKS:
-                raise
-            return write_exclusively(path, data)
-        return True
-
-
-def write_exclusively(path: Path, data: bytes) -> bool:
-    """The same on a disk that has no hard links (FAT, some network shares): a reader may see half the file."""
-    try:
-        with path.open("xb") as file:
-            file.write(data)
-    except FileExistsError:
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def written_beside(path: Path, data: bytes) -> Iterator[Path]:
-    """A synced temporary file of these bytes in the same folder; gone at the end, unless it was renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=PARTIAL_PREFIX, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            lock(file)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
-            yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def lock(file: IO[bytes]) -> bool:
-    """Say that the file is being written, or find that its writer is alive: who ends lets go of its locks."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a disk without locks: what is left over is cleared all the same
-        return True
-    return True

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from pipeline import storage
 from pipeline.errors import MissingExtra, PassingStorageError, StorageError
 from pipeline.storage import PARTIAL_PREFIX, Location, is_uri, locate
+from pipeline.storage import location as storage
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -219,7 +219,7 @@ PASSING = [
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that would have been waited."""
     waited: list[float] = []
-    monkeypatch.setattr("pipeline.storage.time.sleep", waited.append)
+    monkeypatch.setattr("pipeline.storage.refusals.time.sleep", waited.append)
     return waited
 
 
