@@ -6,10 +6,10 @@ INSTALLED := .venv/installed
 EXTRAS := dev,demo,speech,lexicon,f0,pyin,s3,gcs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo bench clean
+.PHONY: help setup check test test-all demo bench clean
 
 help: ## list what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/'
 
 setup: $(INSTALLED) ## .venv with exactly the versions of constraints.txt; done at once where it stands
 
@@ -28,6 +28,9 @@ check: setup ## ruff, mypy, the walls between packages
 
 test: setup ## every test
 	$(BIN)/python -m pytest
+
+test-all: test ## every test, and the long ones: more kills at random points
+	$(BIN)/python -m pytest -m slow tests/chaos
 
 demo: setup ## the whole job on an embedded corpus; ends by naming a report to open
 	$(BIN)/ancestral demo demo
