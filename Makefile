@@ -9,7 +9,7 @@ EXTRAS := dev,demo,speech,lexicon,f0,pyin,s3,gcs
 .PHONY: help setup check test test-all demo bench clean
 
 help: ## list what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/'
 
 setup: $(INSTALLED) ## .venv with exactly the versions of constraints.txt; done at once where it stands
 
