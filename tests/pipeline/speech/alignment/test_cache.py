@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -119,3 +120,21 @@ def test_units_that_come_often_enough_over_all_shards_are_learnt() -> None:
     shards = [CachedShard(0, 1, 9, {"a": 2, "b": 1}), CachedShard(1, 1, 9, {"a": 1, "c": 2})]
     assert frequent_units(shards, 3) == ["a"]
     assert frequent_units(shards, 2) == ["a", "c"]
+
+
+def test_espeak_is_asked_for_no_voice_where_it_is_not_to_be(folder: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words of a lexicon are trained on where espeak-ng is not installed."""
+    asked: list[tuple[str, str]] = []
+
+    def say_none(wanted: list[tuple[str, str]]) -> list[None]:
+        asked.extend(wanted)
+        return [None] * len(wanted)
+
+    monkeypatch.setattr("pipeline.speech.alignment.cache.say_all", say_none)
+
+    def read_silently(item: AudioItem) -> Spoken:
+        return replace(read(item), language="" if item.item_id != "10" else "en-us")
+
+    shard = cache_shard(folder, 0, items("7", "10", "12"), read_silently, AlignmentConfig(start="voice"))
+    assert shard.num_utterances == 3
+    assert asked == [("kæt siː.", "en-us")]
