@@ -60,7 +60,7 @@ def prepare(corpus: Location, out: Location, config: PrepareConfig, cluster: Clu
     """
     found = survey(corpus, config)
     if found.layout.kind == "audio":
-        require_extras(config.speech, has_texts=found.num_to_align > 0)
+        require_extras(config.speech, has_texts=found.has_texts)
     claim_for(found, out, config)
     found = aligned(out, found, config, cluster, console)
     return Preparation(out, config, found, console).run(on_ray(out, config, found.conventions, cluster))
@@ -79,7 +79,7 @@ def aligned(out: Location, found: Survey, config: PrepareConfig, cluster: Cluste
     """
     if found.layout.kind != "audio":
         return found
-    if config.speech.alignment != HMM or not found.num_to_align:
+    if config.speech.alignment != HMM or not found.has_texts:
         return replace(found, conventions=without_aligner(found.conventions))
     file, items = aligner_file(config), partial(texts_of, found, config)
     read = partial(bounded, config.limits, reader(config))
@@ -93,7 +93,8 @@ def aligned(out: Location, found: Survey, config: PrepareConfig, cluster: Cluste
 
 def texts_of(found: Survey, config: PrepareConfig) -> Iterator[Item]:
     """The items whose phones are to be aligned."""
-    return (item for item in found.layout.items(found.corpus) if wants_alignment(item, config.speech))
+    items = found.layout.items(found.corpus)
+    return (item for item in items if wants_alignment(item, config.speech, found.labels_have_phones))
 
 
 def on_ray(out: Location, config: PrepareConfig, conventions: Conventions, cluster: Cluster) -> Runner:

@@ -32,12 +32,17 @@ DIGITS = 16
 """Of digests, in hexadecimal."""
 
 
-def wants_alignment(item: Item, config: SpeechConfig) -> bool:
-    """Whether an item, as far as it is known before it is read, has a text whose phones have to find their times."""
+def wants_alignment(item: Item, config: SpeechConfig, labels_have_phones: bool = True) -> bool:
+    """Whether an item, as far as it is known before it is read, has a text whose phones have to find their times.
+
+    `labels_have_phones`: whether the corpus's files of times hold phones, and not words or a text alone.
+    """
     if not isinstance(item, AudioItem) or config.phones in ("off", "corpus"):
         return False
-    has_times = bool(item.phones or item.times_source) and config.phones == "auto"
-    return not has_times and bool(item.text or item.text_normalised or item.text_source or item.words)
+    has_times = bool(item.phones or (item.times_source and labels_have_phones)) and config.phones == "auto"
+    return not has_times and bool(
+        item.text or item.text_normalised or item.text_source or item.words or item.times_source
+    )
 
 
 def training_config(config: PrepareConfig) -> AlignmentConfig:

@@ -14,6 +14,7 @@ from pipeline.preparation.aligner import wants_alignment
 from pipeline.preparation.bounded import bounded
 from pipeline.preparation.config import PrepareConfig, SpeechConfig
 from pipeline.preparation.image_row import read_pixels
+from pipeline.preparation.said import gives_phones
 from pipeline.preparation.work import share_of
 from pipeline.shards.plan import ShardPlan, cut_by_content
 from pipeline.shards.schema import AudioConventions, AudioFeatures, Conventions, ImageConventions, ImageFeatures
@@ -22,32 +23,51 @@ from pipeline.storage import Location
 PICTURES_TRIED = 1000
 """How many unreadable pictures a corpus may begin with before its size has to be said."""
 
+LABELS_TRIED = 8
+"""Files of times that are looked into, to learn what a corpus's hold: a request each, however many there are."""
+
 
 @dataclass(frozen=True)
 class Survey:
     """What is known of a corpus before work begins.
 
-    Items are counted once ahead, so that a share of them means something while the run is under way; and how many have
-    a text whose phones are to be aligned.
+    Items are counted once ahead, so that a share of them means something while the run is under way.
+    has_texts: whether some have a text whose phones are to be aligned. labels_have_phones: what `wants_alignment` is to
+    take the corpus's files of times for.
     """
 
     corpus: Location
     layout: Layout
     conventions: Conventions
     num_items: int
-    num_to_align: int = 0
+    has_texts: bool = False
+    labels_have_phones: bool = True
 
 
 def survey(corpus: Location, config: PrepareConfig) -> Survey:
     """Find the layout, count the items, settle the conventions. CorpusError where there is nothing to prepare."""
     layout = find_layout(corpus, config.layout)
-    num_items = num_to_align = 0
+    num_items, has_texts = 0, False
+    labelled: list[Item] = []
     for item in layout.items(corpus):
         num_items += 1
-        num_to_align += wants_alignment(item, config.speech)
+        if wants_alignment(item, config.speech):
+            has_texts = True
+        elif len(labelled) < LABELS_TRIED and wants_alignment(item, config.speech, labels_have_phones=False):
+            labelled.append(item)
     if not num_items:
         raise CorpusError(f"{corpus}: laid out as {layout.name}, but not one item is in it; expected at least one.")
-    return Survey(corpus, layout, conventions_for(corpus, layout, config), num_items, num_to_align)
+    with_phones = all(has_phones(item, config) for item in labelled)
+    conventions = conventions_for(corpus, layout, config)
+    return Survey(corpus, layout, conventions, num_items, has_texts or not with_phones, with_phones)
+
+
+def has_phones(item: Item, config: PrepareConfig) -> bool:
+    """Whether an item's file of times holds phones; one that takes too much to be read might."""
+    try:
+        return bounded(config.limits, gives_phones, item)
+    except ItemError:
+        return True
 
 
 def shard_plans(found: Survey, config: PrepareConfig) -> Iterator[ShardPlan[Item]]:

@@ -14,6 +14,9 @@ from pipeline.preparation.phones import check_against_audio
 from pipeline.preparation.reading import failures_of
 from pipeline.speech.normalise import normalise
 
+ANY_RATE_HZ = 16_000
+"""Where only the names of phones matter."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -65,6 +68,14 @@ def is_text(times_source: str) -> bool:
     if not times_source.lower().endswith(".lab"):
         return False
     return is_plain_text_label(read_small(times_source, MOST_BYTES, "times"))
+
+
+def gives_phones(item: AudioItem) -> bool:
+    """Whether an item's file of times holds phones: others hold words alone, or a text. What cannot be read might."""
+    try:
+        return not is_text(item.times_source) and bool(read_times(item.times_source, ANY_RATE_HZ)[0])
+    except ItemError:
+        return True
 
 
 def times_of(item: AudioItem, recording: Recording) -> tuple[tuple[TimedPhone, ...], tuple[TimedWord, ...]]:

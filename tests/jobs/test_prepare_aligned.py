@@ -157,3 +157,25 @@ def test_texts_with_times_train_nothing(corpus: Path, tmp_path: Path) -> None:
     rows = rows_of(open_dataset(locate(str(tmp_path / "out"))))
     assert {row["align_method"] for row in rows.values()} == {"corpus"}
     assert info.files == {}
+
+
+@pytest.mark.parametrize("ending", [".lab", ".TextGrid"])
+def test_labels_that_hold_no_phones_are_texts_to_be_aligned(corpus: Path, tmp_path: Path, ending: str) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    for line in map(json.loads, (corpus / "manifest.jsonl").read_text().splitlines()):
+        copy = folder / Path(line["audio_filepath"]).name
+        copy.symlink_to(corpus / line["audio_filepath"])
+        copy.with_suffix(ending).write_text(line["text"] if ending == ".lab" else words_alone(line["text"]))
+    auto = replace(CONFIG, speech=replace(CONFIG.speech, phones="auto"))
+    prepared(folder, tmp_path / "out", auto)
+    rows = rows_of(open_dataset(locate(str(tmp_path / "out"))))
+    assert {row["align_method"] for row in rows.values()} == {"hmm"}
+
+
+def words_alone(text: str) -> str:
+    """A TextGrid in its short form, without a tier of phones."""
+    words = [f'{place / 10}\n{(place + 1) / 10}\n"{word}"' for place, word in enumerate(text.split())]
+    end_s = len(words) / 10
+    head = ['"ooTextFile"', '"TextGrid"', 0, end_s, "<exists>", 1, '"IntervalTier"', '"words"', 0, end_s, len(words)]
+    return "\n".join(map(str, [*head, *words]))

@@ -9,7 +9,7 @@ import pytest
 from pipeline.preparation.config import PrepareConfig
 from pipeline.preparation.plan import shard_plans, survey
 from pipeline.storage import locate
-from tests.corpus_builders import fsdd_corpus, write_png
+from tests.corpus_builders import fsdd_corpus, write_png, write_wav
 
 OF_ROWS = {
     "split.by": "item",
@@ -131,3 +131,16 @@ def test_a_digest_covers_what_the_rows_depend_on_and_nothing_else(
         assert not before & after
     else:
         assert before == after
+
+
+def test_a_few_labels_tell_whether_phones_are_still_to_be_found(tmp_path: Path) -> None:
+    config = PrepareConfig()
+    for number in range(9):
+        write_wav(tmp_path / f"{number}.wav").with_suffix(".lab").write_text("0 1000000 a\n1000000 2000000 b\n")
+    found = survey(locate(str(tmp_path)), config)
+    assert (found.has_texts, found.labels_have_phones) == (False, True)
+    (tmp_path / "2.lab").write_text("plain text\n")
+    (tmp_path / "3.lab").unlink()
+    (tmp_path / "3.lab").symlink_to("nowhere")
+    found = survey(locate(str(tmp_path)), config)
+    assert (found.has_texts, found.labels_have_phones) == (True, False)
