@@ -97,18 +97,8 @@ def cache_shard(
 ) -> CachedShard:
     """Read a shard's items, guess where their sounds lie, and write both; items that cannot be used are passed over."""
     kept = [heard for item in items if (heard := hear(item, read, config)) is not None]
-    voices = (
-        say_all([(text_of(h.utterance), h.language) for h in kept]) if config.start == "voice" else [None] * len(kept)
-    )
-    utterances = [
-        {
-            "frames": len(h.features),
-            "units": h.graph.units,
-            "places": h.graph.places,
-            "ends": first_guess(h, voice).tolist(),
-        }
-        for h, voice in zip(kept, voices, strict=True)
-    ]
+    voices = voices_of(kept) if config.start == "voice" else [None] * len(kept)
+    utterances = [page_of(heard, first_guess(heard, voice)) for heard, voice in zip(kept, voices, strict=True)]
     features = np.concatenate([np.zeros((0, NUM_FEATURES), np.float32), *(h.features for h in kept)])
     sink = io.BytesIO()
     np.save(sink, features, allow_pickle=False)
