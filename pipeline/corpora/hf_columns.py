@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from pipeline.corpora.language import language_tag
+
 Media = Literal["audio", "image"]
 
 FEATURES: dict[Media, str] = {"audio": "Audio", "image": "Image"}
@@ -131,6 +133,8 @@ def fields_of(values: dict[str, Any], columns: list[Column]) -> dict[str, Any]:
                 found["duration_s"] = float(value)
         elif value is not None:
             found[column.field] = class_name(value, column) if column.classes else str(value)
+    if "language" in found:
+        found["language"] = language_tag(found["language"])
     return found
 
 

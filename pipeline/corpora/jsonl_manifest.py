@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.corpora.json_lines import as_text, finite, first_object, json_lines, json_object
+from pipeline.corpora.language import language_tag
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.listing import unique, without_ending
 from pipeline.corpora.naming import locate_audio, readable
@@ -94,6 +95,7 @@ def item_of(data: dict[str, Any], source: str, split: str) -> AudioItem:
     }
     if "duration" in data or "offset" in data:
         fields |= extent(data)
+    fields["language"] = language_tag(fields.get("language", ""))
     item_id = fields.pop("item_id", "") or default_id(data["audio_filepath"], fields)
     if "split" in data:
         split = split_of(data["split"]) or split

@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.corpora.json_lines import as_text, finite, first_object, json_lines, json_object
 from pipeline.corpora.labels.intervals import Interval, timed_phones, timed_words
+from pipeline.corpora.language import language_tag
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.lhotse_audio import file_of
 from pipeline.corpora.listing import unique
@@ -138,7 +139,7 @@ def item_of(piece: dict[str, Any], folder: Location, split: str) -> AudioItem:
         end_s=None if is_whole else start_s + duration_s,
         channel=channel,
         speaker=agreed(said, "speaker"),
-        language=agreed(said, "language"),
+        language=language_tag(agreed(said, "language")),
         label=agreed(said, "gender"),
         text=" ".join(as_text("text", one["text"]) for one in said if one.get("text") is not None),
         split=split,

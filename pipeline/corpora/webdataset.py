@@ -22,6 +22,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from pipeline.corpora.language import language_tag
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.listing import as_text, listed
 from pipeline.corpora.ranges import read_range
@@ -108,7 +109,7 @@ def recording(sample: Sample, common: dict[str, Any]) -> AudioItem:
         num_bytes=member.num_bytes,
         speaker=as_field(facts, "speaker"),
         emotion=as_field(facts, "emotion"),
-        language=as_field(facts, "language"),
+        language=language_tag(as_field(facts, "language")),
         licence=as_field(facts, "licence"),
         text_normalised=as_field(facts, "text_normalised"),
         text=sample.text("txt") or as_field(facts, "text"),
