@@ -119,7 +119,7 @@ def read_page(text: str, where: str) -> dict[str, Any]:
     if data.get("format_version") != FORMAT_VERSION:
         raise DatasetError(
             f"{where}: format version {data.get('format_version')}, this release reads version {FORMAT_VERSION}; "
-            "prepare the dataset again with this release."
+            "prepare the dataset again with this release, into a new folder."
         )
     return data
 

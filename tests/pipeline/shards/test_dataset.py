@@ -90,7 +90,7 @@ class TestClaim:
 
     def test_a_plan_of_another_version_is_refused(self, folder: Location) -> None:
         (folder / "plan.json").write_text('{"format": "ancestral-dataset", "format_version": 99}')
-        with pytest.raises(DatasetError, match="format version 99, this release reads version 2"):
+        with pytest.raises(DatasetError, match="format version 99, this release reads version 2; .* into a new folder"):
             claim(folder, "prepare", {})
 
 
