@@ -1,6 +1,5 @@
 """What makes shards one dataset: claiming a folder, finishing it, and opening what is finished."""
 
-import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,9 +12,9 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import DatasetError, OccupiedError, PassingStorageError
 from pipeline.shards.commit import Commit, Tally, checksum, commit_file, read_commit, shard_file
+from pipeline.shards.failures import FailureFile
 from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import (
-    FAILURE_SCHEMA,
     FORMAT,
     FORMAT_VERSION,
     Conventions,
@@ -239,32 +238,6 @@ def drop_strays(folder: Location, names: Iterable[str]) -> None:
         place.remove()
     for place in (folder, folder / "shards", folder / "commits"):
         place.remove_partials()
-
-
-class FailureFile:
-    """`failures.parquet`, written commit by commit so that the driver never holds all failures as objects."""
-
-    def __init__(self) -> None:
-        self.num_rows = 0
-        self._sink = io.BytesIO()
-        self._writer = pq.ParquetWriter(self._sink, FAILURE_SCHEMA, compression="zstd")
-
-    def __enter__(self) -> "FailureFile":
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._writer.close()
-
-    def add(self, commit: Commit) -> None:
-        """Append the failures of one shard."""
-        self.num_rows += len(commit.failures)
-        if commit.failures:
-            rows = [asdict(failure) for failure in commit.failures]
-            self._writer.write_table(pa.Table.from_pylist(rows, schema=FAILURE_SCHEMA))
-
-    def data(self) -> bytes:
-        """The file's bytes, once closed."""
-        return self._sink.getvalue()
 
 
 @dataclass(frozen=True)
