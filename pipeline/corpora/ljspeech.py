@@ -12,6 +12,7 @@ Traps: quotes are plain characters (a CSV reader would merge lines at them); som
 some list files that are not there (each becomes a failure, not a gap); an id given twice is the same audio twice, which
 a split by id would hide, so the second is a failure; lines may end in CRLF, the file may begin with a byte-order mark.
 The list decides: audio that no line names is no part of the corpus.
+Memory: the listings of wavs/ and TextGrid/ are held, 0.35 KB a file; a manifest of millions is better a JSONL one.
 """
 
 import re
