@@ -2,10 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +24,8 @@ from pipeline.shards.schema import (
     schema_for,
 )
 from pipeline.storage import Location, explain, is_passing, retried
+
+Result = TypeVar("Result")
 
 PLAN_FILE = "plan.json"
 DATASET_FILE = "dataset.json"
@@ -208,11 +211,15 @@ def write_failures(folder: Location, made: Iterable[Commit]) -> None:
 
 
 def commits(folder: Location, names: Sequence[str]) -> Iterator[Commit]:
-    """The commit of every shard in order; a missing one is an error. Few stand in memory, several are on their way."""
+    """The commit of every shard in order; a missing one is an error."""
+    return side_by_side(partial(required_commit, folder), names)
+
+
+def side_by_side(read: Callable[[str], Result], names: Sequence[str]) -> Iterator[Result]:
+    """What is read of every shard, in order. Few stand in memory, several are on their way."""
     with ThreadPoolExecutor(COMMITS_AT_ONCE) as readers:
         for start in range(0, len(names), COMMITS_AT_ONCE):
-            some = names[start : start + COMMITS_AT_ONCE]
-            yield from readers.map(lambda name: required_commit(folder, name), some)
+            yield from readers.map(read, names[start : start + COMMITS_AT_ONCE])
 
 
 def required_commit(folder: Location, name: str) -> Commit:

@@ -6,6 +6,7 @@ Reads everything. Nothing is mended here: each problem says how to.
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from pipeline.shards.dataset import (
     ShardEntry,
     open_dataset,
     read_page,
+    side_by_side,
 )
 from pipeline.shards.leaks import leaks
 from pipeline.shards.plan import digest_of
@@ -61,15 +63,16 @@ def verify_folder(folder: Location, disjoint: Sequence[str] = ()) -> Iterator[Pr
     except (DatasetError, StorageError) as error:
         yield Problem(DATASET_FILE, str(error), mend="")  # the message says what to do
         return
+    failures = committed_failures(folder, dataset.info)
     yield from foreign_files(folder, dataset.info)
-    yield from wrong_pages(folder, dataset.info)
+    yield from wrong_pages(folder, failures)
     yield from wrong_files(folder, dataset.info)
     counts = Counts()
     for index, entry in enumerate(dataset.info.shards):
         problems = verify_shard(folder, entry, dataset.info.conventions) or list(counts.add(dataset, index))
         counts.is_whole &= not problems
         yield from problems
-    yield from counts.wrong_totals(dataset)
+    yield from counts.wrong_totals(dataset, len(failures))
     if counts.is_whole:
         yield from (Problem("shards", str(leak), APART) for leak in leaks(dataset, disjoint))
 
@@ -97,12 +100,12 @@ class Counts:
                 what = f"item_id {item_id!r} stands in a row before, too"
                 yield Problem("shards", what, "mend the ids and make the dataset again in a new folder")
 
-    def wrong_totals(self, dataset: Dataset) -> Iterator[Problem]:
+    def wrong_totals(self, dataset: Dataset, num_failures: int) -> Iterator[Problem]:
         """Totals of `dataset.json` that its shards do not add up to."""
         info = dataset.info
         if info.digest != digest_of([asdict(info.conventions), [entry.sha256 for entry in info.shards]]):
             yield Problem(DATASET_FILE, "its digest is not that of its conventions and shards")
-        if info.num_failures != sum(len(commit.failures) for commit in sound_commits(dataset.folder, info)):
+        if info.num_failures != num_failures:
             yield Problem(DATASET_FILE, "num_failures is not what the commits add up to")
         if self.is_whole and (names := differences(self._tally, info.tally)):
             yield Problem(DATASET_FILE, f"{names}: not what the rows add up to")
@@ -189,7 +192,7 @@ def foreign_files(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
             yield Problem(entry.path, "no part of the dataset", "remove it, or move it elsewhere")
 
 
-def wrong_pages(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
+def wrong_pages(folder: Location, failures: list[dict[str, Any]]) -> Iterator[Problem]:
     """What is wrong with `plan.json` and `failures.parquet`."""
     plan = folder / PLAN_FILE
     try:
@@ -203,9 +206,7 @@ def wrong_pages(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
         return
     if not table.schema.equals(FAILURE_SCHEMA):
         yield Problem(FAILURES_FILE, "its columns are not those of the format")
-    elif table.to_pylist() != [
-        asdict(failure) for commit in sound_commits(folder, info) for failure in commit.failures
-    ]:
+    elif table.to_pylist() != failures:
         yield Problem(FAILURES_FILE, "does not hold the failures that the shards' commits name")
 
 
@@ -219,15 +220,18 @@ def wrong_files(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
             yield Problem(name, "its checksum is not the one on record: bytes have changed", f"remove it and {REMAKE}")
 
 
-def sound_commits(folder: Location, info: DatasetInfo) -> Iterator[Commit]:
-    """The commits that can be read; the others are found by `wrong_commit`."""
-    for entry in info.shards:
-        try:
-            commit = read_commit(folder, entry.name)
-        except DatasetError:
-            continue
-        if commit:
-            yield commit
+def committed_failures(folder: Location, info: DatasetInfo) -> list[dict[str, Any]]:
+    """What the commits that can be read name as failures; the others are found by `wrong_commit`."""
+    found = side_by_side(partial(sound_commit, folder), [entry.name for entry in info.shards])
+    return [asdict(failure) for commit in found if commit for failure in commit.failures]
+
+
+def sound_commit(folder: Location, name: str) -> Commit | None:
+    """A commit, None where there is none that can be read."""
+    try:
+        return read_commit(folder, name)
+    except DatasetError:
+        return None
 
 
 def wrong_commit(folder: Location, entry: ShardEntry, tally: Tally) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -226,3 +227,15 @@ def test_no_parquet_is_found(folder: Location) -> None:
     (problem,) = verify_shard(folder, entry, AUDIO)
     assert isinstance(problem, Problem)
     assert "cannot be read as a shard" in problem.what
+
+
+def test_each_commit_is_asked_for_twice_at_most(folder: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, asked = Location.read_bytes, Counter[str]()
+
+    def counted(place: Location) -> bytes:
+        asked[place.uri] += "commits/" in place.uri
+        return read(place)
+
+    monkeypatch.setattr(Location, "read_bytes", counted)
+    assert problems(folder) == []
+    assert set(asked.values()) == {0, 2}
