@@ -1,7 +1,7 @@
 """What makes shards one dataset: claiming a folder, finishing it, and opening what is finished."""
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -25,13 +25,14 @@ from pipeline.shards.schema import (
 )
 from pipeline.storage import Location, explain, is_passing, retried
 
-Result = TypeVar("Result")
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 
 PLAN_FILE = "plan.json"
 DATASET_FILE = "dataset.json"
 FAILURES_FILE = "failures.parquet"
 
-COMMITS_AT_ONCE = 16
+QUESTIONS_AT_ONCE = 16
 """An object store answers each after a time in which it could have answered many."""
 
 
@@ -215,11 +216,11 @@ def commits(folder: Location, names: Sequence[str]) -> Iterator[Commit]:
     return side_by_side(partial(required_commit, folder), names)
 
 
-def side_by_side(read: Callable[[str], Result], names: Sequence[str]) -> Iterator[Result]:
-    """What is read of every shard, in order. Few stand in memory, several are on their way."""
-    with ThreadPoolExecutor(COMMITS_AT_ONCE) as readers:
-        for start in range(0, len(names), COMMITS_AT_ONCE):
-            yield from readers.map(read, names[start : start + COMMITS_AT_ONCE])
+def side_by_side(ask: Callable[[Asked], Answer], about: Sequence[Asked]) -> Iterator[Answer]:
+    """The answers to many questions to storage, in order. Few stand in memory, several are on their way."""
+    with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as threads:
+        for start in range(0, len(about), QUESTIONS_AT_ONCE):
+            yield from threads.map(ask, about[start : start + QUESTIONS_AT_ONCE])
 
 
 def required_commit(folder: Location, name: str) -> Commit:
@@ -241,8 +242,7 @@ def drop_strays(folder: Location, names: Iterable[str]) -> None:
     ]
     if strays:
         reopen(folder)
-    for place in strays:
-        place.remove()
+    deque(side_by_side(Location.remove, strays), maxlen=0)
     for place in (folder, folder / "shards", folder / "commits"):
         place.remove_partials()
 

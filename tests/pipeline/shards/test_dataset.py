@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -90,7 +91,9 @@ class TestClaim:
 
     def test_a_plan_of_another_version_is_refused(self, folder: Location) -> None:
         (folder / "plan.json").write_text('{"format": "ancestral-dataset", "format_version": 99}')
-        with pytest.raises(DatasetError, match="format version 99, this release reads version 2; .* into a new folder"):
+        with pytest.raises(
+            DatasetError, match=r"format version 99, this release reads version 2; .* into a new folder"
+        ):
             claim(folder, "prepare", {})
 
 
@@ -113,6 +116,19 @@ class TestFinish:
         assert (folder / "shards").names() == ["000000.parquet", "000001.parquet"]
         assert (folder / "commits").names() == ["000000.json", "000001.json"]
         assert not list((tmp_path / "out" / "shards").glob(".*"))
+
+    def test_shards_go_several_at_once(self, folder: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+        remove, both = Location.remove, Barrier(2, timeout=60)
+        build(folder)
+
+        def remove_together(place: Location) -> None:
+            if "/shards/" in place.uri or "/commits/" in place.uri:
+                both.wait()
+            remove(place)
+
+        monkeypatch.setattr(Location, "remove", remove_together)
+        assert finish(folder, names(1), AUDIO, {}).num_rows > 0
+        assert (folder / "shards").names() == ["000000.parquet"]
 
     @pytest.mark.parametrize("num_rows", [4, 5])
     def test_a_kill_while_strays_are_dropped_leaves_no_dataset_that_lists_them(
