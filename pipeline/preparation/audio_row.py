@@ -3,6 +3,7 @@
 A row is an utterance. A recording is one, unless long recordings are to be cut at their silences: then each piece is.
 """
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -27,6 +28,9 @@ Row = dict[str, Any]
 
 Stretch = tuple[int, int]
 """Timesteps [start, end)."""
+
+PIECE_ID = re.compile(r"#[0-9]{4,}\Z")
+"""How the ids of pieces end."""
 
 TEXT_COLUMNS = ("source", "speaker", "emotion", "language", "label", "licence")
 
@@ -55,12 +59,18 @@ def audio_rows(
     return [
         {
             **same,
-            "item_id": item.item_id if len(stretches) == 1 else f"{item.item_id}#{number:04d}",
+            "item_id": row_id(item.item_id, number, len(stretches), config.audio),
             "source_start_s": item.start_s + stretch[0] / rate_hz,
             **columns_of(waveform, stretch, said if len(stretches) == 1 else said.within(stretch, rate_hz), voice),
         }
         for number, stretch in enumerate(stretches)
     ]
+
+
+def row_id(item_id: str, number: int, num_rows: int, config: AudioConfig) -> str:
+    """The item's id, with a number where it is cut, or would be taken for a piece of another item."""
+    is_plain = num_rows == 1 and (config.cut == "off" or not PIECE_ID.search(item_id))
+    return item_id if is_plain else f"{item_id}#{number:04d}"
 
 
 def columns_of(waveform: Waveform, stretch: Stretch, said: Said, voice: Voice) -> Row:

@@ -52,6 +52,14 @@ def test_a_long_recording_is_a_row_a_piece_and_offsets_are_kept(long_recording: 
         assert row["levels"] == whole[start : start + row["num_timesteps"]].tobytes()
 
 
+def test_an_item_that_is_named_as_a_piece_is_told_from_the_pieces_of_others(long_recording: Path) -> None:
+    short = str(write_wav(long_recording.with_name("short.wav"), tone(2 * RATE)))
+    items = [AudioItem("book", str(long_recording)), AudioItem("book#0000", short), AudioItem("book#0000#0000", short)]
+    ids = [row["item_id"] for item in items for row in rows_of(item, phones="off")]
+    assert len(ids) == len(set(ids)) == 5
+    assert [rows_of(item, AudioConfig(RATE), "off")[0]["item_id"] for item in items] == [item.item_id for item in items]
+
+
 def test_a_recording_that_is_cut_may_be_longer_than_a_row(long_recording: Path) -> None:
     item = AudioItem("book", str(long_recording))
     short = {"sample_rate_hz": RATE, "max_duration_s": 5.0}
