@@ -82,5 +82,17 @@ KINDS: dict[str, Any] = {"zip": Zip, "tar": Tar}
 def opened(kind: str, archive: str, fingerprint: str) -> AbstractFileSystem:
     """The archive at a path or URI; `fingerprint` is the file's, so that a changed one is opened anew."""
     files = KINDS[kind](fo=archive)
-    files.table()  # made before several threads ask for it: fsspec's own is seen by others while it is filled
+    table = files.table()  # made before several threads ask for it: fsspec's own is seen by others while it is filled
+    if kind == "tar":
+        mark_versions([info for below in table.values() for info in below if info["type"] == "file"], fingerprint)
     return cast(AbstractFileSystem, files)
+
+
+def mark_versions(infos: list[dict[str, Any]], archive_version: str) -> None:
+    """Let files of a tar that all bear one time, as reproducible tools write it, change whenever the archive does.
+
+    Their time says of none that it has changed.
+    """
+    if len({info["mtime"] for info in infos}) == 1:
+        for info in infos:
+            info["ETag"] = archive_version

@@ -1,5 +1,6 @@
 """The same corpora on a local disk, in memory, in a zip, in a tar and in an object store: the same items everywhere."""
 
+import io
 import shutil
 import sys
 import tarfile
@@ -194,6 +195,25 @@ def test_a_changed_file_in_an_archive_has_another_fingerprint(tmp_path: Path) ->
             archive.writestr(zipfile.ZipInfo("a.txt"), content)
         found.append(locate(f"zip://a.txt::{tmp_path / content}.zip").fingerprint())
     assert found[0] != found[1]
+
+
+def test_a_tar_whose_files_bear_one_time_is_told_from_the_one_before(tmp_path: Path) -> None:
+    def fingerprints(contents: dict[str, bytes], times: dict[str, int]) -> list[str]:
+        with tarfile.open(tmp_path / "a.tar", "w") as archive:
+            for name, content in contents.items():
+                member = tarfile.TarInfo(name)
+                member.size, member.mtime = len(content), times[name]
+                archive.addfile(member, io.BytesIO(content))
+        folder = locate(f"tar://::{tmp_path / 'a.tar'}")
+        found = [file.fingerprint for file in folder.files()]
+        assert found == [(folder / name).fingerprint() for name in contents]
+        return found
+
+    one, other = {"a.txt": b"one", "b.txt": b"b"}, {"a.txt": b"two", "b.txt": b"b"}
+    same, apart = {"a.txt": 0, "b.txt": 0}, {"a.txt": 0, "b.txt": 1}
+    assert fingerprints(one, same) != fingerprints(other, same)
+    before, after = fingerprints(one, apart), fingerprints(one | {"c.txt": b"c"}, apart | {"c.txt": 2})
+    assert after[:2] == before
 
 
 def test_an_archive_that_is_none_is_named(tmp_path: Path) -> None:
