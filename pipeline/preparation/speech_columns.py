@@ -62,6 +62,8 @@ def aligned_columns(piece: Waveform, utterance: Utterance, voice: Voice) -> Colu
     rate_hz = voice.conventions.sample_rate_hz
     symbols = [phone.symbol for phone in utterance.phones]
     if voice.aligner is None:
+        if voice.config.alignment == "hmm":
+            voice.notes["phones spread evenly, as no aligner was trained: see the column align_method"] += 1
         return columns(utterance, uniform_spans(symbols, len(piece)), "uniform")
     alignment = align(voice.aligner, piece, rate_hz, utterance)
     duration_s = len(piece) / rate_hz

@@ -1,7 +1,7 @@
 import errno
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -118,6 +118,18 @@ def test_each_source_of_phones_can_be_had_alone(tmp_path: Path, fake_espeak: lis
     assert "phone" not in row_of(item, speech=NO_PHONES)
     untimed = AudioItem("a", item.source, text="hi")
     assert "phone" not in row_of(untimed, speech=SpeechConfig(phones="corpus"))
+
+
+@pytest.mark.parametrize(("alignment", "num_told"), [("hmm", 1), ("uniform", 0)])
+def test_phones_that_no_aligner_was_there_for_are_told(
+    tmp_path: Path, fake_espeak: list[object], alignment: Literal["hmm", "uniform"], num_told: int
+) -> None:
+    notes = Counter[str]()
+    config = PrepareConfig(speech=SpeechConfig(alignment=alignment))
+    item = AudioItem("a", str(write_wav(tmp_path / "a.wav")), text="hi")
+    (row,) = audio_rows(item, config, AudioConventions(8000), notes)
+    assert row["align_method"] == "uniform"
+    assert notes.total() == num_told
 
 
 def stage_of(item: AudioItem, audio: AudioConfig | None = None) -> str:
