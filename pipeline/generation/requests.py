@@ -172,7 +172,19 @@ def speech_of(data: Mapping[str, Any], target: Target, where: str) -> tuple[int,
     num_timesteps, phones = length_and_phones(data, conventions, target.max_timesteps, where)
     contour = pitch_of(data, num_timesteps / conventions.sample_rate_hz, conditioning, where)
     if conditioning.has_local:
+        refuse_foreign_text(data, phones, conditioning, where)
         conditioning.frames_in(
             range(1), speech_columns(num_timesteps, phones, contour, conventions), conventions, where
         )
     return num_timesteps, phones, contour
+
+
+def refuse_foreign_text(data: Mapping[str, Any], phones: Phones, conditioning: Conditioning, where: str) -> None:
+    """A text's phones are the pronunciation's; a model knows those of its dataset, which may be a corpus's own."""
+    unknown = [phone for phone in phones.phone if phone not in conditioning.phones] if "text" in data else []
+    if unknown:
+        raise RequestError(
+            f"{where}: this text has the phone {unknown[0]!r}, which the model's dataset lacks; the model knows: "
+            f"{' '.join(conditioning.phones)}. Choose another text or language; or, where these are a corpus's own "
+            "labels, prepare the corpus with --set speech.phones=text, and train on that."
+        )

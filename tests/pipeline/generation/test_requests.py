@@ -173,6 +173,8 @@ def test_what_cannot_be_made_is_one_clear_error(request_line: Any, said: str) ->
         ({**SAID, "text": "", "duration_s": 1}, "text must be text"),
         ({**SAID, "text": "?!", "duration_s": 1}, "nothing in the text '?!' can be said"),
         ({**SAID, "text": "hi", "duration_s": 1, "language": "zz-zz"}, "zz-zz"),
+        ({**SAID, "text": "hi", "duration_s": 1}, "the model knows: a b sil. Choose another text or language; or"),
+        ({**SAID, "text": "hi", "duration_s": 1}, "--set speech.phones=text"),
     ],
 )
 def test_bad_speech_is_one_clear_error(request_line: Any, said: str) -> None:
