@@ -48,8 +48,7 @@ def audio_rows(
     rate_hz = conventions.sample_rate_hz
     waveform = levelled(resample(recording.waveform, recording.sample_rate_hz, rate_hz), rate_hz, config.audio)
     stretches = stretches_of(waveform, rate_hz, config.audio)
-    if len(stretches) > 1:
-        said.require_times()
+    parts = parts_of(said, stretches, rate_hz, notes)
     voice = Voice(config.speech, conventions, aligner, item.language or config.speech.language, notes)
     same = {
         "split": split_of(item, config.split, said.text_normalised or said.text),
@@ -61,10 +60,21 @@ def audio_rows(
             **same,
             "item_id": row_id(item.item_id, number, len(stretches), config.audio),
             "source_start_s": item.start_s + stretch[0] / rate_hz,
-            **columns_of(waveform, stretch, said if len(stretches) == 1 else said.within(stretch, rate_hz), voice),
+            **columns_of(waveform, stretch, part, voice),
         }
-        for number, stretch in enumerate(stretches)
+        for number, (stretch, part) in enumerate(zip(stretches, parts, strict=True))
     ]
+
+
+def parts_of(said: Said, stretches: list[Stretch], rate_hz: int, notes: Counter[str]) -> list[Said]:
+    """What is said in each stretch; `notes` counts words in none. ItemError where no time tells what falls where."""
+    if len(stretches) == 1:
+        return [said]
+    said.require_times()
+    parts = [said.within(stretch, rate_hz) for stretch in stretches]
+    if num_lost := len(said.words) - sum(len(part.words) for part in parts):
+        notes["words that lie in a silence which was cut out: in no row"] += num_lost
+    return parts
 
 
 def row_id(item_id: str, number: int, num_rows: int, config: AudioConfig) -> str:

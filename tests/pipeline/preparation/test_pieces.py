@@ -52,6 +52,13 @@ def test_a_long_recording_is_a_row_a_piece_and_offsets_are_kept(long_recording: 
         assert row["levels"] == whole[start : start + row["num_timesteps"]].tobytes()
 
 
+def test_words_that_fall_into_a_silence_are_counted(long_recording: Path) -> None:
+    config, notes = PrepareConfig(audio=CUT, speech=SpeechConfig(phones="off")), Counter[str]()
+    for words in (WORDS, (*WORDS, TimedWord("lost", 3.7, 4.3))):
+        audio_rows(AudioItem("book", str(long_recording), words=words), config, AudioConventions(RATE), notes)
+    assert notes == {"words that lie in a silence which was cut out: in no row": 1}
+
+
 def test_an_item_that_is_named_as_a_piece_is_told_from_the_pieces_of_others(long_recording: Path) -> None:
     short = str(write_wav(long_recording.with_name("short.wav"), tone(2 * RATE)))
     items = [AudioItem("book", str(long_recording)), AudioItem("book#0000", short), AudioItem("book#0000#0000", short)]
