@@ -118,3 +118,10 @@ def test_labels_that_outlast_the_audio_are_refused() -> None:
     check_against_audio(phones, 0.95)
     with pytest.raises(ItemError, match=r"end at 1\.000 s, the audio at 0\.800 s"):
         check_against_audio(phones, 0.8)
+
+
+def test_a_pause_may_outlast_the_audio_and_ends_with_it() -> None:
+    """A TextGrid's xmax is often not the audio's end, and its last interval is empty."""
+    phones = [TimedPhone("a", 0.0, 0.5), TimedPhone("sil", 0.5, 2.5)]
+    check_against_audio(phones, 0.8)
+    assert corpus_spans(phones, 100, 0, 80) == Spans(("a", "sil"), (0, 50), (50, 80), (0, None))
