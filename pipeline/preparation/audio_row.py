@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from pipeline.audio.bs1770 import normalise_loudness
 from pipeline.audio.companding import encode_fast
 from pipeline.audio.decode import Waveform
@@ -32,6 +34,9 @@ Stretch = tuple[int, int]
 PIECE_ID = re.compile(r"#[0-9]{4,}\Z")
 """How the ids of pieces end."""
 
+MOST_BEYOND = 0.001
+"""Of a waveform's timesteps; fewer are the overshoot of a resampled recording that was loud, and are not heard."""
+
 TEXT_COLUMNS = ("source", "speaker", "emotion", "language", "label", "licence")
 
 
@@ -47,6 +52,7 @@ def audio_rows(
     said = said_in(item, recording, config.speech)
     rate_hz = conventions.sample_rate_hz
     waveform = levelled(resample(recording.waveform, recording.sample_rate_hz, rate_hz), rate_hz, config.audio)
+    note_overload(waveform, notes)
     stretches = stretches_of(waveform, rate_hz, config.audio)
     parts = parts_of(said, stretches, rate_hz, notes)
     voice = Voice(config.speech, conventions, aligner, item.language or config.speech.language, notes)
@@ -64,6 +70,13 @@ def audio_rows(
         }
         for number, (stretch, part) in enumerate(zip(stretches, parts, strict=True))
     ]
+
+
+def note_overload(waveform: Waveform, notes: Counter[str]) -> None:
+    """Levels end at full scale, files of floats do not: say so where more is cut off than a peak here and there."""
+    is_beyond = waveform.size and max(waveform.max(), -waveform.min()) > 1  # far cheaper than counting, and mostly no
+    if is_beyond and np.count_nonzero(np.abs(waveform) > 1) > MOST_BEYOND * waveform.size:
+        notes["recordings beyond full scale, cut off there: audio.level=peak or loudness keeps them whole"] += 1
 
 
 def parts_of(said: Said, stretches: list[Stretch], rate_hz: int, notes: Counter[str]) -> list[Said]:

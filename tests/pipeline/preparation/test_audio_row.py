@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import soundfile
 
 from pipeline.audio.companding import encode
 from pipeline.errors import ItemError, PassingStorageError
@@ -209,3 +210,16 @@ def test_a_text_decides_the_split_wherever_it_stands_and_however_it_is_written(t
         )
     ]
     assert len(set(splits)) == 1
+
+
+@pytest.mark.parametrize(("gain", "level", "noted"), [(0.9, "off", 0), (4.0, "off", 1), (4.0, "peak", 0)])
+def test_a_recording_beyond_full_scale_is_said_and_a_single_overshoot_is_not(
+    tmp_path: Path, gain: float, level: Literal["off", "peak"], noted: int
+) -> None:
+    wave = (tone() / np.abs(tone()).max() * gain).astype(np.float32)
+    wave[7] = 1.01
+    soundfile.write(tmp_path / "a.wav", wave, 8000, subtype="FLOAT")
+    notes: Counter[str] = Counter()
+    config = PrepareConfig(audio=AudioConfig(sample_rate_hz=8000, level=level), speech=NO_PHONES)
+    audio_rows(AudioItem("a", str(tmp_path / "a.wav")), config, AudioConventions(8000), notes)
+    assert sum(count for note, count in notes.items() if "beyond full scale" in note) == noted
