@@ -1,7 +1,8 @@
 """An utterance from a corpus's own times (TextGrid, .phn and .wrd, HTS labels).
 
 A phone belongs to the word that sounds at its middle. Phones of no word (a corpus without words, a noise between them)
-make a word without text. Of punctuation such times know nothing: a phrase ends at a pause between two words.
+make a word without text; but a glottal stop, which TIMIT's .wrd leaves out before a vowel, begins the word after it. Of
+punctuation such times know nothing: a phrase ends at a pause between two words.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,8 @@ Run = tuple[str, list[str]]
 """The text of a word and its symbols as the corpus writes them."""
 
 STRESS_MARKS = str.maketrans("", "", "ˈˌ")
+
+GLOTTAL_STOPS = frozenset({"q", "ʔ"})
 
 NO_WORD = -1
 PAUSE = -2
@@ -59,7 +62,15 @@ def owners_of(phones: Sequence[TimedPhone], words: Sequence[TimedWord]) -> list[
             next_word += 1
         is_inside = next_word < len(spoken) and words[spoken[next_word]].start_s <= middle_s
         owners.append(PAUSE if phone.phone.lower() in SILENCE_LABELS else spoken[next_word] if is_inside else NO_WORD)
-    return owners
+    return with_glottal_stops(phones, owners)
+
+
+def with_glottal_stops(phones: Sequence[TimedPhone], owners: Sequence[int]) -> list[int]:
+    """The same owners, but a glottal stop of no word is the next phone's, if that belongs to one."""
+    return [
+        after if owner == NO_WORD and phone.phone in GLOTTAL_STOPS and after >= 0 else owner
+        for phone, owner, after in zip(phones, owners, [*owners, NO_WORD][1:], strict=True)
+    ]
 
 
 def runs(phones: Sequence[TimedPhone], owners: Sequence[int]) -> Iterable[tuple[int, list[str]]]:

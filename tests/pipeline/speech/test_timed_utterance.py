@@ -74,6 +74,14 @@ def test_a_closure_goes_with_its_release() -> None:
     assert shape(utterance) == [[("standby", "s tcl t ae n . dcl b ay")]]
 
 
+def test_a_glottal_stop_between_words_begins_the_next_one() -> None:
+    """As TIMIT has "water all": wrd ends before the q, and begins after it."""
+    phones = phones_at("w ao dx axr q ao l q pau q ih z")
+    words = [word("water", 0, 3), word("all", 5, 6), word("is", 10, 11)]
+    utterance, _ = utterance_of_times(phones, words)
+    assert shape(utterance) == [[("water", "w ao . dx axr"), ("all", "q ao l"), ("", "q")], [("is", "q ih z")]]
+
+
 def test_without_words_each_run_between_pauses_is_one() -> None:
     utterance, places = utterance_of_times(phones_at("_ r eh d sp n aw _"), [])
     assert shape(utterance) == [[("", "r eh d")], [("", "n aw")]]
@@ -109,7 +117,7 @@ def test_timit_s_phones_and_words_fit(shared_data: Path) -> None:
         lines = [line.split() for line in file.with_suffix(".wrd").read_text().splitlines()]
         words = [TimedWord(name, int(start) / 16000, int(end) / 16000) for start, end, name in lines]
         utterance, places = utterance_of_times(phones, words)
-        assert [w.text for w in utterance.words if w.text] == [w.word for w in words]
+        assert [w.text for w in utterance.words] == [w.word for w in words]
         spoken = [one.phone for one in phones if one.phone not in SILENCE_LABELS]
         assert [phone.symbol for phone in utterance.phones] == spoken
         assert sum(place is not None for place in places) == len(spoken)
