@@ -1,6 +1,7 @@
 import io
 import json
 import random
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +277,16 @@ def outcome(item: AudioItem) -> type:
         return type(read_record(item))
     except ItemError as error:
         return type(error)
+
+
+def test_a_small_file_of_long_texts_does_not_fill_memory(tmp_path: Path) -> None:
+    nothing = pa.array([None] * 4096, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+    text = pa.array(["x" * 2**14] * 4096).dictionary_encode()
+    pq.write_table(pa.table({"audio": nothing, "text": text}), tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 2**15
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in AUDIO_LAYOUT.items(locate(str(tmp_path)))) == 4096
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
