@@ -32,7 +32,7 @@ ENDING = ".parquet"
 FOLDERS = ("data", "default")
 
 BATCH_ROWS = 256
-"""Rows whose texts are held at once while a file is listed: a dictionary makes any number of long ones of a few bytes."""
+"""Rows whose texts are held at once while a file is listed: a dictionary makes many long ones of a few bytes."""
 
 
 def parquet_files(folder: Location) -> list[str]:
