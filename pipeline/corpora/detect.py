@@ -29,6 +29,9 @@ from pipeline.storage import Location
 
 AUTO = "auto"
 
+ARCHIVES = ("zip", "tar")
+"""Read in place, named as fsspec chains names."""
+
 MOST_INSIDE = 3
 """Folders that are looked into where nothing is found above them: a download and its neighbours, not the speakers."""
 
@@ -105,12 +108,23 @@ def check_folder(folder: Location) -> None:
     """A corpus is a folder with something in it, whose name can be written down."""
     if (readable := as_text(folder.uri)) != folder.uri:
         raise CorpusError(f"{readable}: the folder's path is not UTF-8, as rows name their sources; rename it.")
+    kind, mark, path = folder.uri.partition("://")
+    if mark and kind in ARCHIVES and "::" not in path:
+        raise CorpusError(f"{folder} names no archive; expected {kind}://::{path}, or {kind}://FOLDER::{path}.")
     if folder.is_file():
-        raise CorpusError(f"{folder} is a file; expected the folder of a corpus. Give the folder that it lies in.")
+        inside = next((f", or {one}://::{folder} for what is in it" for one in ARCHIVES if ends_as(folder, one)), "")
+        raise CorpusError(
+            f"{folder} is a file; expected the folder of a corpus. Give the folder that it lies in{inside}."
+        )
     if not folder.exists():
         raise CorpusError(f"{folder} does not exist; expected the folder of a corpus. Check the path.")
     if not folder.names():
         raise CorpusError(f"{folder} is empty; expected the folder of a corpus. Check the path, or that it is mounted.")
+
+
+def ends_as(folder: Location, ending: str) -> bool:
+    """Whether a name ends so, in either case."""
+    return folder.uri.lower().endswith(f".{ending}")
 
 
 def named_layout(folder: Location, name: str) -> Layout:

@@ -103,3 +103,12 @@ def test_a_corpus_one_folder_below_is_named_and_not_read_as_plain_audio(layout: 
 def test_plain_audio_may_still_be_read_from_above_a_corpus(tmp_path: Path) -> None:
     a_corpus("ljspeech", tmp_path / "unpacked")
     assert find_layout(locate(str(tmp_path)), "audio_folder").name == "audio_folder"
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_archive_is_told_how_it_is_named(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / f"corpus.{kind}"
+    file.write_bytes(b"x")
+    for named in (str(file), f"{kind}://{file}"):
+        with pytest.raises(CorpusError, match=f"{kind}://::{file}"):
+            find_layout(locate(named))
