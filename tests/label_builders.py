@@ -41,7 +41,7 @@ item []:
         intervals [2]:
             xmin = 0.5
             xmax = 1.5
-            text = "spn"
+            text = "sp"
 '''
 
 TEXTGRID_WORDS = (TimedWord('say "hi"', 0.0, 0.5),)

@@ -3,8 +3,9 @@
 SILENCE = "sil"
 """The phone of a pause, and of whatever no other phone covers."""
 
-SILENCE_LABELS = frozenset({"", SILENCE, "sp", "spn", "<eps>", "<sil>", "<p:>", "pau", "h#", "epi", "#"})
-"""How aligners and corpora write that nobody speaks, in lower case; `spn` is the Montreal Forced Aligner's noise."""
+SILENCE_LABELS = frozenset({"", SILENCE, "sp", "<eps>", "<sil>", "<p:>", "pau", "h#", "epi", "#"})
+"""How aligners and corpora write that nobody speaks, in lower case. Not `spn`, spoken noise: the Montreal
+Forced Aligner writes it for each word that its dictionary lacks, so that it is as loud as what stands around it."""
 
 
 def uniform_ends(num_phones: int, num_timesteps: int) -> list[int]:

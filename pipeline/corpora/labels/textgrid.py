@@ -3,8 +3,9 @@
 Source: Praat manual, "TextGrid file formats". In a text file only free-standing numbers, texts in double quotes and
 flags (`<exists>`) count; all else is there for the eye, so that the long and the short form are read by one rule.
 Traps: UTF-16 with a byte-order mark, in either order; a quote within a text is doubled, and a text may hold line ends;
-`!` begins a comment; "" and `sp sil spn` are pauses; tiers of points are passed over; the aligner names tiers
-`speaker - phones`, and adds empty ones for other speakers of the file; xmax may differ from the audio's duration.
+`!` begins a comment; "" and `sp sil` are pauses, `spn` is a word that the aligner did not know; tiers of points are
+passed over; the aligner names tiers `speaker - phones`, and adds empty ones for other speakers of the file; xmax may
+differ from the audio's duration.
 """
 
 import re

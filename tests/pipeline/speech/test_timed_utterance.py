@@ -55,7 +55,7 @@ def test_a_phrase_ends_at_a_pause_between_words() -> None:
     assert places == [0, 1, 2, None, 3, 4, None, None, None]
 
 
-@pytest.mark.parametrize("label", ["SIL", "sp", "SPN", "<eps>", "epi"])
+@pytest.mark.parametrize("label", ["SIL", "sp", "SP", "<eps>", "epi"])
 def test_every_way_of_writing_a_pause_is_one(label: str) -> None:
     utterance, places = utterance_of_times(phones_at(f"r eh d {label} n aw"), [word(label, 3, 3)])
     assert shape(utterance) == [[("", "r eh d")], [("", "n aw")]]

@@ -60,10 +60,17 @@ def test_what_praatio_writes_is_read_back(
 
 def test_every_way_of_writing_a_pause_is_silence() -> None:
     phones, words = read_textgrid(
-        (HEAD + " 2" + tier("phone", "", "sp", "SIL", "spn", "a") + tier("word", "", "sp", "<eps>", "b")).encode(), "a"
+        (HEAD + " 2" + tier("phone", "", "sp", "SIL", "SP", "a") + tier("word", "", "sp", "<eps>", "b")).encode(), "a"
     )
     assert [phone.phone for phone in phones] == ["sil"] * 4 + ["a"]
     assert words == (TimedWord("b", 3.0, 4.0),)
+
+
+def test_a_word_that_the_aligner_did_not_know_is_no_pause() -> None:
+    grid = HEAD + " 2" + tier("phones", "AE", "spn", "sp") + tier("words", "a", "<unk>", "")
+    phones, words = read_textgrid(grid.encode(), "a")
+    assert [phone.phone for phone in phones] == ["AE", "spn", "sil"]
+    assert [word.word for word in words] == ["a", "<unk>"]
 
 
 def test_tiers_of_a_speaker_are_read_and_empty_ones_of_others_passed_over() -> None:
