@@ -22,6 +22,7 @@ from pipeline.corpora import (
     webdataset,
     yesno,
 )
+from pipeline.corpora.glance import Glance
 from pipeline.corpora.layout import Layout
 from pipeline.corpora.listing import as_text
 from pipeline.errors import CorpusError
@@ -67,6 +68,7 @@ LAYOUTS: dict[str, Layout] = {
 
 def find_layout(folder: Location, name: str = AUTO) -> Layout:
     """The layout of this name, or the only one that the folder follows; CorpusError where that is not clear."""
+    folder = Glance(folder.uri)
     check_folder(folder)
     if name != AUTO:
         return named_layout(folder, name)

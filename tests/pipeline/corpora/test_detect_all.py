@@ -1,9 +1,11 @@
 """Every corpus of speech is found as what it is, and as nothing else, whatever other layouts there are."""
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from pipeline.corpora.detect import LAYOUTS, find_layout
@@ -189,3 +191,19 @@ def test_a_folder_whose_name_is_no_text_is_told_before_its_rows_cannot_be_writte
     with pytest.raises(CorpusError, match=r"corpus \ufffd: the folder's path is not UTF-8") as caught:
         find_layout(locate(str(folder)))
     assert str(caught.value).isprintable()
+
+
+def test_a_folder_is_listed_once_for_all_layouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, listed = fsspec.filesystem("memory"), Counter[str]()
+    for number in range(3):
+        store.pipe_file(f"/flat/{number}.wav", b"x")
+    ls = type(store).ls
+
+    def counted(self: object, path: str, *given: object, **named: object) -> object:
+        listed[path] += 1
+        return ls(self, path, *given, **named)
+
+    monkeypatch.setattr(type(store), "ls", counted)
+    assert find_layout(locate("memory://flat")).name == "audio_folder"
+    assert listed["/flat"] <= 4  # names, folders, and up to the first file of audio
+    store.rm("/flat", recursive=True)
