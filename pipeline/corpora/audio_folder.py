@@ -33,9 +33,8 @@ def detect(folder: Location) -> bool:
 def items(folder: Location) -> Iterator[Item]:
     """One item a file of audio, in the order of paths; files of one name are held at a time."""
     places = first_folders(folder)
-    are_splits = bool(places) and all(place.lower() in SPLIT_NAMES for place in places)
-    splits = own_splits(places) if are_splits else {}
-    depth = 1 if are_splits else 0 if len(places) > 1 else -1
+    splits = own_splits(places) if are_splits(places) else {}
+    depth = 1 if are_splits(places) else 0 if len(places) > 1 else -1
     for found in by_stem(listed(folder, (*SOUNDS, *BESIDE))):
         if isinstance(found, BadItem):
             yield found
@@ -45,9 +44,23 @@ def items(folder: Location) -> Iterator[Item]:
 
 
 def first_folders(folder: Location) -> list[str]:
-    """Names of the folders right below that hold audio at any depth; no file of a flat corpus is looked at."""
+    """Names of the folders right below that hold audio at any depth, up to where it is clear that they are no splits.
+
+    No file of a flat corpus is looked at, and of a hundred thousand speakers two.
+    """
     names = (name for name in folder.names() if not name.lower().endswith((*SOUNDS, *BESIDE)))
-    return [name for name in names if not name.startswith(".") and detect(folder / name)]
+    found: list[str] = []
+    for name in names:
+        if not name.startswith(".") and detect(folder / name):
+            found.append(name)
+        if len(found) > 1 and not are_splits(found):
+            break
+    return found
+
+
+def are_splits(places: list[str]) -> bool:
+    """Whether there are folders, and all are named as splits are."""
+    return bool(places) and all(place.lower() in SPLIT_NAMES for place in places)
 
 
 def in_order(files: list[FileEntry]) -> list[FileEntry]:

@@ -10,7 +10,7 @@ from pipeline.corpora.detect import find_layout
 from pipeline.corpora.labels.texts import read_text
 from pipeline.corpora.labels.times import is_plain_text_label, read_times
 from pipeline.items import AudioItem, BadItem, Item
-from pipeline.storage import locate
+from pipeline.storage import Location, locate
 from tests.speech_corpora_builders import write_audio, write_text
 
 
@@ -178,3 +178,17 @@ def test_real_files_of_many_formats_with_labels_of_text_and_grids_of_times(share
     both = items["61-70968-0000"]
     assert both.text_source == both.times_source
     assert is_plain_text_label(Path(both.times_source).read_bytes())
+
+
+def test_of_many_speakers_few_are_looked_at_before_the_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "train/a.wav", *(f"s{number}/a.wav" for number in range(1, 9)))
+    looked, detect = list[str](), audio_folder.detect
+
+    def noted(folder: Location) -> bool:
+        looked.append(folder.name)
+        return detect(folder)
+
+    monkeypatch.setattr(audio_folder, "detect", noted)
+    speakers = [audio(item).speaker for item in read(tmp_path)]
+    assert speakers == [*(f"s{number}" for number in range(1, 9)), "train"]
+    assert looked == ["s1", "s2"]
