@@ -168,12 +168,16 @@ def suggestion(key: str, known: Iterable[str], path: str = "") -> str:
 
 def explain_validation(error: ValidationError) -> str:
     """Pydantic's findings in our words: where, what was expected, what came."""
-    lines = []
-    for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"]) or "the settings"
-        came = problem["input"] if not isinstance(problem["input"], Mapping) else "a mapping"
-        lines.append(f"{where}: {problem['msg'].removeprefix('Value error, ')} (got {came!r})")
-    return "; ".join(lines) + "."
+    return "; ".join(explain_problem(problem) for problem in error.errors()) + "."
+
+
+def explain_problem(problem: Mapping[str, Any]) -> str:
+    """One of them. A config's own check of its values says what came, since to pydantic all of the config did."""
+    said, came = problem["msg"].removeprefix("Value error, "), problem["input"]
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "value_error" and isinstance(came, Mapping):
+        return str(said) if not where or said.startswith(f"{where}.") else f"{where}: {said}"
+    return f"{where or 'the settings'}: {said} (got {'a mapping' if isinstance(came, Mapping) else came!r})"
 
 
 def to_yaml(config: object) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jobs.config import load_config, overlay, parse_config, parse_set, parse_yaml, to_yaml
 from pipeline.errors import ConfigError, StorageError
+from pipeline.preparation.config import PrepareConfig
 from pipeline.storage import Location
 
 
@@ -180,3 +181,18 @@ def test_overlay_merges_mappings_and_replaces_all_else() -> None:
     assert overlay(below, {"a": {"b": 3}, "d": [4]}) == {"a": {"b": 3, "c": 2}, "d": [4]}
     assert below["a"]["b"] == 1
     assert parse_set("a.b=[1]") == {"a": {"b": [1]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("image.height=0", "--set: image.height: expected corpus or 1 to 4096, got 0."),
+        ("max_failure_share=2", "--set: max_failure_share: expected 0 to 1, got 2.0."),
+        ("audio.cutting.max_piece_s=0", "--set: audio.cutting: expected max_piece_s >= "),
+    ],
+)
+def test_a_value_out_of_range_is_named_once_with_what_came(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(PrepareConfig, None, [text])
+    assert str(caught.value).startswith(said)
+    assert "a mapping" not in str(caught.value)
