@@ -1,7 +1,10 @@
 """Speech for tests of the aligner: a corpus that espeak-ng says, with exact times, and utterances that are drawn."""
 
+import ctypes
 import json
 import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.demo_corpus.speech import wav_bytes
 from pipeline.speech.alignment.graph import STATES, Graph, graph_of
 from pipeline.speech.alignment.training import TrainingUtterance
+from pipeline.speech.alignment.voice import say
 from pipeline.speech.espeak import Speech, Voice, fresh_process, speak
 from pipeline.speech.phones import timed_phones
 from pipeline.speech.utterance import Phone, Utterance, Word
@@ -75,9 +79,27 @@ def say_sentences(folder: str, num_sentences: int) -> list[dict[str, Any]]:
     return lines
 
 
-def crash(wanted: object) -> list[Speech | None]:
-    """What espeak-ng does at its worst."""
-    os._exit(9)
+def crash_at_red(text: str, language: str) -> Speech | None:
+    """A voice that crashes its process at one text, as a native library does."""
+    if text == "red":
+        ctypes.string_at(0)
+    return say(text, language)
+
+
+def killed_once_at_red(text: str, language: str) -> Speech | None:
+    """A voice whose process something else ends, once."""
+    mark = Path(os.environ["KILLED_ONCE"])
+    if text == "red" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return say(text, language)
+
+
+def hang_at_red(text: str, language: str) -> Speech | None:
+    """A voice that never comes back from one text."""
+    while text == "red":
+        time.sleep(1)
+    return say(text, language)
 
 
 def utterance(*phrases: str) -> Utterance:

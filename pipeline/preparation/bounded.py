@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any, TypeVar
 
 from pipeline.errors import ItemError
-from pipeline.preparation.guard import Guard, LimitsConfig
-from pipeline.preparation.guarded import NO_ITEM, Report
+from pipeline.guarding.guard import Guard, LimitsConfig
+from pipeline.guarding.guarded import NO_ITEM, Report
 from pipeline.preparation.prepare import LIMITS
 
 Result = TypeVar("Result")

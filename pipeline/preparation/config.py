@@ -5,7 +5,7 @@ from typing import Literal
 
 from pipeline.audio.decode import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
 from pipeline.audio.splitting import CutConfig
-from pipeline.preparation.guard import LimitsConfig
+from pipeline.guarding.guard import LimitsConfig
 from pipeline.shards.schema import Companding
 from pipeline.speech.alignment.config import AlignmentConfig
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.guarding.guarded import Report
 from pipeline.preparation import prepare
-from pipeline.preparation.guarded import Report
 from pipeline.preparation.make import guarded_shard
 
 

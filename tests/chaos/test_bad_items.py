@@ -12,7 +12,7 @@ from rich.console import Console
 
 from jobs.cluster import connect
 from jobs.prepare import prepare
-from pipeline.preparation.guard import LimitsConfig
+from pipeline.guarding.guard import LimitsConfig
 from pipeline.shards.verify import verify_folder
 from pipeline.storage import locate
 from tests.chaos.bad_items import shard_with_bad_items

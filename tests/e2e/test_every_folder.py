@@ -2,7 +2,6 @@
 
 import io
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,7 +16,7 @@ from pipeline.storage import Location, locate
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240), pytest.mark.usefixtures("ray_local")]
 
-FOLDERS = {
+FOLDERS: dict[str, tuple[str, int, set[str | None]]] = {
     "LJSpeech-1.1": ("ljspeech", 40, {"corpus"}),
     "RAVDESS": ("ravdess", 16, {"hmm"}),
     "fsdd": ("fsdd", 600, {"hmm"}),
@@ -26,8 +25,8 @@ FOLDERS = {
     "timit-sample": ("timit", 40, {"corpus"}),
     "vctk-excerpt": ("vctk", 10, {None}),
     "waves_yesno": ("yesno", 10, {"hmm"}),
-    "cifar10-png": ("image_folder", 3000, set[Any]()),
-    "mnist": ("idx", 5000, set[Any]()),
+    "cifar10-png": ("image_folder", 3000, set()),
+    "mnist": ("idx", 5000, set()),
 }
 """Layout, items, and how phones may have come by their times."""
 

@@ -1,23 +1,29 @@
 """The words of utterances said by espeak-ng, for training to start from.
 
 What espeak-ng says depends a little on what its process has said before. So the texts of a shard are said in their
-order in a process of their own: what comes depends on the shard, not on the worker or what that did before.
+order in a process of their own: what comes depends on the shard, not on the worker or what that did before. A text at
+which espeak-ng hangs or crashes is passed over, and the others are said again from the first on, in a new process; one
+that something else ends is not taken for a crash (`pipeline/guarding/guard.py`).
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 
 import numpy as np
 
 from pipeline.errors import ConfigError
-from pipeline.speech.espeak import Speech, Voice, fresh_process, speak
+from pipeline.guarding.guard import Guard, LimitsConfig
+from pipeline.guarding.guarded import NO_ITEM, Report
+from pipeline.speech.espeak import Speech, Voice, speak
 from pipeline.speech.utterance import Utterance
 
-MOST_SECONDS_TO_SAY = 600.0
-"""Of a shard: a hundred times what it takes."""
+LIMITS = LimitsConfig(item_s=30.0)
+"""For a text of seconds: a thousand times what it takes."""
 
 Wanted = tuple[str, str]
 """A text and its language."""
+
+Said = list[Speech | None]
 
 
 def text_of(utterance: Utterance) -> str:
@@ -25,31 +31,31 @@ def text_of(utterance: Utterance) -> str:
     return ", ".join(" ".join(word.text for word in phrase) for phrase in utterance.phrases) + "."
 
 
-def say_in_order(wanted: Sequence[Wanted]) -> list[Speech | None]:
-    """What runs in the new process."""
-    return [say(text, language) for text, language in wanted]
-
-
-def say_all(
-    wanted: Sequence[Wanted], say_these: Callable[[Sequence[Wanted]], list[Speech | None]] = say_in_order
-) -> list[Speech | None]:
-    """Each text said in its language, None where espeak-ng does not speak it; equal lists give equal bytes.
-
-    All are None where espeak-ng crashes on one of them: training has other ways to start, and other shards.
-    """
-    if not wanted:
-        return []
-    try:
-        with fresh_process() as process:
-            return process.submit(say_these, wanted).result(timeout=MOST_SECONDS_TO_SAY)
-    except BrokenProcessPool:
-        return [None] * len(wanted)
-
-
 def say(text: str, language: str) -> Speech | None:
-    """One text."""
+    """One text; None where espeak-ng does not speak the language."""
     try:
         speech = speak(text, Voice(language))
     except ConfigError:
         return None
     return speech if np.any(speech.timesteps) else None
+
+
+def say_all(wanted: Sequence[Wanted], say_one: Callable[[str, str], Speech | None] = say) -> Said:
+    """Each text said in its language, None where that cannot be; equal lists give equal bytes."""
+    if not wanted:
+        return []
+    with closing(Guard()) as guard:
+        said: Said = guard.run(say_in_order, wanted, say_one, limits=LIMITS)
+        return said
+
+
+def say_in_order(
+    report: Report, condemned: Mapping[int, str], wanted: Sequence[Wanted], say_one: Callable[[str, str], Speech | None]
+) -> Said:
+    """What runs in the new process."""
+    said: Said = []
+    for place, (text, language) in enumerate(wanted):
+        report(place)
+        said.append(None if place in condemned else say_one(text, language))
+    report(NO_ITEM)
+    return said

@@ -9,10 +9,10 @@ import pytest
 import soundfile as sf
 
 from pipeline.errors import ItemError
+from pipeline.guarding.guard import LimitsConfig
 from pipeline.preparation.bounded import bounded
-from pipeline.preparation.guard import LimitsConfig
 from tests.corpus_builders import tone, write_wav
-from tests.pipeline.preparation.guarded_work import do
+from tests.pipeline.guarding.guarded_work import do
 
 LIMITS = LimitsConfig(item_s=0.5)
 

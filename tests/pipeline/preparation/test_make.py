@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.guarding.guard import Guard, LimitsConfig
 from pipeline.preparation.config import PrepareConfig, SpeechConfig
-from pipeline.preparation.guard import Guard, LimitsConfig
 from pipeline.preparation.make import Made, make_shard
 from pipeline.preparation.plan import shard_plans, survey
 from pipeline.storage import locate

@@ -13,10 +13,10 @@ import pyarrow.dataset as ds
 import pytest
 
 from pipeline.errors import CorpusError, ItemError, StorageError
+from pipeline.guarding.guard import LimitsConfig
 from pipeline.items import BadItem, ImageItem
 from pipeline.preparation import prepare as prepare_module
 from pipeline.preparation.config import ImageConfig, PrepareConfig, ShardConfig, SpeechConfig, SplitConfig
-from pipeline.preparation.guard import LimitsConfig
 from pipeline.preparation.plan import Survey, shard_plans, survey
 from pipeline.preparation.prepare import prepare_item, prepare_shard
 from pipeline.shards.dataset import DatasetInfo, claim, finish, open_dataset
@@ -200,7 +200,7 @@ def test_an_error_of_our_own_names_the_item(tmp_path: Path, monkeypatch: pytest.
 WORKER = """
 import sys
 from pipeline.preparation.config import PrepareConfig
-from pipeline.preparation.guard import LimitsConfig
+from pipeline.guarding.guard import LimitsConfig
 from pipeline.preparation.plan import shard_plans, survey
 from pipeline.preparation.prepare import prepare_shard
 from pipeline.storage import locate

@@ -27,7 +27,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
 
-from pipeline.preparation.guarded import NO_ITEM, REPORT, Work
+from pipeline.guarding.guarded import NO_ITEM, REPORT, Work
 
 SECONDS_BETWEEN_LOOKS = 0.1
 
@@ -40,7 +40,7 @@ FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from pipeline.preparation.guarded import serve; serve(*map(int, sys.argv[2:]))"
+    "from pipeline.guarding.guarded import serve; serve(*map(int, sys.argv[2:]))"
 )
 """Not by multiprocessing, which would run the parent's main module again: in a Ray worker, Ray's."""
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from pipeline.errors import CorpusError, ItemError, PassingStorageError
-from pipeline.preparation import guard as subject
-from pipeline.preparation.guard import ChildLost, Guard, LimitsConfig
-from pipeline.preparation.guarded import unwatched
-from tests.pipeline.preparation.guarded_work import do_all
+from pipeline.guarding import guard as subject
+from pipeline.guarding.guard import ChildLost, Guard, LimitsConfig
+from pipeline.guarding.guarded import unwatched
+from tests.pipeline.guarding.guarded_work import do_all
 
 ROOT = Path(__file__).parents[3]
 
@@ -145,8 +145,8 @@ def test_what_the_child_has_started_goes_with_it(guard: Guard, tmp_path: Path) -
 
 PARENT = """
 import sys, threading
-from pipeline.preparation.guard import Guard, LimitsConfig
-from tests.pipeline.preparation.guarded_work import do_all
+from pipeline.guarding.guard import Guard, LimitsConfig
+from tests.pipeline.guarding.guarded_work import do_all
 
 def work():
     guard = Guard()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.preparation.guarded import NO_ITEM, Report
+from pipeline.guarding.guarded import NO_ITEM, Report
 
 
 class Unportable(Exception):
