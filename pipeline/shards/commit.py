@@ -113,7 +113,7 @@ def read_commit(folder: Location, name: str) -> Commit | None:
     data = place.read_bytes()
     try:
         return Commit.from_json(json.loads(data))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DatasetError(
             f"{place}: a damaged commit ({error}). Remove this file and run the command again."
         ) from error

@@ -1,6 +1,7 @@
 """What makes shards one dataset: claiming a folder, finishing it, and opening what is finished."""
 
 import json
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,9 @@ Answer = TypeVar("Answer")
 
 PLAN_FILE = "plan.json"
 DATASET_FILE = "dataset.json"
+
+NAME = re.compile("[0-9a-f]{1,64}")
+"""A shard's: its number, or a digest."""
 FAILURES_FILE = "failures.parquet"
 
 QUESTIONS_AT_ONCE = 16
@@ -104,11 +108,19 @@ class DatasetInfo:
                     **data,
                     "conventions": conventions_from(data["conventions"], where),
                     "tally": Tally.from_json(data["tally"]),
-                    "shards": tuple(ShardEntry(**entry) for entry in data["shards"]),
+                    "shards": tuple(checked_entry(entry) for entry in data["shards"]),
                 }
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DatasetError(f"{where}: damaged ({error}); prepare or generate the dataset again.") from error
+
+
+def checked_entry(data: dict[str, Any]) -> ShardEntry:
+    """A shard as the page lists it; one that lies anywhere but among the shards is a ValueError."""
+    entry = ShardEntry(**data)
+    if entry.file != shard_file(entry.name) or not NAME.fullmatch(entry.name):
+        raise ValueError(f"{entry.file!r} is no shard's file")
+    return entry
 
 
 def read_page(text: str, where: str) -> dict[str, Any]:

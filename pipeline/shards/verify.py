@@ -29,11 +29,13 @@ from pipeline.shards.dataset import (
 )
 from pipeline.shards.leaks import leaks
 from pipeline.shards.plan import digest_of
-from pipeline.shards.schema import FAILURE_SCHEMA, AudioConventions, Conventions, check_stamp
-from pipeline.shards.writer import tally_of
+from pipeline.shards.schema import FAILURE_SCHEMA, POSITIONS, AudioConventions, Conventions, check_stamp
+from pipeline.shards.writer import Row, tally_of
 from pipeline.storage import Location
 
 PAGES = (PLAN_FILE, DATASET_FILE, FAILURES_FILE)
+
+PER_PHONE = ("stress", "word_index", "phrase_index", *POSITIONS)
 
 EXPORTS = ("wav", "png")
 """Folders of files for people, which `generate` writes beside a dataset when asked; they are no part of it."""
@@ -69,7 +71,8 @@ def verify_folder(folder: Location, disjoint: Sequence[str] = ()) -> Iterator[Pr
     yield from wrong_files(folder, dataset.info)
     counts = Counts()
     for index, entry in enumerate(dataset.info.shards):
-        problems = verify_shard(folder, entry, dataset.info.conventions) or list(counts.add(dataset, index))
+        rows, problems = verify_shard(folder, entry, dataset.info.conventions)
+        problems = problems or list(counts.add(dataset, index, rows))
         counts.is_whole &= not problems
         yield from problems
     yield from counts.wrong_totals(dataset, len(failures))
@@ -85,9 +88,8 @@ class Counts:
         self._tally = Tally()
         self._ids = SeenIds()
 
-    def add(self, dataset: Dataset, index: int) -> Iterator[Problem]:
+    def add(self, dataset: Dataset, index: int, rows: Sequence[Row]) -> Iterator[Problem]:
         """Count a shard's rows; what its commit says otherwise is a problem."""
-        rows = dataset.read_shard(index).to_pylist()
         tally = tally_of(rows, dataset.info.conventions)
         self._tally.add(tally)
         yield from wrong_commit(dataset.folder, dataset.info.shards[index], tally)
@@ -117,20 +119,21 @@ def differences(one: Tally, other: Tally) -> str:
     return ", ".join(name for name in left if left[name] != right[name])
 
 
-def verify_shard(folder: Location, entry: ShardEntry, conventions: Conventions) -> list[Problem]:
-    """What is wrong with one shard: its bytes first, then its rows."""
+def verify_shard(folder: Location, entry: ShardEntry, conventions: Conventions) -> tuple[Sequence[Row], list[Problem]]:
+    """A shard's rows, as far as they can be read, and what is wrong with it: its bytes first, then its rows."""
     place = folder / entry.file
     if not place.is_file():
-        return [Problem(entry.file, "missing")]
+        return [], [Problem(entry.file, "missing")]
     data = place.read_bytes()
     if len(data) != entry.num_bytes:
-        return [Problem(entry.file, f"expected {entry.num_bytes} bytes, found {len(data)}: torn or overwritten")]
+        return [], [Problem(entry.file, f"expected {entry.num_bytes} bytes, found {len(data)}: torn or overwritten")]
     if checksum(data) != entry.sha256:
-        return [Problem(entry.file, "its checksum is not the committed one: bytes have changed")]
+        return [], [Problem(entry.file, "its checksum is not the committed one: bytes have changed")]
     try:
-        return [Problem(entry.file, what, remake_shard(entry)) for what in wrong_rows(data, entry, conventions)]
+        rows = rows_in(data, entry, conventions)
     except (pa.ArrowException, OSError, UnicodeDecodeError, DatasetError) as error:
-        return [Problem(entry.file, f"cannot be read as a shard: {error}", remake_shard(entry))]
+        return [], [Problem(entry.file, f"cannot be read as a shard: {error}", remake_shard(entry))]
+    return rows, [Problem(entry.file, what, remake_shard(entry)) for what in wrong_rows(rows, entry, conventions)]
 
 
 def remake_shard(entry: ShardEntry) -> str:
@@ -138,14 +141,19 @@ def remake_shard(entry: ShardEntry) -> str:
     return f"remove {entry.file} and {REMAKE}"
 
 
-def wrong_rows(data: bytes, entry: ShardEntry, conventions: Conventions) -> Iterator[str]:
-    """What the rows of a shard contradict."""
+def rows_in(data: bytes, entry: ShardEntry, conventions: Conventions) -> list[Row]:
+    """The rows of a shard, its stamp and the checksums of its pages checked."""
     with pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True) as parquet:
         check_stamp(parquet.schema_arrow, conventions, entry.file)
-        table = parquet.read()
-    if table.num_rows != entry.num_rows:
-        yield f"expected {entry.num_rows} rows, found {table.num_rows}"
-    for row in table.to_pylist():
+        rows: list[Row] = parquet.read().to_pylist()
+        return rows
+
+
+def wrong_rows(rows: Sequence[Row], entry: ShardEntry, conventions: Conventions) -> Iterator[str]:
+    """What the rows of a shard contradict."""
+    if len(rows) != entry.num_rows:
+        yield f"expected {entry.num_rows} rows, found {len(rows)}"
+    for row in rows:
         for what in wrong_row(row, conventions):
             yield f"row {row['item_id']!r}: {what}"
 
@@ -157,6 +165,7 @@ def wrong_row(row: Mapping[str, Any], conventions: Conventions) -> Iterator[str]
         if row["sample_rate_hz"] != conventions.sample_rate_hz:
             yield f"its rate is {row['sample_rate_hz']} Hz, the dataset's {conventions.sample_rate_hz} Hz"
         yield from wrong_phones(row)
+        yield from wrong_f0(row, conventions)
     else:
         expected = row["height"] * row["width"] * row["channels"]
         shape = (conventions.height, conventions.width, conventions.channels)
@@ -177,6 +186,19 @@ def wrong_phones(row: Mapping[str, Any]) -> Iterator[str]:
         yield "phone, phone_start and phone_end have different lengths"
     elif [0, *ends] != [*starts, row["num_timesteps"]] or any(a >= b for a, b in zip(starts, ends, strict=True)):
         yield "its phones do not follow each other from 0 to num_timesteps"
+    for name in PER_PHONE:
+        if row[name] is not None and len(row[name]) != len(row["phone"]):
+            yield f"{name} has not as many values as phone"
+
+
+def wrong_f0(row: Mapping[str, Any], conventions: AudioConventions) -> Iterator[str]:
+    """F0 must have a value for each frame that is centred within the row or at its end, give or take rounding."""
+    if row["log_f0"] is None:
+        return
+    hop = conventions.features.frame_period_s * conventions.sample_rate_hz
+    found, expected = len(row["log_f0"]), int(row["num_timesteps"] / hop) + 1
+    if abs(found - expected) > 1 or len(row["voiced"] or []) != found:
+        yield f"expected {expected} frames of log_f0 and of voiced, found {found} and {len(row['voiced'] or [])}"
 
 
 def foreign_files(folder: Location, info: DatasetInfo) -> Iterator[Problem]:

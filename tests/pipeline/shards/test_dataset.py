@@ -42,6 +42,9 @@ def test_the_digest_names_the_content(folder: Location, tmp_path: Path) -> None:
     assert build(locate(str(tmp_path / "other")), 4).digest != digest
 
 
+ENTRY = {"num_rows": 1, "num_bytes": 1, "sha256": "0"}
+
+
 class TestClaim:
     """A folder is ours or it is refused."""
 
@@ -224,6 +227,8 @@ class TestOpen:
             ({"conventions": 3}, "expected the conventions"),
             ({"shards": [{"file": "x"}]}, "damaged"),
             ({"shards": 3}, "damaged"),
+            ({"shards": [ENTRY | {"file": "shards/../../x.parquet"}]}, "is no shard's file"),
+            ({"shards": [ENTRY | {"file": "elsewhere/000000.parquet"}]}, "is no shard's file"),
             ({"tally": []}, "damaged"),
             ({"unknown": 1}, "damaged"),
         ],

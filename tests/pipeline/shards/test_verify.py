@@ -178,7 +178,8 @@ def shard_problems(
     data = parquet_bytes(rows, conventions)
     (folder / "shards/000000.parquet").write_bytes(data)
     entry = ShardEntry("shards/000000.parquet", claimed, len(data), hashlib.sha256(data).hexdigest())
-    return [problem.what for problem in verify_shard(folder, entry, conventions)]
+    _, problems = verify_shard(folder, entry, conventions)
+    return [problem.what for problem in problems]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +193,10 @@ def shard_problems(
         ({"phone_start": [0, 4], "phone_end": [4, 4]}, "do not follow each other"),
         ({"phone_start": [0]}, "different lengths"),
         ({"phone_start": None}, "different lengths"),
+        ({"stress": [0, 1, 0]}, "stress has not as many values as phone"),
+        ({"words_in_phrase": []}, "words_in_phrase has not as many values as phone"),
+        ({"log_f0": [5.0], "voiced": []}, "frames of log_f0 and of voiced, found 1 and 0"),
+        ({"log_f0": [5.0] * 9, "voiced": [True] * 9}, "expected 1 frames of log_f0 and of voiced, found 9 and 9"),
     ],
 )
 def test_a_row_that_contradicts_itself_is_found(folder: Location, changes: dict[str, Any], what: str) -> None:
@@ -224,7 +229,8 @@ def test_no_parquet_is_found(folder: Location) -> None:
     info: DatasetInfo = open_dataset(folder).info
     (folder / SHARD).write_bytes(b"no parquet")
     entry = replace(info.shards[1], num_bytes=10, sha256=hashlib.sha256(b"no parquet").hexdigest())
-    (problem,) = verify_shard(folder, entry, AUDIO)
+    rows, (problem,) = verify_shard(folder, entry, AUDIO)
+    assert not rows
     assert isinstance(problem, Problem)
     assert "cannot be read as a shard" in problem.what
 
