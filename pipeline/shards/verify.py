@@ -141,11 +141,11 @@ def remake_shard(entry: ShardEntry) -> str:
     return f"remove {entry.file} and {REMAKE}"
 
 
-def rows_in(data: bytes, entry: ShardEntry, conventions: Conventions) -> list[Row]:
+def rows_in(data: bytes, entry: ShardEntry, conventions: Conventions) -> Sequence[Row]:
     """The rows of a shard, its stamp and the checksums of its pages checked."""
     with pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True) as parquet:
         check_stamp(parquet.schema_arrow, conventions, entry.file)
-        rows: list[Row] = parquet.read().to_pylist()
+        rows: Sequence[Row] = parquet.read().to_pylist()
         return rows
 
 
