@@ -48,13 +48,12 @@ def require_phones_beside(condition_on: Sequence[str]) -> None:
 
 
 def require_offered(names: Sequence[str], vocabularies: Mapping[str, Sequence[str]]) -> None:
-    """A DatasetError for a name whose column is empty in every row."""
+    """A DatasetError for a name whose column is empty in every row, or has another name here (phone: phones)."""
+    offered = {"phones" if key == "phone" else key for key, values in vocabularies.items() if values}
     for name in names:
-        if not vocabularies.get("phone" if name == "phones" else name):
-            offered = ", ".join(sorted(key + "s" * (key == "phone") for key, values in vocabularies.items() if values))
-            raise DatasetError(
-                f"condition_on asks for {name}, which no row has; this dataset offers: {offered or 'nothing'}."
-            )
+        if name not in offered:
+            known = ", ".join(sorted(offered)) or "nothing"
+            raise DatasetError(f"condition_on asks for {name}, which no row has; this dataset offers: {known}.")
 
 
 def hop_of(conventions: AudioConventions, frame_period_s: float) -> int:

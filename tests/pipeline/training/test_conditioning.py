@@ -33,6 +33,12 @@ def test_a_column_that_no_row_has_is_named_with_those_that_there_are() -> None:
         conditioning_of(AUDIO, {}, ["phones"], 0.005)
 
 
+def test_phones_are_asked_for_by_that_name_and_not_by_their_column_s() -> None:
+    """A misspelt wish would else be an attribute whose values are lists, which fails at the first batch."""
+    with pytest.raises(DatasetError, match=r"asks for phone, .* offers: phones\."):
+        conditioning_of(AudioConventions(8000), {"phone": ["a", "sil"]}, ["phone"], 0.005)
+
+
 def test_a_frame_is_a_whole_number_of_timesteps() -> None:
     assert hop_of(AudioConventions(16000), 0.005) == 80
     with pytest.raises(DatasetError, match="no whole number of timesteps"):
