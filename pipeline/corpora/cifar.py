@@ -126,14 +126,10 @@ def class_names(place: Location) -> list[str]:
 def items_of(file: Location, version: Version, names: list[str], split: str) -> Iterator[Item]:
     """One item a record of a file."""
     num_bytes, fingerprint = file.size_bytes(), file.fingerprint()
-    if num_bytes == 0 or num_bytes % version.record_bytes:
-        raise CorpusError(
-            f"{file}: has {num_bytes} bytes; expected records of {version.record_bytes}. It is truncated or another "
-            "file: fetch it again."
-        )
+    num_records, num_over = divmod(num_bytes, version.record_bytes)
     num_classes = len(names) or version.num_classes
     source, stem = str(file), file.name.removesuffix(".bin")
-    for record, number in enumerate(labels_in(file, fingerprint, version, num_bytes)):
+    for record, number in enumerate(labels_in(file, fingerprint, version, num_records)):
         item_id = f"{stem}-{record:05d}"
         if number >= num_classes:
             reason = f"a class of {number}; expected one below {num_classes}"
@@ -149,13 +145,16 @@ def items_of(file: Location, version: Version, names: list[str], split: str) -> 
             split=split,
             num_bytes=version.record_bytes,
         )
+    if num_over or not num_records:
+        reason = f"{num_over} bytes after {num_records} records of {version.record_bytes}: it is torn, fetch it again"
+        yield BadItem(f"{stem}-{num_records:05d}", source, reason)
 
 
-def labels_in(file: Location, fingerprint: str, version: Version, num_bytes: int) -> Iterator[int]:
+def labels_in(file: Location, fingerprint: str, version: Version, num_records: int) -> Iterator[int]:
     """The label of each record: the last byte before its pixels."""
-    step = version.record_bytes * RECORDS_AT_ONCE
-    for start in range(0, num_bytes, step):
-        data = read_range(str(file), fingerprint, start, step)
+    for first in range(0, num_records, RECORDS_AT_ONCE):
+        num_bytes = min(RECORDS_AT_ONCE, num_records - first) * version.record_bytes
+        data = read_range(str(file), fingerprint, first * version.record_bytes, num_bytes)
         yield from data[version.label_bytes - 1 :: version.record_bytes]
 
 

@@ -8,7 +8,7 @@ from pipeline.audio.decode import Waveform
 from pipeline.preparation.config import SpeechConfig
 from pipeline.preparation.phones import Spans, corpus_spans, timestep_at, uniform_spans
 from pipeline.preparation.said import Said, symbols_of
-from pipeline.shards.schema import AudioConventions
+from pipeline.shards.schema import POSITIONS, AudioConventions
 from pipeline.speech.alignment.acoustic_model import AcousticModel
 from pipeline.speech.alignment.align import align
 from pipeline.speech.alignment.gate import suspicion
@@ -20,6 +20,8 @@ from pipeline.speech.timed_utterance import utterance_of_times
 from pipeline.speech.utterance import Utterance
 
 Columns = dict[str, Any]
+
+WORD_COLUMNS = ("word", "word_index", "phrase_index", *POSITIONS)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ def phone_columns(piece: Waveform, start: int, said: Said, voice: Voice) -> Colu
     """The phones from the first source that the config allows and the item has; nothing otherwise."""
     if said.phones and voice.config.phones in ("auto", "corpus"):
         return corpus_columns(said, start, len(piece), voice)
+    if said.text and not said.text_normalised and voice.config.phones != "off":
+        voice.notes["texts in which nothing can be said: their rows have no phones"] += 1
     if said.text_normalised and voice.config.phones in ("auto", "text"):
         utterance = pronounce(said.text_normalised, voice.language, voice.config.pronunciation)
         return aligned_columns(piece, utterance, voice)
@@ -54,7 +58,14 @@ def corpus_columns(said: Said, start: int, num_timesteps: int, voice: Voice) -> 
     symbols = [phone.symbol for phone in utterance.phones]
     named = symbols_of(said.phones, places, symbols)
     spans = corpus_spans(named, places, voice.conventions.sample_rate_hz, start, num_timesteps)
-    return columns(utterance, spans, "corpus")
+    found = columns(utterance, spans, "corpus")
+    return found if said.words else without_words(found)
+
+
+def without_words(found: Columns) -> Columns:
+    """Columns of a corpus that times phones and names no words: what only words could tell is null, and not guessed."""
+    unknown = {*WORD_COLUMNS, *(() if any(found["stress"]) else ("stress",))}
+    return {name: values for name, values in found.items() if name not in unknown}
 
 
 def aligned_columns(piece: Waveform, utterance: Utterance, voice: Voice) -> Columns:

@@ -66,11 +66,14 @@ def test_a_class_that_is_none_is_the_record_s_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", cifar_record((1,), 0)[:-1], cifar_record((1,), 0) * 2 + b"x"])
-def test_a_file_of_no_whole_number_of_records_is_refused(tmp_path: Path, data: bytes) -> None:
+def test_a_torn_file_gives_its_whole_records_and_a_failure(tmp_path: Path, data: bytes) -> None:
     cifar10_corpus(tmp_path, {"data_batch_1.bin": 2})
     (tmp_path / "data_batch_1.bin").write_bytes(data)
-    with pytest.raises(CorpusError, match=f"has {len(data)} bytes; expected records of 3073"):
-        read(tmp_path)
+    *whole, torn = read(tmp_path)
+    assert len(whole) == len(data) // 3073
+    assert all(isinstance(item, ImageItem) for item in whole)
+    assert isinstance(torn, BadItem)
+    assert torn.reason == (f"{len(data) % 3073} bytes after {len(whole)} records of 3073: it is torn, fetch it again")
 
 
 class Trap:

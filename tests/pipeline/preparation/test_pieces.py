@@ -78,11 +78,31 @@ def test_a_recording_that_is_cut_may_be_longer_than_a_row(long_recording: Path) 
 def test_words_and_phones_go_with_their_piece(long_recording: Path) -> None:
     rows = rows_of(AudioItem("book", str(long_recording), text="one two three", phones=PHONES, words=WORDS))
     assert [row["text"] for row in rows] == ["one", "two", "three"]
+    assert all(row["phones_in_syllable"] == [0, 1, 0] for row in rows)
     for row, phone in zip(rows, PHONES, strict=True):
         assert row["phone"] == ["sil", phone.phone, "sil"]
         start_s = row["source_start_s"] + row["phone_start"][1] / RATE
         assert start_s == pytest.approx(phone.start_s, abs=1.5 / RATE)
         assert row["word"] == [row["text"]]
+
+
+def test_what_only_words_could_tell_is_null_where_none_are_timed(tmp_path: Path) -> None:
+    item = AudioItem("a", str(write_wav(tmp_path / "a.wav", tone(RATE))), phones=(TimedPhone("w", 0.1, 0.9),))
+    (row,) = rows_of(item, AudioConfig(sample_rate_hz=RATE))
+    assert row["phone"] == ["sil", "w", "sil"]
+    assert not {"stress", "word", "word_index", "phrase_index", "phones_in_syllable"} & set(row)
+    marked = AudioItem("a", item.source, phones=(TimedPhone("AH1", 0.1, 0.9),))
+    (row,) = rows_of(marked, AudioConfig(sample_rate_hz=RATE))
+    assert (row["phone"], row["stress"]) == (["sil", "AH", "sil"], [0, 1, 0])
+
+
+def test_a_text_in_which_nothing_can_be_said_is_counted(tmp_path: Path) -> None:
+    notes = Counter[str]()
+    item = AudioItem("a", str(write_wav(tmp_path / "a.wav", tone(RATE))), text="?!...")
+    config = PrepareConfig(speech=SpeechConfig(alignment="uniform"))
+    (row,) = audio_rows(item, config, AudioConventions(RATE), notes)
+    assert "phone" not in row
+    assert notes["texts in which nothing can be said: their rows have no phones"] == 1
 
 
 def test_a_text_without_times_cannot_be_shared_out(long_recording: Path) -> None:
