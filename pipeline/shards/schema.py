@@ -143,9 +143,10 @@ AUDIO_SCHEMA = pa.schema(
 """`levels` holds one byte a timestep. Phones are half-open [start, end) in timesteps and leave no gap.
 
 stress: 0 none, 1 primary, 2 secondary. word: the words in order; word_index and phrase_index: of each phone, counted
-from 1, 0 for a pause; null, as the positions are, where a corpus times its phones and names no words. align_score: mean log likelihood a frame; align_suspect: why the alignment is to be doubted, null
-where nothing speaks against it. log_f0 (ln Hz, interpolated over what is unvoiced) and voiced: a value a frame, frame f
-centred at f · frame_period_s. source_start_s: where in its source the row's first timestep lies.
+from 1, 0 for a pause; null, as the positions are, where a corpus times its phones and names no words. align_score: mean
+log likelihood a frame; align_suspect: why the alignment is to be doubted, null where nothing speaks against it. log_f0
+(ln Hz, interpolated over what is unvoiced) and voiced: a value a frame, frame f centred at f · frame_period_s.
+source_start_s: where in its source the row's first timestep lies.
 """
 
 IMAGE_SCHEMA = pa.schema(
