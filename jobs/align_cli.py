@@ -41,3 +41,28 @@ def compare(
 
     with connect(address) as cluster:
         run([place(context, corpus) for corpus in corpora], chosen, cluster, Console())
+
+
+@app.command(cls=VerbCommand)
+def labels(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="What `prepare` or `generate` made of speech.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The labels' folder: new, or one of this dataset's.")],
+    config: ConfigFile = None,
+    sets: Sets = None,
+    show_config: ShowConfig = False,
+) -> None:
+    """Write HTS full-context labels of a dataset's rows, a file each: OUT/ITEM.lab.
+
+    [bold]Examples[/bold]
+
+    ancestral align labels lj lj-labels
+
+    ancestral align labels lj lj-states --set num_states=5
+    """
+    from jobs.align_labels import LabelsConfig
+    from jobs.align_labels import labels as run
+    from jobs.cli import place, settings
+
+    chosen = settings(context, LabelsConfig, config, sets, show_config)
+    run(place(context, dataset), place(context, out), chosen, Console())
