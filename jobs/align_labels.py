@@ -65,27 +65,27 @@ def labels(folder: Location, out: Location, config: LabelsConfig, console: Conso
 
 def written(dataset: Dataset, out: Location, config: LabelsConfig) -> Iterator[str]:
     """For each row why it has no labels; empty where it has them now."""
-    write = partial(write_row, out, dataset.info.conventions.sample_rate_hz, config.num_states)
-    for table in dataset.tables(["item_id", *TIMES, *COLUMNS]):
+    write = partial(write_row, out, config.num_states)
+    for table in dataset.tables(["item_id", "sample_rate_hz", *TIMES, *COLUMNS]):
         for batch in table.to_batches(max_chunksize=ROWS_AT_ONCE):
             yield from side_by_side(write, batch.to_pylist())
 
 
-def write_row(out: Location, sample_rate_hz: int, num_states: int, row: Mapping[str, Any]) -> str:
+def write_row(out: Location, num_states: int, row: Mapping[str, Any]) -> str:
     """Write the labels of a row; why it has none, or nothing."""
     try:
-        lines = lines_of(row, sample_rate_hz, num_states)
+        lines = lines_of(row, num_states)
     except ItemError as error:
         return error.reason
     (out / f"{file_stem(row['item_id'])}.lab").write_text("".join(f"{line}\n" for line in lines))
     return ""
 
 
-def lines_of(row: Mapping[str, Any], sample_rate_hz: int, num_states: int) -> Sequence[str]:
+def lines_of(row: Mapping[str, Any], num_states: int) -> Sequence[str]:
     """The lines of a row's label file; ItemError where they cannot be told."""
     utterance, places = utterance_of_row(row)
     require_columns(row, TIMES)
-    starts, ends = ([timestep / sample_rate_hz for timestep in row[name]] for name in TIMES)
+    starts, ends = ([timestep / row["sample_rate_hz"] for timestep in row[name]] for name in TIMES)
     return list(labels_of(utterance, list(zip(places, starts, ends, strict=True)), num_states))
 
 
