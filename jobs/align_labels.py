@@ -1,6 +1,6 @@
 """`align labels`: HTS full-context labels of a dataset's rows, a file each, as speech synthesis of others takes them.
 
-It works in this process: labels are text that is in the rows already, and writing them takes longer than making them.
+It works in this process, without a Ray: all that labels need stands in the rows, whose audio is not even read.
 """
 
 from collections import Counter
@@ -59,7 +59,7 @@ def labels(folder: Location, out: Location, config: LabelsConfig, console: Conso
     num_written = outcomes.pop("", 0)
     if not num_written:
         raise DatasetError(f"{folder}: {none_written(outcomes)}")
-    say(console, "\n".join([f"{out}: labels of {num_written:,} rows", *remarks(outcomes)]))
+    say(console, "\n".join([f"{out}: labels of {rows_said(num_written)}", *remarks(outcomes)]))
     return num_written
 
 
@@ -104,6 +104,11 @@ def none_written(outcomes: Mapping[str, int]) -> str:
 def remarks(outcomes: Mapping[str, int]) -> list[str]:
     """How many rows have no labels, and why; the commonest reasons first."""
     ordered = sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))
-    lines = [f"  no labels of {count:,} row{'s' * (count > 1)}: {reason}" for reason, count in ordered[:MOST_REASONS]]
+    lines = [f"  no labels of {rows_said(count)}: {reason}" for reason, count in ordered[:MOST_REASONS]]
     rest = sum(count for _, count in ordered[MOST_REASONS:])
     return [*lines, f"  and of {rest:,} more, for other reasons"] if rest else lines
+
+
+def rows_said(count: int) -> str:
+    """A number of rows in words."""
+    return f"{count:,} row{'s' * (count != 1)}"

@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from jobs.align_labels import LabelsConfig, labels, remarks
+from jobs.align_labels import LabelsConfig, labels, lines_of, remarks
 from jobs.config import parse_config
 from pipeline.corpora.labels.times import read_times
-from pipeline.errors import ConfigError, DatasetError, OccupiedError
+from pipeline.errors import ConfigError, DatasetError, ItemError, OccupiedError
 from pipeline.generation.export import file_stem
 from pipeline.preparation.config import AudioConfig, PrepareConfig, ShardConfig, SpeechConfig
 from pipeline.preparation.make import make_shard
@@ -152,11 +152,19 @@ def test_rows_that_have_none_are_counted_with_their_reasons(tmp_path: Path) -> N
     made = spoken_dataset(tmp_path, [SPOKEN[0], WITHOUT_WORDS, SILENT, UNWRITABLE, {**SILENT, "item_id": "too"}])
     console = quiet()
     assert write(made, tmp_path / "labels", console) == 1
-    assert "labels of 1 rows" in printed(console)
+    assert "labels of 1 row\n" in printed(console)
     assert "no labels of 2 rows: the row has no phone" in printed(console)
     assert "no labels of 1 row: the row has no word_index" in printed(console)
     assert "no labels of 1 row: the phone 'a+b' cannot stand in an HTS label" in printed(console)
     assert sorted(path.name for path in (tmp_path / "labels").iterdir()) == ["plan.json", "red.lab"]
+
+
+@pytest.mark.parametrize("change", [{"phone_start": None}, {"phone_end": [800, 1600]}])
+def test_phones_without_times_are_an_item_error(dataset: Path, change: dict[str, Any]) -> None:
+    row = next(row for row in rows_of(dataset) if row["item_id"] == "red")
+    assert len(lines_of(row, 0)) == len(row["phone"]) > 2
+    with pytest.raises(ItemError, match=next(iter(change))):
+        lines_of(row | change, 0)
 
 
 def test_many_reasons_are_few_lines() -> None:

@@ -70,6 +70,13 @@ def test_a_phone_that_is_not_heard_is_no_part_of_it() -> None:
     assert places == [0, 1, None, 2]
 
 
+def test_a_syllable_whose_first_phone_is_not_heard_is_one_still() -> None:
+    water = pronounce("water").words[0]
+    assert [len(syllable) for syllable in water.syllables] == [2, 2]
+    (heard,) = utterance_of_row(row_of(Utterance(((water,),)), [0, 1, 3]))[0].words
+    assert heard.syllables == (water.syllables[0], water.syllables[1][1:])
+
+
 def test_a_row_of_pauses_says_nothing() -> None:
     assert utterance_of_row(row_of(Utterance(()), [None])) == (Utterance(()), [None])
 
