@@ -7,7 +7,7 @@ Source: lab_format.pdf of the HTS demo for English (HTS working group; Tokuda, Z
 """
 
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 from pipeline.errors import ItemError
 
@@ -94,7 +94,7 @@ class Context:
 
     def __str__(self) -> str:
         """As it stands in a label."""
-        return FORMAT.format_map(asdict(self))
+        return FORMAT.format_map(vars(self))
 
 
 @dataclass(frozen=True, slots=True)

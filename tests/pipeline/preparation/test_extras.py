@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import MissingExtra
+from pipeline.errors import ConfigError, MissingExtra
 from pipeline.preparation.config import SpeechConfig
 from pipeline.preparation.extras import require_extras
 from pipeline.speech import lexicon
@@ -25,10 +25,15 @@ from pipeline.speech import lexicon
 def test_a_missing_package_is_named_with_its_extra(
     monkeypatch: pytest.MonkeyPatch, package: str, setting: dict[str, Any], extra: str
 ) -> None:
-    lexicon.tagger.cache_clear()
     require_extras(SpeechConfig(**setting), has_texts=True)
     lexicon.tagger.cache_clear()
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtra, match=rf"pip install '\.\[{extra}\]'"):
         require_extras(SpeechConfig(**setting), has_texts=True)
     require_extras(SpeechConfig(), has_texts=False)
+
+
+def test_a_language_that_nobody_speaks_is_told_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="knows no language 'english'; the nearest"):
+        require_extras(SpeechConfig(language="english"), has_texts=True)
+    require_extras(SpeechConfig(language="english"), has_texts=False)
