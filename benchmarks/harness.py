@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 RESULTS = Path(__file__).parent / "results"
 
-PACKAGES = ("numpy", "torch", "soundfile", "soxr", "librosa", "pyarrow", "ray")
+PACKAGES = ("numpy", "torch", "soundfile", "soxr", "librosa", "lhotse", "pyworld-prebuilt", "pyarrow", "ray")
 
 
 @dataclass(frozen=True)
