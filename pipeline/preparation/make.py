@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from pipeline.guarding.guard import Guard
-from pipeline.guarding.guarded import NO_ITEM
+from pipeline.guarding.guarded import NO_ITEM, Report
 from pipeline.items import Item
 from pipeline.preparation.config import PrepareConfig
 from pipeline.preparation.fingerprints import completed
-from pipeline.preparation.prepare import LIMITS, Report, prepare_shard
+from pipeline.preparation.prepare import LIMITS, prepare_shard
 from pipeline.shards.commit import Commit, Failure, done_commit
 from pipeline.shards.dataset import reopen
 from pipeline.shards.plan import ShardPlan

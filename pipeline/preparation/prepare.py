@@ -1,11 +1,12 @@
 """One shard plan to one shard: what a worker does, in one process and without Ray."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipeline.errors import ItemError
+from pipeline.guarding.guarded import Report
 from pipeline.items import AudioItem, BadItem, Item
 from pipeline.preparation.aligner import aligner_of
 from pipeline.preparation.audio_row import audio_rows
@@ -22,9 +23,6 @@ Row = dict[str, Any]
 
 LIMITS = "limits"
 """The stage of items that took too much."""
-
-Report = Callable[[int], None]
-"""Called with the place of each item in its plan before work on it begins."""
 
 
 @dataclass

@@ -24,7 +24,7 @@ ITEM_S = 0.002
 """Opening a file and writing a row, whatever its length."""
 
 DECODING_TIMES, ALIGNING_TIMES, F0_TIMES = 800.0, 150.0, 100.0
-"""Seconds of audio that a second of work covers, rounded down from what `benchmarks/` prints."""
+"""Seconds of audio that a second of work covers, rounded down from what `benchmarks/` and `align compare` print."""
 
 IMAGE_BYTES_PER_S = 20e6
 
