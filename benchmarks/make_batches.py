@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.harness import Case, Contestant, main
 from models.wavenet import WaveNet, WaveNetConfig
-from pipeline.batches import Batch, audio_batch, cut_windows
+from pipeline.batches import Batch, Cut, audio_batch, cut_windows
 from pipeline.conditions import Conditioning
 from pipeline.frames import F0_COLUMNS, LINGUISTIC_COLUMNS, PHONE_COLUMNS
 from pipeline.rows import Rows
@@ -69,7 +69,7 @@ def random_row(rng: np.random.Generator, number: int) -> dict[str, Any]:
 def batch_of(row_at: Callable[[int], dict[str, Any]], numbers: Sequence[int], conditioning: Conditioning) -> Batch:
     """One window of each of these rows, from the middle of it: all of one length."""
     rows = [row_at(number) for number in numbers]
-    cuts = [cut_windows(row["num_timesteps"], WINDOW, WAVENET.receptive_field, conditioning.hop) for row in rows]
+    cuts = [cut_windows(row["num_timesteps"], Cut(WINDOW, WAVENET.receptive_field, conditioning.hop)) for row in rows]
     return audio_batch(rows, [windows[len(windows) // 2] for windows in cuts], CONVENTIONS, conditioning)
 
 

@@ -87,6 +87,13 @@ class Autoregressive(nn.Module, ABC):
         """How many numbers training adjusts."""
         return sum(parameter.numel() for parameter in self.parameters())
 
+    @abstractmethod
+    def flops_per_draw(self, shape: tuple[int, ...]) -> float:
+        """Floating-point operations that one draw of an item of `shape` takes at the least, with a cache.
+
+        The mean over the item's positions; what is counted stands in `cost.py`.
+        """
+
 
 class WaveformModel(Autoregressive):
     """Items are [B, T]; the order of drawing is time."""
@@ -94,7 +101,15 @@ class WaveformModel(Autoregressive):
     @property
     @abstractmethod
     def receptive_field(self) -> int:
-        """How many timesteps before t the parameters at t depend on, exactly."""
+        """How many timesteps before t the parameters at t depend on, exactly (at the t that look furthest back)."""
+
+    @property
+    def alignment(self) -> int:
+        """What lies within an item begins at a multiple of this many timesteps: frames, and blocks of a context stack.
+
+        A stretch that is cut out of an item and begins elsewhere would give other parameters.
+        """
+        return self.condition_config.hop
 
     def to_sequence(self, x: Tensor) -> Tensor:  # noqa: D102
         return x
@@ -105,6 +120,10 @@ class WaveformModel(Autoregressive):
 
 class ImageModel(Autoregressive):
     """Items are [B, C, H, W]; the order of drawing is row, column, channel."""
+
+    @abstractmethod
+    def receptive_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:
+        """[H, W] bool: which other pixels of an item of `shape` the parameters of a pixel depend on, exactly."""
 
     def to_sequence(self, x: Tensor) -> Tensor:  # noqa: D102
         return x.movedim(1, 3).flatten(1, 3)

@@ -1,26 +1,37 @@
-"""What an item is generated given: a global condition (one vector per item) and a local one (a sequence).
+"""What an item is generated given: a global condition (one vector per item) and a local one (frames, or a map).
 
-Axes: B batch, A attribute, F frame, T timestep, D embedding, C channel.
+Axes: B batch, A attribute, V entry of a given vector, F frame, T timestep, P plane, H W, D embedding, C channel.
 
-A global condition is a few named attributes (speaker, emotion, class label), each one of a known number of values. A
-local condition is a sequence of frames, each a phone and a few real features; every frame lasts `hop` timesteps and
-holds for all of them: upsampling is repetition (WaveNet, section 2.5).
+A global condition is a few named attributes (speaker, emotion, class label), each one of a known number of values, and
+a vector that was made elsewhere (a speaker embedding). A waveform's local condition is a sequence of frames, each a
+phone, a few real features (where the phone stands, F0, mel), or both; a frame covers `hop` timesteps. A picture's local
+condition is a map of planes, each of whose cells covers `plane_factor` × `plane_factor` pixels.
+
+An item may be drawn without its condition (`dropped`): nothing is added to any layer, and what is left is the
+unconditional network that classifier-free guidance needs (Ho and Salimans 2022). Training drops some at random.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+Upsampling = Literal["repeat", "linear", "transposed"]
 
 
 @dataclass(frozen=True)
 class ConditionConfig:
     """What a model is conditioned on. Empty means unconditional.
 
-    `attributes` maps each global attribute (speaker, emotion, label) to the number of its values, in order.
-    `num_phones` > 0 turns the local condition on: one phone id and `num_features` real features per frame,
-    `hop` timesteps a frame.
+    `attributes` maps each global attribute (speaker, emotion, label) to the number of its values, in order;
+    `vector_size` > 0 is the length of a vector given beside them. `num_phones` > 0 or `num_features` > 0 turns the
+    frames of a waveform on: a phone id, so many real features, `hop` timesteps a frame, brought to timesteps as
+    `upsampling` says (`upsampling.py`; `upsampling_factors`, whose product is hop, are the strides of the learned
+    one, one stage of `hop` where there are none). `num_planes` > 0 turns the map of a picture on.
+    `channels` is D, the width of what is embedded.
     """
 
     attributes: Mapping[str, int] = field(default_factory=dict)
@@ -28,40 +39,93 @@ class ConditionConfig:
     num_features: int = 0
     hop: int = 1
     channels: int = 32
+    vector_size: int = 0
+    upsampling: Upsampling = "repeat"
+    upsampling_factors: tuple[int, ...] = ()
+    num_planes: int = 0
+    plane_factor: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.hop, self.channels, *self.attributes.values()) < 1:
-            raise ValueError(f"hop, channels and the number of each attribute's values must be at least 1, got {self}")
-        if min(self.num_phones, self.num_features) < 0 or (self.num_features and not self.num_phones):
-            raise ValueError(f"num_features needs num_phones > 0, and neither is negative, got {self}")
+        if min(self.hop, self.channels, self.plane_factor, *self.attributes.values(), *self.upsampling_factors) < 1:
+            raise ValueError(
+                "hop, channels, plane_factor, upsampling_factors and the number of each attribute's values must be at "
+                f"least 1, got {self}"
+            )
+        if min(self.num_phones, self.num_features, self.vector_size, self.num_planes) < 0:
+            raise ValueError(f"num_phones, num_features, vector_size and num_planes cannot be negative, got {self}")
+        if self.upsampling_factors and math.prod(self.upsampling_factors) != self.hop:
+            raise ValueError(f"the product of upsampling_factors must be hop, got {self}")
 
     @property
     def has_global(self) -> bool:
-        """Whether attributes of the item condition it."""
-        return len(self.attributes) > 0
+        """Whether attributes or a vector of the item condition it."""
+        return len(self.attributes) > 0 or self.vector_size > 0
 
     @property
     def has_local(self) -> bool:
         """Whether frames condition the timesteps under them."""
-        return self.num_phones > 0
+        return self.num_phones > 0 or self.num_features > 0
+
+    @property
+    def has_planes(self) -> bool:
+        """Whether a map conditions the pixels under its cells."""
+        return self.num_planes > 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no condition at all."""
+        return not (self.has_global or self.has_local or self.has_planes)
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A batch of conditions: attributes [B, A] int64; phones [B, F] int64; features [B, F, num_features] float.
+    """A batch of conditions; a field that the model is not conditioned on is None.
 
-    The columns of `attributes` follow the order of `ConditionConfig.attributes`. A field that the model is not
-    conditioned on is None.
+    attributes  [B, A] int64, columns in the order of `ConditionConfig.attributes`
+    phones      [B, F] int64
+    features    [B, F, num_features] float
+    vector      [B, vector_size] float
+    planes      [B, num_planes, H / plane_factor, W / plane_factor] float
+    dropped     [B] bool, true where the item is drawn without its condition; None for nowhere. It may be given whatever
+                the model is conditioned on.
     """
 
     attributes: Tensor | None = None
     phones: Tensor | None = None
     features: Tensor | None = None
+    vector: Tensor | None = None
+    planes: Tensor | None = None
+    dropped: Tensor | None = None
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Condition":
+        """The same with `change` made to every field that is there."""
+        values = (getattr(self, entry.name) for entry in fields(self))
+        return Condition(*(None if value is None else change(value) for value in values))
 
     def to(self, device: torch.device | str) -> "Condition":
         """The same on another device."""
-        moved = (None if t is None else t.to(device) for t in (self.attributes, self.phones, self.features))
-        return Condition(*moved)
+        return self.each(lambda value: value.to(device))
+
+    def rows(self, chosen: Tensor) -> "Condition":
+        """Those of some items of the batch: `chosen` is an index or a mask of axis B."""
+        return self.each(lambda value: value[chosen])
+
+    def frames(self, start: int, stop: int) -> "Condition":
+        """The same with frames start to stop alone."""
+        phones = None if self.phones is None else self.phones[:, start:stop]
+        features = None if self.features is None else self.features[:, start:stop]
+        return replace(self, phones=phones, features=features)
+
+    @property
+    def num_frames(self) -> int:
+        """F; 0 where there are no frames."""
+        frames = self.phones if self.phones is not None else self.features
+        return 0 if frames is None else frames.shape[1]
+
+
+def without_dropped(x: Tensor, dropped: Tensor | None) -> Tensor:
+    """What a condition adds, x [B, ...], with zeros for the items that are drawn without theirs."""
+    return x if dropped is None else x.masked_fill(dropped.reshape(-1, *[1] * (x.ndim - 1)), 0)
 
 
 ANY_SIZE = -1
@@ -73,12 +137,15 @@ def check_condition(config: ConditionConfig, condition: Condition | None, batch_
     given = condition or Condition()
     check_attributes(config, given, batch_size)
     check_frame_values(config, given, batch_size)
+    check_field("vector", given.vector, config.vector_size > 0, (batch_size, config.vector_size))
+    check_field("planes", given.planes, config.has_planes, (batch_size, config.num_planes, ANY_SIZE, ANY_SIZE))
+    check_field("dropped", given.dropped, given.dropped is not None, (batch_size,))
     return given
 
 
 def check_attributes(config: ConditionConfig, given: Condition, batch_size: int) -> Tensor | None:
     """The attributes [B, A], every value known; None where the model takes none."""
-    check_field("attributes", given.attributes, config.has_global, (batch_size, len(config.attributes)))
+    check_field("attributes", given.attributes, len(config.attributes) > 0, (batch_size, len(config.attributes)))
     if given.attributes is not None:
         for column, (name, num_values) in enumerate(config.attributes.items()):
             check_known(name, given.attributes[:, column], num_values)
@@ -87,7 +154,7 @@ def check_attributes(config: ConditionConfig, given: Condition, batch_size: int)
 
 def check_frame_values(config: ConditionConfig, given: Condition, batch_size: int) -> None:
     """A ValueError unless phones and features are there as `config` says, in equally many frames."""
-    check_field("phones", given.phones, config.has_local, (batch_size, ANY_SIZE))
+    check_field("phones", given.phones, config.num_phones > 0, (batch_size, ANY_SIZE))
     num_frames = ANY_SIZE if given.phones is None else given.phones.shape[1]
     check_field("features", given.features, config.num_features > 0, (batch_size, num_frames, config.num_features))
     if given.phones is not None:
@@ -117,6 +184,16 @@ def check_known(name: str, values: Tensor, num_values: int) -> None:
         raise ValueError(f"unknown {name} {int(unknown[0])}: the model knows {name} 0 to {num_values - 1}")
 
 
+def check_planes(planes: Tensor, factor: int, size: tuple[int, int]) -> None:
+    """A ValueError unless the cells of planes [B, P, h, w] cover a picture of this height and width exactly."""
+    cells = (planes.shape[2], planes.shape[3])
+    if (cells[0] * factor, cells[1] * factor) != size:
+        raise ValueError(
+            f"planes of {cells[0]} × {cells[1]} cells of {factor} × {factor} pixels do not cover a picture of "
+            f"{size[0]} × {size[1]} exactly"
+        )
+
+
 def check_frames(num_frames: int, hop: int, num_timesteps: int) -> None:
     """A ValueError unless the frames cover the timesteps exactly."""
     if num_frames * hop != num_timesteps:
@@ -127,28 +204,36 @@ def check_frames(num_frames: int, hop: int, num_timesteps: int) -> None:
 
 
 class GlobalEmbedding(nn.Module):
-    """One vector for all attributes of an item: the sum of an embedding per attribute."""
+    """One vector for all that holds for a whole item: an embedding per attribute and a map of the vector, summed."""
 
-    def __init__(self, attributes: Mapping[str, int], channels: int) -> None:
+    def __init__(self, config: ConditionConfig) -> None:
         super().__init__()
-        self.tables = nn.ModuleList(nn.Embedding(num_values, channels) for num_values in attributes.values())
+        self.tables = nn.ModuleList(nn.Embedding(num, config.channels) for num in config.attributes.values())
+        self.vector = nn.Linear(config.vector_size, config.channels, bias=False) if config.vector_size else None
 
-    def forward(self, attributes: Tensor) -> Tensor:
-        """Attributes [B, A] int64, checked before, to [B, D]."""
-        return torch.stack([table(attributes[:, column]) for column, table in enumerate(self.tables)]).sum(0)
+    def forward(self, condition: Condition) -> Tensor:
+        """A condition, checked before, to [B, D]; zeros where it is dropped."""
+        parts: list[Tensor] = []
+        if condition.attributes is not None:
+            parts = [table(condition.attributes[:, column]) for column, table in enumerate(self.tables)]
+        if self.vector is not None and condition.vector is not None:
+            parts.append(self.vector(condition.vector.to(self.vector.weight.dtype)))
+        return without_dropped(torch.stack(parts).sum(0), condition.dropped)
 
 
 class FrameEmbedding(nn.Module):
-    """One vector per frame: the phone's embedding plus a linear map of the features."""
+    """One vector per frame: the phone's embedding, a linear map of the features, or the sum of both."""
 
-    def __init__(self, num_phones: int, num_features: int, channels: int) -> None:
+    def __init__(self, config: ConditionConfig) -> None:
         super().__init__()
-        self.phones = nn.Embedding(num_phones, channels)
-        self.features = nn.Linear(num_features, channels, bias=False) if num_features else None
+        self.phones = nn.Embedding(config.num_phones, config.channels) if config.num_phones else None
+        self.features = nn.Linear(config.num_features, config.channels, bias=False) if config.num_features else None
 
-    def forward(self, phones: Tensor, features: Tensor | None) -> Tensor:
-        """Phones [B, F] int64 and features [B, F, num_features], checked before, to [B, F, D]."""
-        vectors: Tensor = self.phones(phones)
-        if self.features is not None and features is not None:
-            vectors = vectors + self.features(features.to(vectors.dtype))
-        return vectors
+    def forward(self, condition: Condition) -> Tensor:
+        """The frames of a condition, checked before, to [B, F, D]; zeros where it is dropped."""
+        parts: list[Tensor] = []
+        if self.phones is not None and condition.phones is not None:
+            parts.append(self.phones(condition.phones))
+        if self.features is not None and condition.features is not None:
+            parts.append(self.features(condition.features.to(self.features.weight.dtype)))
+        return without_dropped(torch.stack(parts).sum(0), condition.dropped)

@@ -19,6 +19,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
 from models.masked_conv import MaskedConv2d
+from models.picture_condition import plus_row
 
 WHOLE_VECTORS = 16
 """A product of few columns, no multiple of 8 or 16, rounds a row by where it stands among the others. Colours make such
@@ -42,6 +43,15 @@ class Raster:
     @property
     def column(self) -> int:  # noqa: D102
         return self.number // self.num_colours % self.width
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The picture's height and width."""
+        return self.height, self.width
+
+    @property
+    def row(self) -> int:  # noqa: D102
+        return self.number // (self.num_colours * self.width)
 
     def accept(self, level: Tensor | None) -> None:
         """ValueError unless the level just drawn is given, and at the first step none."""
@@ -143,7 +153,7 @@ class FinishedRows:
 class SquareConv:
     """A masked k×k convolution as it is drawn: the rows above once per row, the current row colour by colour.
 
-    `bias` [B, C_out], if given, is added everywhere (the condition).
+    `bias` [B, C_out, 1 or H, 1 or W], if given, is added (the condition).
     """
 
     def __init__(self, conv: MaskedConv2d, batch_size: int, width: int, bias: Tensor | None) -> None:
@@ -151,6 +161,7 @@ class SquareConv:
         self.above = FinishedRows(conv.weight[:, :, :-1], conv.bias, batch_size, width)
         self.bias = bias
         self.row = conv.weight.new_zeros(batch_size, len(conv.colours_in), width)
+        self.number = -1
         self.next_row()  # a row of zeros above the first
 
     def next_pixel(self, column: int) -> None:
@@ -160,5 +171,5 @@ class SquareConv:
 
     def next_row(self) -> None:
         """Begin a row below the one that is finished."""
-        above = self.above.push(self.row)
-        self.pixel.start_row(above if self.bias is None else above + self.bias[:, :, None])
+        self.number += 1
+        self.pixel.start_row(plus_row(self.above.push(self.row), self.bias, self.number))

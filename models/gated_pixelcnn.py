@@ -17,13 +17,14 @@ matrix V has a gradient, the last vertical one included.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from models.autoregressive import ImageModel
 from models.conditioning import Condition, ConditionConfig
+from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, scaled
 from models.drawn_conv import FinishedRows, PixelConv, Raster
 from models.masked_conv import (
@@ -37,7 +38,8 @@ from models.masked_conv import (
     masked_points,
     shift_down,
 )
-from models.picture_condition import PictureCondition, plus
+from models.picture_condition import PictureCondition, plus, plus_row
+from models.picture_field import masked_offsets, one_pixel, seen_from, vertical_offsets, without_itself
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class GatedPixelCNNConfig:
     first_kernel: int = 7
     kernel: int = 3
     condition: ConditionConfig = field(default_factory=ConditionConfig)
+    name: Literal["gated_pixelcnn"] = "gated_pixelcnn"
+    """What tells it from the config of another network, where one of several is asked for."""
 
     def __post_init__(self) -> None:
         if self.num_layers < 1:
@@ -104,18 +108,35 @@ class GatedPixelCNN(ImageModel):
     def encode(self, x: Tensor) -> Tensor:  # noqa: D102
         return scaled(x, self.config.num_levels).to(self.head[0].bias.dtype)
 
-    def biases(self, condition: Condition | None, batch_size: int) -> list[tuple[Tensor | None, Tensor | None]]:
+    def biases(
+        self, condition: Condition | None, batch_size: int, size: tuple[int, int]
+    ) -> list[tuple[Tensor | None, Tensor | None]]:
         """What the condition adds to each layer's vertical and horizontal stack."""
-        biases = self.condition(condition, batch_size)
+        biases = self.condition(condition, batch_size, size)
         return list(zip(biases[::2], biases[1::2], strict=True))
 
     def predict(self, inputs: Tensor, condition: Condition | None = None) -> Tensor:  # noqa: D102
         v = h = inputs
-        for layer, (vertical, horizontal) in zip(self.layers, self.biases(condition, len(inputs)), strict=True):
+        biases = self.biases(condition, len(inputs), (inputs.shape[2], inputs.shape[3]))
+        for layer, (vertical, horizontal) in zip(self.layers, biases, strict=True):
             v, h = layer(v, h, vertical, horizontal)
         for conv in self.head:
             h = conv(h.relu())
         return by_colour(h, self.config.channels)
+
+    def flops_per_draw(self, shape: tuple[int, ...]) -> float:  # noqa: D102
+        return FLOPS_PER_MULTIPLICATION * num_multiplications(*self.layers, *self.head) / shape[0]
+
+    def receptive_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:  # noqa: D102
+        vertical = torch.zeros(shape[1:], dtype=torch.bool)
+        horizontal = one_pixel((shape[1], shape[2]), row, column)
+        for layer in reversed(self.layers):
+            # The horizontal stack takes the vertical map of the row above; both then look through their kernels.
+            vertical |= seen_from(horizontal, [(-1, 0)])
+            vertical = seen_from(vertical, vertical_offsets(layer.vertical.reach))
+            centre = not layer.first or shape[0] > 1
+            horizontal = seen_from(horizontal, masked_offsets(layer.horizontal.reach, centre=centre))
+        return without_itself(vertical | horizontal, row, column)
 
     @torch.no_grad()
     def init_cache(  # noqa: D102
@@ -143,7 +164,7 @@ class DrawnGatedPixelCNN:
         width = self.raster.width
         self.layers = [
             DrawnLayer(layer, batch_size, width, *biases)
-            for layer, biases in zip(model.layers, model.biases(condition, batch_size), strict=True)
+            for layer, biases in zip(model.layers, model.biases(condition, batch_size, self.raster.size), strict=True)
         ]
         self.head = [PixelConv(conv, batch_size, width) for conv in model.head]
         self.row = model.head[0].bias.new_zeros(batch_size, self.raster.num_colours, width)
@@ -186,16 +207,17 @@ class DrawnLayer:
         self.horizontal = PixelConv(layer.horizontal, batch_size, width)
         self.output = PixelConv(layer.output, batch_size, width)
         self.down = layer.down
-        self.offset = (
-            layer.horizontal.bias.expand(batch_size, -1) if horizontal is None else (layer.horizontal.bias + horizontal)
-        )  # [B, 2 hidden]
-        self.horizontal.start_row(self.offset[:, :, None].expand(-1, -1, width))  # nothing stands above the first row
+        bias = layer.horizontal.bias[:, None, None].expand(batch_size, -1, 1, 1)
+        self.offset = plus(bias, horizontal)  # [B, 2 hidden, 1 or H, 1 or W]
+        self.finished = 0
+        self.horizontal.start_row(plus_row(bias.new_zeros(1, 1, width), self.offset, 0))  # nothing stands above it
 
     def next_row(self, row: Tensor) -> Tensor:
         """Take a finished row [B, C_in, W] and begin the one below it; gives the next layer's finished row."""
-        above = plus(self.vertical.push(row)[:, :, None], self.vertical_bias)
-        self.horizontal.start_row(self.down(above)[:, :, 0] + self.offset[:, :, None])
-        return gate(above)[:, :, 0]
+        above = plus_row(self.vertical.push(row), self.vertical_bias, self.finished)
+        self.finished += 1
+        self.horizontal.start_row(plus_row(self.down(above[:, :, None])[:, :, 0], self.offset, self.finished))
+        return gate(above)
 
     def across(self, colour: int, column: int) -> Tensor:
         """What this layer adds to the horizontal stack's features [B, ...] of a colour at the current pixel."""

@@ -170,6 +170,10 @@ class LinearAR(WaveformModel):
         """The order."""
         return int(self.config.order)
 
+    def flops_per_draw(self, shape: tuple[int, ...]) -> float:
+        """A multiplication and an addition for each value looked back at."""
+        return 2 * float(self.config.order)
+
     @torch.no_grad()
     def initialise(self, x: Tensor, condition: Condition | None = None) -> None:
         """Least squares on levels x [B, T]; series too short to fit leave the model as it is."""

@@ -10,23 +10,25 @@ Axes: B batch, C channel (colour), H W, K levels.
 Stacked square masks leave a blind spot: pixels above to the right, further right than they are above, are never seen.
 It is the paper's, and kept; `gated_pixelcnn.py` is without it.
 
-Departure: the paper's PixelCNN is unconditional. Here the embedded class may add a bias to what the 7×7 and the 3×3
-convolutions give, as in the gated one. It is known before the first pixel, so no mask applies to it.
+Departure: the paper's PixelCNN is unconditional. Here a condition may add a bias to what the 7×7 and the 3×3
+convolutions give, as in the gated one (`picture_condition.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from models.autoregressive import ImageModel
 from models.conditioning import Condition, ConditionConfig
+from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, scaled
 from models.drawn_conv import PixelConv, Raster, SquareConv
 from models.masked_conv import POINT, MaskedConv2d, around, by_colour, colour_of_each, masked_points
 from models.picture_condition import PictureCondition, plus
+from models.picture_field import masked_offsets, one_pixel, seen_from, without_itself
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class PixelCNNConfig:
     first_kernel: int = 7
     kernel: int = 3
     condition: ConditionConfig = field(default_factory=ConditionConfig)
+    name: Literal["pixelcnn"] = "pixelcnn"
+    """What tells it from the config of another network, where one of several is asked for."""
 
     def __post_init__(self) -> None:
         if self.num_layers < 1:
@@ -87,13 +91,24 @@ class PixelCNN(ImageModel):
         return scaled(x, self.config.num_levels).to(self.first.weight.dtype)
 
     def predict(self, inputs: Tensor, condition: Condition | None = None) -> Tensor:  # noqa: D102
-        first_bias, *biases = self.condition(condition, len(inputs))
+        first_bias, *biases = self.condition(condition, len(inputs), (inputs.shape[2], inputs.shape[3]))
         stream = plus(self.first(inputs), first_bias)
         for block, bias in zip(self.blocks, biases, strict=True):
             stream = block(stream, bias)
         for conv in self.head:
             stream = conv(stream.relu())
         return by_colour(stream, self.config.channels)
+
+    def flops_per_draw(self, shape: tuple[int, ...]) -> float:  # noqa: D102
+        return FLOPS_PER_MULTIPLICATION * num_multiplications(self.first, *self.blocks, *self.head) / shape[0]
+
+    def receptive_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:  # noqa: D102
+        field = one_pixel((shape[1], shape[2]), row, column)
+        for block in self.blocks:
+            field = seen_from(field, masked_offsets(block.conv.reach, centre=True))
+        # Mask A shows the colours before one's own: of another pixel, all but the last, and none where there is one.
+        field = seen_from(field, masked_offsets(self.first.reach, centre=shape[0] > 1))
+        return without_itself(field, row, column)
 
     @torch.no_grad()
     def init_cache(  # noqa: D102
@@ -116,7 +131,7 @@ class DrawnPixelCNN:
 
     def __init__(self, model: PixelCNN, batch_size: int, condition: Condition | None, shape: tuple[int, ...]) -> None:
         self.raster = Raster(shape, model.config.channels)
-        width, biases = self.raster.width, model.condition(condition, batch_size)
+        width, biases = self.raster.width, model.condition(condition, batch_size, self.raster.size)
         self.first = SquareConv(model.first, batch_size, width, biases[0])
         self.blocks = [
             DrawnBlock(block, batch_size, width, bias) for block, bias in zip(model.blocks, biases[1:], strict=True)

@@ -39,6 +39,7 @@ from models.conditioning import (
     check_condition,
     check_frames,
 )
+from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical
 
 OUTPUT_SHRINK = 0.1
@@ -108,31 +109,32 @@ class ConditionBias(nn.Module):
 
     def __init__(self, config: ConditionConfig, width: int) -> None:
         super().__init__()
+        self.config = config
         if config.has_global:
-            self.item = GlobalEmbedding(config.attributes, config.channels)
+            self.item = GlobalEmbedding(config)
             self.from_item = nn.Linear(config.channels, width, bias=False)
         if config.has_local:
-            self.frames = FrameEmbedding(config.num_phones, config.num_features, config.channels)
+            self.frames = FrameEmbedding(config)
             self.from_frames = nn.Linear(config.channels, width, bias=False)
 
     def of_item(self, condition: Condition) -> Tensor | None:
         """V h [B, L·G]; None without a global condition."""
-        if condition.attributes is None:
+        if not self.config.has_global:
             return None
-        bias: Tensor = self.from_item(self.item(condition.attributes))
+        bias: Tensor = self.from_item(self.item(condition))
         return bias
 
-    def of_frames(self, phones: Tensor, features: Tensor | None) -> Tensor:
-        """U y [B, F, L·G] for phones [B, F] and features [B, F, num_features]."""
-        bias: Tensor = self.from_frames(self.frames(phones, features))
+    def of_frames(self, condition: Condition) -> Tensor:
+        """U y [B, F, L·G]."""
+        bias: Tensor = self.from_frames(self.frames(condition))
         return bias
 
     def forward(self, condition: Condition) -> Tensor | None:
         """Both together [B, F, 1, L·G], F = 1 without a local condition; None without any."""
         item = self.of_item(condition)
-        if condition.phones is None:
+        if not self.config.has_local:
             return None if item is None else item[:, None, None]
-        frames = self.of_frames(condition.phones, condition.features).unsqueeze(2)
+        frames = self.of_frames(condition).unsqueeze(2)
         return frames if item is None else frames + item[:, None, None]
 
 
@@ -196,6 +198,12 @@ class WaveNet(WaveformModel):
         """1 + (k - 1) · Σ dilations + (input kernel - 1) timesteps."""
         return int(self.config.receptive_field)
 
+    def flops_per_draw(self, shape: tuple[int, ...]) -> float:
+        """One timestep through every layer and the head, and its share of a frame's condition."""
+        stack = num_multiplications(*self.layers, self.skip, self.head, self.output)
+        frames = num_multiplications(self.condition_bias) if self.config.condition.has_local else 0
+        return FLOPS_PER_MULTIPLICATION * (stack + frames / self.condition_config.hop)
+
     def encode(self, x: Tensor) -> Tensor:
         """Levels [B, T] to what each adds to the first convolution's taps [B, T, input kernel · R]."""
         vectors: Tensor = self.embedding(x)
@@ -222,8 +230,8 @@ class WaveNet(WaveformModel):
     def checked(self, condition: Condition | None, batch_size: int, num_timesteps: int) -> Condition:
         """The condition, if it is the one that this network takes and covers the timesteps; ValueError otherwise."""
         checked = check_condition(self.config.condition, condition, batch_size)
-        if checked.phones is not None:
-            check_frames(checked.phones.shape[1], self.config.condition.hop, num_timesteps)
+        if self.config.condition.has_local:
+            check_frames(checked.num_frames, self.config.condition.hop, num_timesteps)
         return checked
 
     def first_convolution(self, lookups: Tensor) -> Tensor:
@@ -305,15 +313,12 @@ class WaveNet(WaveformModel):
 
     def enter_frame(self, cache: WaveNetCache) -> None:
         """Renew the biases where a frame begins. One frame at a time: its bits do not depend on how many follow."""
-        if cache.condition.phones is None or cache.position % self.config.condition.hop:
+        if not self.config.condition.has_local or cache.position % self.config.condition.hop:
             return
         frame = cache.position // self.config.condition.hop
-        if frame >= cache.condition.phones.shape[1]:
+        if frame >= cache.condition.num_frames:
             raise ValueError(f"the condition covers {cache.num_timesteps} timesteps, and they have all been drawn")
-        now, features = slice(frame, frame + 1), cache.condition.features
-        frame_bias = self.condition_bias.of_frames(
-            cache.condition.phones[:, now], None if features is None else features[:, now]
-        )
+        frame_bias = self.condition_bias.of_frames(cache.condition.frames(frame, frame + 1))
         torch.add(cache.item_biases, frame_bias[:, 0], out=cache.biases)
 
 

@@ -37,8 +37,8 @@ class Batch:
 class Window:
     """A stretch of an item: timesteps [start, stop) are scored, [context_start, start) stand before them.
 
-    `context_start` lies at a frame's edge. It is 0, or at least a receptive field before `start`; so the parameters at
-    every scored timestep are those that the whole item would give.
+    `context_start` lies at a multiple of the model's `alignment`. It is 0, or at least a receptive
+    field before `start`; so the parameters at every scored timestep are those that the whole item would give.
     """
 
     context_start: int
@@ -46,12 +46,25 @@ class Window:
     stop: int
 
 
-def cut_windows(num_timesteps: int, window: int, receptive_field: int, hop: int = 1) -> list[Window]:
+@dataclass(frozen=True)
+class Cut:
+    """How items are cut: `window` timesteps are scored, the model's receptive field stands before them.
+
+    What is cut begins at a multiple of `alignment`, the model's own: at a frame's edge, at that of a context's block.
+    """
+
+    window: int
+    receptive_field: int = 0
+    alignment: int = 1
+
+
+def cut_windows(num_timesteps: int, cut: Cut) -> list[Window]:
     """Cut an item so that every timestep is scored exactly once."""
     windows = []
-    for start in range(0, num_timesteps, window):
-        context = max(0, start - receptive_field)
-        windows.append(Window(context - context % hop, start, min(start + window, num_timesteps)))
+    for start in range(0, num_timesteps, cut.window):
+        context = max(0, start - cut.receptive_field)
+        stop = min(start + cut.window, num_timesteps)
+        windows.append(Window(context - context % cut.alignment, start, stop))
     return windows
 
 

@@ -12,7 +12,7 @@ decides an item's bytes: keep it with the plan.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -92,11 +92,8 @@ def stack_conditions(conditions: Sequence[Condition | None]) -> Condition | None
     if all(condition is None for condition in conditions):
         return None
     present = [condition or Condition() for condition in conditions]
-    return Condition(
-        stack_padded("attributes", [condition.attributes for condition in present]),
-        stack_padded("phones", [condition.phones for condition in present]),
-        stack_padded("features", [condition.features for condition in present]),
-    )
+    names = [entry.name for entry in fields(Condition)]
+    return Condition(*(stack_padded(name, [getattr(condition, name) for condition in present]) for name in names))
 
 
 def stack_padded(name: str, fields: Sequence[Tensor | None]) -> Tensor | None:

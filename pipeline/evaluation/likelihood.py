@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import torch
 
 from models.autoregressive import WaveformModel
-from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batch
+from pipeline.batches import Batch, Cut, Window, audio_batch, cut_windows, image_batch
 from pipeline.errors import DatasetError
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.model_folder import ExportedModel, ModelInfo
@@ -166,14 +166,9 @@ def windows_of(rows: Sequence[Row], exported: ExportedModel, config: EvaluateCon
     """Every window of every row, long ones first: those of like length pad each other least."""
     model = exported.model
     assert isinstance(model, WaveformModel)
-    cut = [
-        (place, window)
-        for place, row in enumerate(rows)
-        for window in cut_windows(
-            row["num_timesteps"], config.window_timesteps, model.receptive_field, exported.info.conditioning.hop
-        )
-    ]
-    return sorted(cut, key=lambda pair: pair[1].context_start - pair[1].stop)
+    cut = Cut(config.window_timesteps, model.receptive_field, model.alignment)
+    windows = [(place, window) for place, row in enumerate(rows) for window in cut_windows(row["num_timesteps"], cut)]
+    return sorted(windows, key=lambda pair: pair[1].context_start - pair[1].stop)
 
 
 def chunks(entries: list[Any], size: int) -> Iterator[list[Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pipeline.batches import Batch, Window, audio_batch, cut_windows, image_batch
+from pipeline.batches import Batch, Cut, Window, audio_batch, cut_windows, image_batch
 from pipeline.conditions import Conditioning
 from pipeline.rows import Rows
 from pipeline.shards.dataset import Dataset
@@ -17,13 +17,10 @@ from pipeline.training.index import Slot
 class Feed:
     """Reads shards as they are asked for and keeps the last few."""
 
-    def __init__(
-        self, dataset: Dataset, conditioning: Conditioning, window: int, receptive_field: int, shards_in_memory: int
-    ) -> None:
+    def __init__(self, dataset: Dataset, conditioning: Conditioning, cut: Cut, shards_in_memory: int) -> None:
         self.dataset = dataset
         self.conditioning = conditioning
-        self.window = window
-        self.receptive_field = receptive_field
+        self.how = cut
         self.shards_in_memory = shards_in_memory
         self._shards: OrderedDict[int, Rows] = OrderedDict()
 
@@ -45,7 +42,7 @@ class Feed:
 
     def cut(self, row: dict[str, Any], slot: Slot) -> Window:
         """Where the slot's window lies in its row."""
-        return cut_windows(row["num_timesteps"], self.window, self.receptive_field, self.conditioning.hop)[slot.window]
+        return cut_windows(row["num_timesteps"], self.how)[slot.window]
 
     def row(self, slot: Slot) -> dict[str, Any]:
         """The slot's row, by column."""

@@ -7,9 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from models.autoregressive import Autoregressive
-from models.conditioning import Condition
-from pipeline.batches import Batch
+from models.autoregressive import Autoregressive, WaveformModel
+from pipeline.batches import Batch, Cut
 from pipeline.errors import ConfigError, ModelError
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.training.checkpoint import Best, Checkpoint, Position, Tally, load_checkpoint, restore, save_checkpoint
@@ -60,8 +59,11 @@ class Run:
         self.metrics: MetricsFile | None = None
 
     def _feed(self, shards_in_memory: int) -> Feed:
-        field = int(getattr(self.learner.model, "receptive_field", 0))  # an image is one window, and needs none
-        return Feed(self.dataset, self.plan.conditioning, self.config.window, field, shards_in_memory)
+        cut = Cut(self.config.window)
+        model = self.learner.model
+        if isinstance(model, WaveformModel):
+            cut = Cut(self.config.window, model.receptive_field, model.alignment)
+        return Feed(self.dataset, self.plan.conditioning, cut, shards_in_memory)
 
     def go(self) -> bool:
         """All steps that are left, then the export; False if asked to stop before."""
@@ -229,12 +231,5 @@ def whole_rows(batch: Batch) -> Batch:
         return batch
     last = torch.where(batch.scored, torch.arange(batch.x.shape[1]), -1).amax(1)
     keep = last == last.max()
-    return Batch(batch.x[keep], batch.scored[keep], rows_of(batch.condition, keep))
-
-
-def rows_of(condition: Condition | None, keep: Tensor) -> Condition | None:
-    """The condition of some rows."""
-    if condition is None:
-        return None
-    fields = (condition.attributes, condition.phones, condition.features)
-    return Condition(*(None if field is None else field[keep] for field in fields))
+    condition = batch.condition.rows(keep) if batch.condition else None
+    return Batch(batch.x[keep], batch.scored[keep], condition)

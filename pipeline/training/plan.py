@@ -111,7 +111,7 @@ def fit_to_dataset(
     condition = conditioning.model_config(channels)
     if "condition" in known:
         decided["condition"] = asdict(condition)
-    elif condition.has_global or condition.has_local:
+    elif not condition.is_empty:
         raise ConfigError(f"model {name} takes no condition; leave training.condition_on empty.")
     refuse_contradictions(settings, decided)
     try:

@@ -1,6 +1,7 @@
 """Conditions: what is refused, with which words, and what an embedding adds up."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -56,7 +57,7 @@ def test_frames_cover_the_timesteps_exactly() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"hop": 0}, {"channels": 0}, {"attributes": {"speaker": 0}}, {"num_phones": -1}, {"num_features": 3}]
+    "settings", [{"hop": 0}, {"channels": 0}, {"attributes": {"speaker": 0}}, {"num_phones": -1}, {"num_features": -3}]
 )
 def test_a_config_that_means_nothing_is_refused(settings: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="got ConditionConfig"):
@@ -64,20 +65,20 @@ def test_a_config_that_means_nothing_is_refused(settings: dict[str, int]) -> Non
 
 
 def test_global_vectors_are_summed_over_attributes() -> None:
-    embed = GlobalEmbedding(BOTH.attributes, 5)
-    assert GIVEN.attributes is not None
+    embed = GlobalEmbedding(replace(BOTH, channels=5))
     speaker, emotion = embed.tables
     assert isinstance(speaker, torch.nn.Embedding)
     assert isinstance(emotion, torch.nn.Embedding)
-    torch.testing.assert_close(embed(GIVEN.attributes)[0], speaker.weight[2] + emotion.weight[1])
+    torch.testing.assert_close(embed(GIVEN)[0], speaker.weight[2] + emotion.weight[1])
 
 
 def test_frames_add_phone_and_features() -> None:
-    embed = FrameEmbedding(4, 2, 5)
+    embed = FrameEmbedding(replace(BOTH, channels=5))
     assert embed.features is not None
+    assert embed.phones is not None
     phones, features = torch.tensor([[1, 3]]), torch.tensor([[[0.5, -1.0], [0.0, 2.0]]])
     expected = embed.phones.weight[3] + embed.features.weight @ features[0, 1]
-    torch.testing.assert_close(embed(phones, features)[0, 1], expected)
+    torch.testing.assert_close(embed(Condition(phones=phones, features=features))[0, 1], expected)
 
 
 def test_a_condition_moves_with_what_it_has() -> None:

@@ -15,14 +15,15 @@ def test_finished_rows_are_the_convolution_with_zeros_above() -> None:
     torch.testing.assert_close(pushed, F.conv2d(F.pad(x, (2, 2, 2, 0)), weight, bias), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (4, 6)], ids=["vector", "map"])
 @pytest.mark.parametrize("mask_type", ["A", "B"])
 @torch.no_grad()
-def test_colour_by_colour_equals_the_whole_map(mask_type: MaskType) -> None:
+def test_colour_by_colour_equals_the_whole_map(mask_type: MaskType, size: tuple[int, int]) -> None:
     conv = MaskedConv2d(colour_of_each(5, 3), colour_of_each(7, 3), around(5), mask_type).double()
     randomise(conv)
     x = torch.randn(2, 5, 4, 6, dtype=torch.float64)
-    bias = torch.randn(2, 7, dtype=torch.float64)
-    expected = conv(x) + bias[:, :, None, None]
+    bias = torch.randn(2, 7, *size, dtype=torch.float64)
+    expected = conv(x) + bias
     drawn = SquareConv(conv, 2, 6, bias)
     colours_in, colours_out = torch.tensor(conv.colours_in), torch.tensor(conv.colours_out)
     for row in range(4):

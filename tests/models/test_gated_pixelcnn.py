@@ -32,12 +32,12 @@ def reference_layer(layer: GatedLayer, v: np.ndarray, h: np.ndarray, biases: lis
     """Figure 2 and equation 4, in loops: both stacks, the vertical one handed over from the row above."""
     weights = {name: parameter.detach().numpy() for name, parameter in layer.named_parameters()}
     above = reference_vertical(v, weights["vertical.conv.weight"], weights["vertical.conv.bias"])
-    above += biases[0][:, None, None]
+    above += biases[0]
     kernel, bias = weights["horizontal.weight"], weights["horizontal.bias"]
     colours = (layer.horizontal.colours_in, layer.horizontal.colours_out)
     mask_type = "A" if layer.first else "B"
     row = reference_masked_conv(h, kernel, bias, (0, kernel.shape[-1] - 1), colours, mask_type)
-    row += biases[1][:, None, None]
+    row += biases[1]
     for o, r, c in np.ndindex(*row.shape):
         if r > 0:
             row[o, r, c] += weights["down.weight"][o, :, 0, 0] @ above[:, r - 1, c]
@@ -54,7 +54,7 @@ def test_a_layer_equals_the_paper_in_loops(first: bool) -> None:
     randomise(layer)
     features = 3 if first else 4
     v, h = (torch.randn(features, 4, 5, dtype=torch.float64) for _ in range(2))
-    biases = [torch.randn(8, dtype=torch.float64) for _ in range(2)]
+    biases = [torch.randn(8, 4, 5, dtype=torch.float64) for _ in range(2)]
     got = layer(v[None], h[None], biases[0][None], biases[1][None])
     expected = reference_layer(layer, v.numpy(), h.numpy(), [bias.numpy() for bias in biases])
     for ours, theirs in zip(got, expected, strict=True):

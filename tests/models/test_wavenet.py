@@ -9,7 +9,7 @@ import torch
 
 from models.conditioning import Condition, ConditionConfig
 from models.wavenet import WaveNet, WaveNetConfig
-from pipeline.batches import Batch, audio_batch, cut_windows
+from pipeline.batches import Batch, Cut, audio_batch, cut_windows
 from pipeline.conditions import Conditioning
 from pipeline.shards.schema import AudioConventions, AudioFeatures
 from tests.models.contract_checks import influence, stepped
@@ -226,7 +226,7 @@ def sung_row(seed: int, num_notes: int = 30) -> dict[str, Any]:
 def spoken_batch(conditioning: Conditioning, seeds: range, receptive_field: int) -> Batch:
     """The second window of each utterance, so that there is context before what is scored."""
     rows = [(sung_row if conditioning.f0 else spoken_row)(seed) for seed in seeds]
-    windows = [cut_windows(row["num_timesteps"], 53, receptive_field, conditioning.hop)[1] for row in rows]
+    windows = [cut_windows(row["num_timesteps"], Cut(53, receptive_field, conditioning.hop))[1] for row in rows]
     conventions = AudioConventions(8000, num_levels=8, features=AudioFeatures(frame_period_s=1 / 8000))
     return audio_batch(rows, windows, conventions, conditioning)
 

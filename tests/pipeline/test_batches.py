@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.wavenet import WaveNet, WaveNetConfig
-from pipeline.batches import audio_batch, cut_windows, image_batch, image_levels
+from pipeline.batches import Cut, audio_batch, cut_windows, image_batch, image_levels
 from pipeline.conditions import Conditioning
 from pipeline.errors import RequestError
 from pipeline.frames import LINGUISTIC_COLUMNS
@@ -48,7 +48,7 @@ def told_row(length: int) -> dict[str, object]:
 def test_windows_score_every_timestep_once_with_enough_before_them(
     length: int, window: int, field: int, hop: int
 ) -> None:
-    windows = cut_windows(length, window, field, hop)
+    windows = cut_windows(length, Cut(window, field, hop))
     assert [t for w in windows for t in range(w.start, w.stop)] == list(range(length))
     for each in windows:
         assert each.context_start % hop == 0
@@ -62,10 +62,10 @@ def test_windows_give_the_likelihood_that_the_whole_item_gives(kernel: int) -> N
     config = WaveNetConfig(16, 4, 8, 6, 6, kernel, (1, 2, 4), 1, 2, SPOKEN.model_config(3))
     model = WaveNet(config).double()
     item = row(143)
-    (whole,) = cut_windows(143, 1000, model.receptive_field, HOP)
+    (whole,) = cut_windows(143, Cut(1000, model.receptive_field, HOP))
     one = audio_batch([item], [whole], AUDIO, SPOKEN)
     expected = model.nll_nats(one.x, one.condition)[one.scored]
-    parts = cut_windows(143, 30, model.receptive_field, HOP)
+    parts = cut_windows(143, Cut(30, model.receptive_field, HOP))
     many = audio_batch([item] * len(parts), parts, AUDIO, SPOKEN)
     found = model.nll_nats(many.x, many.condition)[many.scored]
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
@@ -73,7 +73,7 @@ def test_windows_give_the_likelihood_that_the_whole_item_gives(kernel: int) -> N
 
 def test_padding_is_silence_and_is_not_scored() -> None:
     rows = [row(23, 1), row(10, 2)]
-    windows = [cut_windows(23, 100, 7, HOP)[0], cut_windows(10, 100, 7, HOP)[0]]
+    windows = [cut_windows(23, Cut(100, 7, HOP))[0], cut_windows(10, Cut(100, 7, HOP))[0]]
     batch = audio_batch(rows, windows, AUDIO, SPOKEN)
     assert batch.x.shape == (2, 25)  # a whole number of frames
     assert batch.x[1, 10:].tolist() == [8] * 15
@@ -87,7 +87,7 @@ def test_padding_is_silence_and_is_not_scored() -> None:
 def test_a_window_gets_the_frames_that_lie_under_it() -> None:
     item = row(143)
     whole = SPOKEN.frames(item, AUDIO, "x")
-    window = cut_windows(143, 30, 11, HOP)[2]
+    window = cut_windows(143, Cut(30, 11, HOP))[2]
     condition = audio_batch([item], [window], AUDIO, SPOKEN).condition
     assert condition is not None
     assert condition.phones is not None
@@ -114,16 +114,16 @@ def test_images_are_turned_from_bytes_to_channels_first() -> None:
 def test_an_item_without_what_the_model_needs_is_named() -> None:
     item = {**row(20), "speaker": "eve"}
     with pytest.raises(RequestError, match="item-0: speaker 'eve'; this model knows these values of speaker: ann, bob"):
-        audio_batch([item], cut_windows(20, 50, 3, HOP), AUDIO, SPOKEN)
+        audio_batch([item], cut_windows(20, Cut(50, 3, HOP)), AUDIO, SPOKEN)
     item = {**row(20), "phone": None, "phone_start": None, "phone_end": None}
     with pytest.raises(RequestError, match="item-0: no phones"):
-        audio_batch([item], cut_windows(20, 50, 3, HOP), AUDIO, SPOKEN)
+        audio_batch([item], cut_windows(20, Cut(50, 3, HOP)), AUDIO, SPOKEN)
 
 
 def test_windows_of_everything_are_cuts_of_the_whole() -> None:
     item = told_row(143)
     whole = TOLD.frames(item, AUDIO, "x")
-    for window in cut_windows(143, 30, 11, HOP):
+    for window in cut_windows(143, Cut(30, 11, HOP)):
         condition = audio_batch([item], [window], AUDIO, TOLD).condition
         assert condition is not None
         assert condition.features is not None
@@ -137,8 +137,8 @@ def test_windows_of_everything_give_the_likelihood_that_the_whole_item_gives() -
     torch.manual_seed(0)
     model = WaveNet(WaveNetConfig(16, 4, 8, 6, 6, 2, (1, 2, 4), 1, 2, TOLD.model_config(3))).double()
     item = told_row(143)
-    one = audio_batch([item], cut_windows(143, 1000, model.receptive_field, HOP), AUDIO, TOLD)
-    parts = cut_windows(143, 30, model.receptive_field, HOP)
+    one = audio_batch([item], cut_windows(143, Cut(1000, model.receptive_field, HOP)), AUDIO, TOLD)
+    parts = cut_windows(143, Cut(30, model.receptive_field, HOP))
     many = audio_batch([item] * len(parts), parts, AUDIO, TOLD)
     expected, found = (model.nll_nats(it.x, it.condition)[it.scored] for it in (one, many))
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)

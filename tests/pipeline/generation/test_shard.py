@@ -8,6 +8,7 @@ import torch
 
 from models.counter_random import item_keys
 from models.sampling import sample_naive
+from pipeline.batches import Cut
 from pipeline.conditions import Conditioning, stack_conditions
 from pipeline.errors import ModelError
 from pipeline.frames import LINGUISTIC_COLUMNS
@@ -130,7 +131,7 @@ def test_what_is_generated_can_be_trained_on(folder: Location, told_model: Expor
     training = TrainingConfig(condition_on=("phones", "linguistic", "f0"))
     plan = make_plan(open_dataset(folder), folder / "model", {"name": "wavenet"}, training)
     assert plan.conditioning == Conditioning({}, ("a", "b"), 5, LINGUISTIC_COLUMNS, True)
-    batch = Feed(open_dataset(folder), plan.conditioning, 100, 0, 1).batch([Slot(0, 0, 0, 43), Slot(0, 1, 0, 43)])
+    batch = Feed(open_dataset(folder), plan.conditioning, Cut(100), 1).batch([Slot(0, 0, 0, 43), Slot(0, 1, 0, 43)])
     assert batch.condition is not None
     assert batch.condition.features is not None
     assert batch.condition.features.shape == (2, 9, 20)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.batches import Cut
 from pipeline.conditions import Conditioning
 from pipeline.shards.schema import AudioFeatures
 from pipeline.training.feed import Feed
@@ -23,7 +24,7 @@ def features(folder: Path, period_s: float) -> torch.Tensor:
         num_values = int(row["num_timesteps"] / AUDIO.sample_rate_hz / period_s) + 1
         row |= {"log_f0": (4 + 100 * period_s * np.arange(num_values)).tolist(), "voiced": [True] * num_values}
     conventions = replace(AUDIO, features=AudioFeatures(f0="dio", frame_period_s=period_s))
-    batch = Feed(write_dataset(folder, rows, conventions, 5), PITCHED, 40, 15, 1).batch(
+    batch = Feed(write_dataset(folder, rows, conventions, 5), PITCHED, Cut(40, 15), 1).batch(
         [Slot(0, 0, 1, 40), Slot(0, 1, 1, 40)]
     )
     assert batch.condition is not None
