@@ -24,9 +24,18 @@ def influence(model: Autoregressive, predict: Predict, inputs: Tensor, condition
     return torch.stack(rows)
 
 
-def is_beside_previous(model: Autoregressive, n: int, shape: tuple[int, ...]) -> bool:
-    """Whether position n - 1 is in the receptive field: always in time; in a picture, within the row."""
-    return n > 0 and (not isinstance(model, ImageModel) or n % (shape[0] * shape[2]) > 0)
+def places(model: Autoregressive, shape: tuple[int, ...]) -> Tensor:
+    """[N, len(shape)]: where in an item the positions stand, in drawing order."""
+    indices = torch.cartesian_prod(*[torch.arange(size) for size in shape]).reshape(*shape, len(shape))
+    return model.to_sequence(indices[None])[0] if len(shape) > 1 else indices
+
+
+def sees_previous(model: Autoregressive, n: int, shape: tuple[int, ...]) -> bool:
+    """Whether position n - 1 must be seen from n: always in time; in a picture, where the model says so."""
+    if n == 0 or not isinstance(model, ImageModel):
+        return n > 0
+    (_, *before), (_, *here) = places(model, shape)[n - 1 : n + 1].tolist()
+    return before == here or bool(model.receptive_field(shape, here[0], here[1])[before[0], before[1]])
 
 
 def causality_faults(
@@ -37,7 +46,7 @@ def causality_faults(
     faults = []
     for n in range(seen.shape[0]):
         faults += [f"{n} sees {m}" for m in range(n, seen.shape[1]) if seen[n, m] != 0]
-        if is_beside_previous(model, n, tuple(x.shape[1:])) and seen[n, n - 1] == 0:
+        if sees_previous(model, n, tuple(x.shape[1:])) and seen[n, n - 1] == 0:
             faults.append(f"{n} does not see {n - 1}")
     return faults
 

@@ -1,7 +1,7 @@
 """Every model in the registry, held to the definition: p(x) = Π p(x_n | x_<n, condition)."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -15,13 +15,15 @@ from tests.models.contract_checks import causality_faults, forwarded, influence,
 from tests.models.tiny import CASES, COLOURS, CONDITIONS, TINY, perturb, tiny_condition, tiny_levels, tiny_model
 
 all_cases = pytest.mark.parametrize(("name", "kind"), CASES)
-all_models = pytest.mark.parametrize("name", MODELS)
-waveform_models = pytest.mark.parametrize("name", [name for name, entry in MODELS.items() if entry.kind == "audio"])
-picture_models = pytest.mark.parametrize("name", [name for name, entry in MODELS.items() if entry.kind == "image"])
+all_models = pytest.mark.parametrize("name", TINY)
+kinds = {name: MODELS[tiny.model].kind for name, tiny in TINY.items()}
+waveform_models = pytest.mark.parametrize("name", [name for name, kind in kinds.items() if kind == "audio"])
+coloured = pytest.mark.parametrize("name", [name for name, tiny in TINY.items() if tiny.shape[0] == len(COLOURS)])
 
 
 def test_every_model_of_the_registry_has_a_tiny_config() -> None:
-    assert TINY.keys() == MODELS.keys(), "add the new model's builder to tests/models/tiny.py"
+    assert {tiny.model for tiny in TINY.values()} == MODELS.keys(), "add the new model's variants to tiny.py"
+    assert {name for name, tiny in TINY.items() if name == tiny.model} == MODELS.keys()
 
 
 @all_cases
@@ -39,7 +41,7 @@ def test_a_second_shift_and_a_missing_shift_are_caught(name: str, by: int, compl
     assert complaint in faults
 
 
-@picture_models
+@coloured
 def test_the_nine_colour_pairs(name: str) -> None:
     """The Jacobian within a pixel: each colour sees the colours before it in the order red, green, blue, no other."""
     model, x = tiny_model(name), tiny_levels(name)
@@ -102,28 +104,23 @@ def test_receptive_field_is_exact(name: str) -> None:
     assert (seen[: last - field] == 0).all(), "something beyond the far edge is seen"
 
 
-SMALL_DOMAINS = {"audio": (3, (4,)), "image": (2, (3, 2, 2))}
-
-
 @all_cases
 def test_probabilities_of_all_items_sum_to_one(name: str, kind: str) -> None:
-    num_levels, shape = SMALL_DOMAINS[MODELS[name].kind]
+    num_levels, shape = TINY[name].enumerated
     model = tiny_model(name, kind, num_levels)
     every_item = torch.tensor(list(itertools.product(range(num_levels), repeat=torch.Size(shape).numel())))
     x = model.from_sequence(every_item, shape)
     with torch.no_grad():
-        log_p = -model.nll_nats(x, repeated_condition(kind, len(every_item))).flatten(1).sum(1)
+        log_p = -model.nll_nats(x, repeated_condition(kind, shape, len(every_item))).flatten(1).sum(1)
     assert log_p.std() > 0.01, "the distribution is uniform: nothing is tested"
     assert torch.logsumexp(log_p, 0).item() == pytest.approx(0, abs=1e-9)
 
 
-def repeated_condition(kind: str, batch_size: int) -> Condition | None:
+def repeated_condition(kind: str, shape: tuple[int, ...], batch_size: int) -> Condition | None:
     """The same condition for every item of the batch."""
-    one = tiny_condition(kind, 1, num_timesteps=4)
-    if one is None:
-        return None
-    fields = (one.attributes, one.phones, one.features)
-    return Condition(*(None if t is None else t.expand(batch_size, *t.shape[1:]) for t in fields))
+    size = (shape[-2], shape[-1]) if len(shape) > 1 else (0, 0)
+    one = tiny_condition(kind, 1, num_timesteps=shape[0], size=size)
+    return None if one is None else one.rows(torch.zeros(batch_size, dtype=torch.int64))
 
 
 @all_cases
@@ -150,7 +147,7 @@ def test_gradient_reaches_every_parameter(name: str, kind: str) -> None:
 @all_models
 def test_a_fresh_model_knows_little(name: str) -> None:
     torch.manual_seed(0)
-    model = build(name, TINY[name].config(5, ConditionConfig()))
+    model = build(TINY[name].model, TINY[name].config(5, ConditionConfig()))
     with torch.no_grad():
         nll_nats = model.nll_nats(tiny_levels(name, batch_size=64)).mean().item()
     assert nll_nats == pytest.approx(torch.tensor(5.0).log().item(), rel=0.25)
@@ -193,7 +190,8 @@ conditional_cases = pytest.mark.parametrize(("name", "kind"), [(n, k) for n, k i
 
 @conditional_cases
 def test_a_missing_condition_is_an_error(name: str, kind: str) -> None:
-    model, wanted = tiny_model(name, kind), "phones" if kind == "local" else "attributes"
+    model, condition = tiny_model(name, kind), tiny_condition(kind)
+    wanted = next(part.name for part in fields(Condition) if getattr(condition, part.name) is not None)
     with pytest.raises(ValueError, match=f"conditioned on {wanted}, and none came"):
         model(tiny_levels(name), None)
     with pytest.raises(ValueError, match=f"conditioned on {wanted}, and none came"):
@@ -217,19 +215,21 @@ def test_an_unknown_value_is_an_error(name: str, kind: str) -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [(n, k) for n, k in CASES if CONDITIONS[k].has_local])
 def test_frames_that_do_not_cover_the_timesteps_are_an_error(name: str, kind: str) -> None:
-    model, short = tiny_model(name, kind), tiny_condition(kind, num_timesteps=10)
-    with pytest.raises(ValueError, match="5 frames of 2 timesteps make 10 timesteps, and the item has 12"):
+    hop = CONDITIONS[kind].hop
+    model, short = tiny_model(name, kind), tiny_condition(kind, num_timesteps=12 - hop)
+    expected = f"{12 // hop - 1} frames of {hop} timesteps make {12 - hop} timesteps, and the item has 12"
+    with pytest.raises(ValueError, match=expected):
         model(tiny_levels(name), short)
-    with pytest.raises(ValueError, match="5 frames of 2 timesteps make 10 timesteps, and the item has 12"):
+    with pytest.raises(ValueError, match=expected):
         model.init_cache(3, short, (12,))
 
 
 @all_models
 def test_a_model_tells_what_it_was_built_from(name: str) -> None:
     config = TINY[name].config(5, ConditionConfig())
-    model = build(name, config)
+    model = build(TINY[name].model, config)
     assert model.config == config
-    assert isinstance(model, MODELS[name].model)
+    assert isinstance(model, MODELS[TINY[name].model].model)
     assert model.condition_config == ConditionConfig()
     assert model.num_parameters() == sum(value.numel() for value in model.state_dict().values())
 

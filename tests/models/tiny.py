@@ -1,4 +1,9 @@
-"""A tiny config for every model in the registry: what the contract tests run on. A new model adds its builder here."""
+"""Tiny models of every kind in the registry, under every kind of condition: what the contract tests run on.
+
+A new model adds its variants to TINY, each a line or two: the settings that make another network of it, the shape of
+its items, the kinds of condition it is tried with. A kind that ends with SOME_DROPPED draws every other item, the first
+one included, without its condition.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,83 +14,99 @@ import torch
 from models import MODELS, build
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition, ConditionConfig
-from models.gated_pixelcnn import GatedPixelCNNConfig
-from models.linear_ar import LinearARConfig
-from models.pixelcnn import PixelCNNConfig
-from models.wavenet import WaveNetConfig
 
-HOP = 2
+SOME_DROPPED = ", some dropped"
 COLOURS = ("red", "green", "blue")
 """25 features of 3 colours are 9, 8 and 8, so that every mask meets the remainder."""
 CONDITIONS = {
     "none": ConditionConfig(),
     "global": ConditionConfig({"speaker": 3, "emotion": 2}, channels=4),
-    "local": ConditionConfig(num_phones=4, num_features=2, hop=HOP, channels=4),
-    "both": ConditionConfig({"speaker": 3}, num_phones=4, hop=HOP, channels=4),
+    "vector": ConditionConfig(vector_size=3, channels=4),
+    "global and vector": ConditionConfig({"speaker": 3}, vector_size=3, channels=4),
+    "local": ConditionConfig(num_phones=4, num_features=2, hop=2, channels=4),
+    "both": ConditionConfig({"speaker": 3}, num_phones=4, hop=2, channels=4),
+    "features": ConditionConfig(num_features=2, hop=3, channels=4),
+    "linear": ConditionConfig(num_phones=4, num_features=2, hop=2, channels=4, upsampling="linear"),
+    "transposed": ConditionConfig(
+        {"speaker": 3}, num_features=2, hop=4, channels=4, upsampling="transposed", upsampling_factors=(2, 2)
+    ),
+    "planes": ConditionConfig(num_planes=2, plane_factor=2, channels=4),
+    "global and planes": ConditionConfig({"speaker": 3}, num_planes=2, plane_factor=2, channels=4),
 }
+CONDITIONS |= {kind + SOME_DROPPED: config for kind, config in CONDITIONS.items() if not config.is_empty}
 
 
 @dataclass(frozen=True)
 class Tiny:
-    """How to build a small one: from num_levels and a condition; the shape of its items; the conditions it takes."""
+    """How to build a small one: the model's name, its config from num_levels and a condition; the shape of its items.
 
+    `conditions` are the kinds of condition it is tried with. `enumerated` are a number of levels and a shape so small
+    that all items can be listed.
+    """
+
+    model: str
     config: Callable[[int, ConditionConfig], Any]
     shape: tuple[int, ...]
-    conditions: tuple[str, ...]
+    conditions: tuple[str, ...] = ("none",)
+    enumerated: tuple[int, tuple[int, ...]] = (2, (12,))
 
+
+def waveforms(model: str, conditions: tuple[str, ...] = ("none",), **settings: Any) -> Tiny:
+    """A model of waveforms of 12 timesteps, its config made of these settings."""
+    return Tiny(model, config_of(model, settings), (12,), conditions)
+
+
+def pictures(model: str, shape: tuple[int, ...], conditions: tuple[str, ...] = ("none",), **settings: Any) -> Tiny:
+    """A model of pictures [C, H, W] of this shape, its config made of these settings."""
+    config = config_of(model, {"channels": shape[0], **settings})
+    return Tiny(model, config, shape, conditions, enumerated=(2, (shape[0], 2, 2)))
+
+
+def config_of(model: str, settings: dict[str, Any]) -> Callable[[int, ConditionConfig], Any]:
+    """A builder of this model's configs; one that takes no condition is asked for none."""
+
+    def config(num_levels: int, condition: ConditionConfig) -> Any:
+        given = {} if condition.is_empty else {"condition": condition}
+        return MODELS[model].config(num_levels=num_levels, **given, **settings)
+
+    return config
+
+
+RGB, GREY = (len(COLOURS), 3, 3), (1, 4, 4)
+WAVENET: dict[str, Any] = {
+    "residual_channels": 5,
+    "gate_channels": 6,
+    "skip_channels": 7,
+    "head_channels": 8,
+    "dilations": (1, 2),
+    "num_stacks": 2,
+}
+PIXELCNN: dict[str, Any] = {"hidden": 25, "num_layers": 2, "head_channels": 32, "first_kernel": 3}
 
 TINY = {
-    "linear_ar": Tiny(lambda levels, _: LinearARConfig(order=3, num_levels=levels), (12,), ("none",)),
-    "wavenet": Tiny(
-        lambda levels, condition: WaveNetConfig(
-            num_levels=levels,
-            residual_channels=5,
-            gate_channels=6,
-            skip_channels=7,
-            head_channels=8,
-            kernel_size=2,
-            dilations=(1, 2),
-            num_stacks=2,
-            condition=condition,
-        ),
-        (12,),
-        ("none", "global", "local", "both"),
+    "linear_ar": waveforms("linear_ar", order=3),
+    "wavenet": waveforms(
+        "wavenet", ("none", "global", "global and vector", "local", "both", "both" + SOME_DROPPED), **WAVENET
     ),
-    "pixelcnn": Tiny(
-        lambda levels, condition: PixelCNNConfig(
-            num_levels=levels,
-            channels=len(COLOURS),
-            hidden=25,
-            num_layers=2,
-            head_channels=32,
-            first_kernel=3,
-            condition=condition,
-        ),
-        (len(COLOURS), 3, 3),
-        ("none", "global"),
-    ),
-    "gated_pixelcnn": Tiny(
-        lambda levels, condition: GatedPixelCNNConfig(
-            num_levels=levels,
-            channels=len(COLOURS),
-            hidden=25,
-            num_layers=2,
-            head_channels=32,
-            first_kernel=3,
-            condition=condition,
-        ),
-        (len(COLOURS), 3, 3),
-        ("none", "global"),
+    "wavenet k3": waveforms("wavenet", ("none", "local" + SOME_DROPPED), kernel_size=3, **WAVENET),
+    "wavenet input": waveforms("wavenet", ("none", "features"), input_kernel_size=2, **WAVENET),
+    "pixelcnn": pictures("pixelcnn", RGB, ("none", "global", "vector" + SOME_DROPPED), **PIXELCNN),
+    "pixelcnn grey": pictures("pixelcnn", GREY, ("none", "planes"), **PIXELCNN),
+    "gated_pixelcnn": pictures("gated_pixelcnn", RGB, ("none", "global", "vector" + SOME_DROPPED), **PIXELCNN),
+    "gated_pixelcnn grey": pictures(
+        "gated_pixelcnn", GREY, ("none", "global and planes", "planes" + SOME_DROPPED), **PIXELCNN
     ),
 }
+"""The first variant of each model bears its name."""
 
-CASES = [(name, condition) for name in MODELS if name in TINY for condition in TINY[name].conditions]
+CASES = [(name, kind) for name, tiny in TINY.items() for kind in tiny.conditions]
 
 
-def tiny_model(name: str, condition: str = "none", num_levels: int = 5, seed: int = 0) -> Autoregressive:
+def tiny_model(name: str, kind: str = "none", num_levels: int = 5, seed: int = 0) -> Autoregressive:
     """A small model in float64, its parameters far from symmetric."""
     torch.manual_seed(seed)
-    model = build(name, TINY[name].config(num_levels, CONDITIONS[condition])).double()
+    tiny = TINY[name]
+    model = build(tiny.model, tiny.config(num_levels, CONDITIONS[kind])).double()
     perturb(model, seed)
     return model
 
@@ -104,13 +125,26 @@ def tiny_levels(name: str, batch_size: int = 3, num_levels: int = 5, seed: int =
     return torch.randint(0, num_levels, (batch_size, *TINY[name].shape), generator=generator)
 
 
-def tiny_condition(kind: str, batch_size: int = 3, num_timesteps: int = 12, seed: int = 2) -> Condition | None:
-    """A condition of this kind for waveforms of num_timesteps, or for pictures."""
+def tiny_condition(
+    kind: str, batch_size: int = 3, num_timesteps: int = 12, size: tuple[int, int] = GREY[1:], seed: int = 2
+) -> Condition | None:
+    """A condition of this kind for waveforms of num_timesteps, or for pictures of this height and width."""
     config, generator = CONDITIONS[kind], torch.Generator().manual_seed(seed)
     if kind == "none":
         return None
+
+    def reals(*shape: int, wanted: bool) -> torch.Tensor | None:
+        return torch.randn(batch_size, *shape, generator=generator, dtype=torch.float64) if wanted else None
+
     columns = [torch.randint(0, values, (batch_size,), generator=generator) for values in config.attributes.values()]
-    shape = (batch_size, num_timesteps // config.hop)
-    phones = torch.randint(0, config.num_phones, shape, generator=generator) if config.has_local else None
-    features = torch.randn(*shape, config.num_features, generator=generator) if config.num_features else None
-    return Condition(torch.stack(columns, 1) if columns else None, phones, features)
+    num_frames = num_timesteps // config.hop
+    cells = (side // config.plane_factor for side in size)
+    phones = torch.randint(0, max(1, config.num_phones), (batch_size, num_frames), generator=generator)
+    return Condition(
+        attributes=torch.stack(columns, 1) if columns else None,
+        phones=phones if config.num_phones else None,
+        features=reals(num_frames, config.num_features, wanted=config.num_features > 0),
+        vector=reals(config.vector_size, wanted=config.vector_size > 0),
+        planes=reals(config.num_planes, *cells, wanted=config.has_planes),
+        dropped=torch.arange(batch_size) % 2 == 0 if kind.endswith(SOME_DROPPED) else None,
+    )
