@@ -16,6 +16,7 @@ from torch import Tensor
 from models.conditioning import Condition
 from pipeline.conditions import Conditioning, stack_conditions
 from pipeline.frames import Frames
+from pipeline.shards.levels import unpack_levels
 from pipeline.shards.schema import AudioConventions, ImageConventions
 
 
@@ -89,7 +90,7 @@ def audio_batch(
     scored = np.zeros(x.shape, bool)
     attributes, frames = [], []
     for lane, (row, window) in enumerate(zip(rows, windows, strict=True)):
-        levels = np.frombuffer(row["levels"], np.uint8)[window.context_start : window.stop]
+        levels = unpack_levels(row["levels"], conventions.num_levels)[window.context_start : window.stop]
         x[lane, : len(levels)] = levels
         scored[lane, window.start - window.context_start : len(levels)] = True
         attributes.append(conditioning.attribute_ids(row, row["item_id"]))

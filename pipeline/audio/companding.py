@@ -17,14 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.audio.decode import Waveform
+from pipeline.shards.levels import Levels, check_num_levels, level_type
 from pipeline.shards.schema import Companding
 
-Levels = NDArray[np.uint8]
-
 Array = TypeVar("Array", bound=NDArray[Any])
-
-MOST_LEVELS = 256
-"""A level is stored in one byte."""
 
 
 def encode(waveform: NDArray[np.floating], num_levels: int = 256, companding: Companding = "mu-law") -> Levels:
@@ -32,7 +28,7 @@ def encode(waveform: NDArray[np.floating], num_levels: int = 256, companding: Co
     check_num_levels(num_levels)
     x = np.clip(np.asarray(waveform, np.float64), -1, 1)
     y = compress(x, num_levels - 1) if companding == "mu-law" else x
-    return np.floor((y + 1) / 2 * (num_levels - 1) + 0.5).astype(np.uint8)
+    return np.floor((y + 1) / 2 * (num_levels - 1) + 0.5).astype(level_type(num_levels))
 
 
 def decode_levels(levels: Levels, num_levels: int = 256, companding: Companding = "mu-law") -> Waveform:
@@ -44,7 +40,8 @@ def encode_fast(waveform: Waveform, num_levels: int = 256, companding: Compandin
     """`encode` of the waveform rounded to 16 bits, by one look-up in a table of all 65,536 of them.
 
     This is what datasets hold. Rounding to 16 bits first moves a value by 2⁻¹⁶ at most, an eleventh of the finest
-    mu-law step, and is what makes one look-up of the logarithm.
+    mu-law step of 256 levels, and is what makes one look-up of the logarithm. With 65,536 linear levels it is the
+    16-bit value itself, counted from the bottom: only the two values in the middle share a level.
     """
     index = np.multiply(waveform, np.float32(32768))
     index += np.float32(32768.5)
@@ -83,9 +80,3 @@ def frozen(table: Array) -> Array:
     """A table that no caller can write into: it is shared by all of them."""
     table.flags.writeable = False
     return table
-
-
-def check_num_levels(num_levels: int) -> None:
-    """Levels are stored in one byte, and one level says nothing."""
-    if not 2 <= num_levels <= MOST_LEVELS:
-        raise ValueError(f"num_levels must lie in 2 to {MOST_LEVELS}, got {num_levels}")

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from pipeline.shards.commit import Tally
+from pipeline.shards.levels import levels_per_bin
 
 TRAIN = "train"
 
@@ -13,22 +14,26 @@ def uniform_bits(num_levels: int) -> float:
     return math.log2(num_levels)
 
 
-def marginal_bits(tally: Tally, split: str) -> float | None:
+def marginal_bits(tally: Tally, split: str, num_levels: int) -> float | None:
     """Bits per level of `split` under the training split's histogram; None where there is no training split.
 
     Each channel has its own: p(level) = (count + 1) / (total + K), add-one smoothing, so that a level which training
-    never saw costs much and not everything. Positions are taken to be independent and alike.
+    never saw costs much and not everything. Positions are taken to be independent and alike. Levels that share a bin
+    of the histogram are taken to be alike (`shards/levels.py`).
     """
     if TRAIN not in tally.histograms:
         return None
     channels = list(zip(tally.histograms[TRAIN], tally.histograms[split], strict=True))
-    bits = math.fsum(cross_entropy_bits(train, held_out) for train, held_out in channels)
+    widths = levels_per_bin(num_levels).tolist()
+    bits = math.fsum(cross_entropy_bits(train, held_out, widths) for train, held_out in channels)
     return bits / sum(sum(held_out) for _, held_out in channels)
 
 
-def cross_entropy_bits(train: Sequence[int], held_out: Sequence[int]) -> float:
-    """Bits for all of `held_out` (counts of levels) under the smoothed histogram `train`."""
+def cross_entropy_bits(train: Sequence[int], held_out: Sequence[int], widths: Sequence[int]) -> float:
+    """Bits for all of `held_out` (counts by bin) under the smoothed histogram `train`; a bin is so many levels."""
     total = sum(train) + len(train)
     return -math.fsum(
-        count * math.log2((seen + 1) / total) for seen, count in zip(train, held_out, strict=True) if count
+        count * math.log2((seen + 1) / total / width)
+        for seen, count, width in zip(train, held_out, widths, strict=True)
+        if count
     )

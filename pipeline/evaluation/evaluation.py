@@ -92,7 +92,7 @@ def conclude(scores: Scores, model: Location, info: ModelInfo, dataset: Dataset,
         unit="bits_per_timestep" if info.conventions.kind == "audio" else "bits_per_dim",
         bits=figure(scores.whole).bits,
         uniform_bits=uniform_bits(info.conventions.num_levels),
-        marginal_bits=marginal_bits(tally, split),
+        marginal_bits=marginal_bits(tally, split, info.conventions.num_levels),
         num_items=scores.whole.num_items,
         num_levels_scored=scores.whole.num_levels,
         per_attribute={

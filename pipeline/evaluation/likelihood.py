@@ -24,6 +24,7 @@ from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.rows import Rows
 from pipeline.shards.commit import Tally
 from pipeline.shards.dataset import Dataset
+from pipeline.shards.levels import num_levels_in
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions, ImageConventions
 
 Row = Mapping[str, Any]
@@ -58,9 +59,9 @@ class Scores:
             for value, score in values.items():
                 self.by_attribute.setdefault(column, {}).setdefault(value, Score()).add(score)
 
-    def add_row(self, row: Row, nll_nats: float) -> None:
-        """Count one row under the whole and under each of its attributes."""
-        score = Score(1, len(row["levels"]), nll_nats)
+    def add_row(self, row: Row, num_levels: int, nll_nats: float) -> None:
+        """Count one row, of so many levels, under the whole and under each of its attributes."""
+        score = Score(1, num_levels, nll_nats)
         by_attribute = {column: {row[column]: score} for column in ATTRIBUTES if row.get(column)}
         self.add(Scores(score, by_attribute))
 
@@ -124,7 +125,8 @@ def score_part(dataset: Dataset, part: Part, exported: ExportedModel, config: Ev
     rows = [of_split[number] for number in range(part.part, len(of_split), part.num_parts)]
     scores = Scores()
     for row, nll_nats in zip(rows, score_rows(rows, dataset.info.conventions, exported, config), strict=True):
-        scores.add_row(row, float(nll_nats))
+        num_levels = num_levels_in(row["levels"], dataset.info.conventions.num_levels)
+        scores.add_row(row, num_levels, float(nll_nats))
     return scores
 
 

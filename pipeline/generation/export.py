@@ -12,6 +12,7 @@ from PIL import Image
 
 from pipeline.audio.companding import decode_levels
 from pipeline.image.quantise import intensities
+from pipeline.shards.levels import unpack_levels
 from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
 from pipeline.storage import Location
 
@@ -56,7 +57,7 @@ def file_stem(item_id: str) -> str:
 
 def wav_bytes(levels: bytes, conventions: AudioConventions) -> bytes:
     """A mono 16-bit WAV file; encoded again it gives the levels back."""
-    x = decode_levels(np.frombuffer(levels, np.uint8), conventions.num_levels, conventions.companding)
+    x = decode_levels(unpack_levels(levels, conventions.num_levels), conventions.num_levels, conventions.companding)
     values = np.clip(np.rint(x * 32768.0), -32768, 32767).astype("<i2")
     sink = io.BytesIO()
     with wave.open(sink, "wb") as file:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from models.counter_random import item_key
@@ -17,6 +16,7 @@ from pipeline.generation.plan import PlannedItem
 from pipeline.generation.speech import speech_columns
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.shards.commit import Commit
+from pipeline.shards.levels import pack_levels
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
 from pipeline.shards.writer import write_shard
@@ -102,7 +102,7 @@ def shape_of(item: PlannedItem, info: ModelInfo) -> tuple[int, ...]:
 
 def row_of(item: PlannedItem, drawn: DrawnItem, info: ModelInfo, path: str) -> dict[str, Any]:
     """A row of the dataset."""
-    levels = drawn.levels.numpy().astype(np.uint8)
+    levels, num_levels = drawn.levels.numpy(), info.conventions.num_levels
     return {
         **item.attributes,
         "item_id": item.item_id,
@@ -114,7 +114,7 @@ def row_of(item: PlannedItem, drawn: DrawnItem, info: ModelInfo, path: str) -> d
         "request": item.request,
         "sampling_path": path,
         **columns_of(item, info.conventions),
-        "levels": (levels if levels.ndim == 1 else levels.transpose(1, 2, 0)).tobytes(),
+        "levels": pack_levels(levels if levels.ndim == 1 else levels.transpose(1, 2, 0), num_levels),
     }
 
 

@@ -23,6 +23,7 @@ from pipeline.preparation.reading import recording_of
 from pipeline.preparation.said import Said, said_in
 from pipeline.preparation.speech_columns import Voice, speech_columns
 from pipeline.preparation.splits import split_of
+from pipeline.shards.levels import pack_levels
 from pipeline.shards.schema import AudioConventions
 from pipeline.speech.alignment.acoustic_model import AcousticModel
 
@@ -104,7 +105,7 @@ def columns_of(waveform: Waveform, stretch: Stretch, said: Said, voice: Voice) -
     return {
         "text": said.text or None,
         "text_normalised": said.text_normalised or None,
-        "levels": levels.tobytes(),
+        "levels": pack_levels(levels, conventions.num_levels),
         "num_timesteps": len(levels),
         **speech_columns(piece, start, said, voice),
         **audio_file(piece, conventions),

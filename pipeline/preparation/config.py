@@ -6,6 +6,7 @@ from typing import Literal
 from pipeline.audio.decode import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
 from pipeline.audio.splitting import CutConfig
 from pipeline.guarding.guard import LimitsConfig
+from pipeline.shards.levels import MOST_BINS, MOST_LEVELS
 from pipeline.shards.schema import Companding
 from pipeline.speech.alignment.config import AlignmentConfig
 
@@ -53,7 +54,10 @@ class AudioConfig:
 
     def __post_init__(self) -> None:
         expect(LOWEST_RATE_HZ <= self.sample_rate_hz <= HIGHEST_RATE_HZ, "audio.sample_rate_hz", "4000 to 192000", self)
-        expect(2 <= self.num_levels <= 256, "audio.num_levels", "2 to 256", self)
+        expect(2 <= self.num_levels <= MOST_LEVELS, "audio.num_levels", f"2 to {MOST_LEVELS}", self)
+        # mu-law steps near zero would be finer than the 16 bits of the recordings.
+        is_coarse = self.num_levels <= MOST_BINS or self.companding == "linear"
+        expect(is_coarse, "audio.companding", f"linear, where there are more than {MOST_BINS} levels", self)
         expect(self.trim_threshold_db < 0, "audio.trim_threshold_db", "a negative number", self)
         expect(self.trim_margin_s >= 0, "audio.trim_margin_s", "0 or more", self)
         expect(self.peak_dbfs <= 0, "audio.peak_dbfs", "0 or less", self)

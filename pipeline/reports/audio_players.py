@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from pipeline.audio.companding import decode_levels
 from pipeline.reports.data_uri import data_uri, wav_uri
 from pipeline.reports.rows import Place, best_match, look, spread, with_levels
 from pipeline.reports.spectrogram import LEFT, RIGHT, Waveform, spectrogram_png
 from pipeline.reports.subjects import DatasetSubject
+from pipeline.shards.levels import unpack_levels
 from pipeline.shards.schema import AudioConventions
 from pipeline.speech.spans import SILENCE
 
@@ -160,7 +159,7 @@ def waveform_of(subject: DatasetSubject, levels: bytes) -> Waveform:
     """Levels to the waveform that they stand for."""
     conventions = subject.dataset.info.conventions
     assert isinstance(conventions, AudioConventions)
-    return decode_levels(np.frombuffer(levels, np.uint8), conventions.num_levels, conventions.companding)
+    return decode_levels(unpack_levels(levels, conventions.num_levels), conventions.num_levels, conventions.companding)
 
 
 def phone_marks(place: Place, rate: int, width_s: float) -> tuple[PhoneMark, ...]:

@@ -25,7 +25,8 @@ class Tally:
     """What is counted over rows; the tally of a dataset is the merged tallies of its shards.
 
     num_rows, num_levels: by split (levels are timesteps, or pixel channels). vocabularies: column → value → rows.
-    histograms: by split, the count of each level, one list a channel: what the marginal baseline is computed from.
+    histograms: by split, the count of each level (of each bin, `levels.py`), one list a channel: what the marginal
+    baseline is computed from.
     """
 
     num_rows: Counter[str] = field(default_factory=Counter)

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -28,6 +27,7 @@ from pipeline.shards.dataset import (
     side_by_side,
 )
 from pipeline.shards.leaks import leaks
+from pipeline.shards.levels import level_type, unpack_levels
 from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import FAILURE_SCHEMA, POSITIONS, AudioConventions, Conventions, check_stamp
 from pipeline.shards.writer import Row, tally_of
@@ -171,9 +171,10 @@ def wrong_row(row: Mapping[str, Any], conventions: Conventions) -> Iterator[str]
         shape = (conventions.height, conventions.width, conventions.channels)
         if (row["height"], row["width"], row["channels"]) != shape:
             yield f"its shape is not the dataset's {shape}"
-    if len(row["levels"]) != expected:
-        yield f"expected {expected} levels, found {len(row['levels'])}"
-    if row["levels"] and np.frombuffer(row["levels"], np.uint8).max() >= conventions.num_levels:
+    size = level_type(conventions.num_levels).itemsize
+    if len(row["levels"]) != expected * size:
+        yield f"expected {expected} levels of {size} bytes, found {len(row['levels'])} bytes"
+    elif expected and unpack_levels(row["levels"], conventions.num_levels).max() >= conventions.num_levels:
         yield f"holds a level past the last one, {conventions.num_levels - 1}"
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.shards.commit import Commit, Failure, Tally, checksum, shard_file, write_commit
+from pipeline.shards.levels import bin_of, num_bins, unpack_levels
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.schema import ATTRIBUTES, Conventions, ImageConventions, schema_for
 from pipeline.storage import Location
@@ -77,17 +78,18 @@ def parquet_bytes(rows: Sequence[Row], conventions: Conventions) -> bytes:
 
 def tally_of(rows: Sequence[Row], conventions: Conventions) -> Tally:
     """Count rows, levels and values by split."""
-    tally = Tally()
+    tally, num_levels = Tally(), conventions.num_levels
     channels = conventions.channels if isinstance(conventions, ImageConventions) else 1
     for row in rows:
         split = row["split"]
         tally.num_rows[split] += 1
-        tally.num_levels[split] += len(row["levels"])
+        levels = unpack_levels(row["levels"], num_levels)
+        tally.num_levels[split] += len(levels)
         count_values(tally, row)
-        counts = tally.histograms.setdefault(split, np.zeros((channels, conventions.num_levels), np.int64))  # type: ignore[arg-type]
+        counts = tally.histograms.setdefault(split, np.zeros((channels, num_bins(num_levels)), np.int64))  # type: ignore[arg-type]
         for channel in range(channels):
-            levels = np.frombuffer(row["levels"], np.uint8)[channel::channels]
-            counts[channel] += np.bincount(levels, minlength=conventions.num_levels)
+            bins = bin_of(levels[channel::channels], num_levels)
+            counts[channel] += np.bincount(bins, minlength=num_bins(num_levels))
     tally.histograms = {split: np.asarray(counts).tolist() for split, counts in tally.histograms.items()}
     return tally
 

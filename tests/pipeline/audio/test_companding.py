@@ -74,10 +74,20 @@ def test_tables_are_shared_and_cannot_be_written_into() -> None:
         encoding_table(256, "mu-law")[0] = 1
 
 
-@pytest.mark.parametrize("num_levels", [0, 1, 257])
-def test_a_level_fits_into_a_byte(num_levels: int) -> None:
-    with pytest.raises(ValueError, match=f"2 to 256, got {num_levels}"):
+@pytest.mark.parametrize("num_levels", [0, 1, 65537])
+def test_a_level_fits_into_two_bytes(num_levels: int) -> None:
+    with pytest.raises(ValueError, match=f"2 to 65536, got {num_levels}"):
         encode(np.zeros(1), num_levels)
+
+
+def test_sixteen_bits_are_kept() -> None:
+    """All 16-bit values keep their order and, but for two in the middle that share a level, come back as they were."""
+    values = np.arange(-32768, 32768)
+    levels = encode_fast(values.astype(np.float32) / 32768, 65536, "linear")
+    assert levels.dtype == np.uint16
+    assert np.flatnonzero(np.diff(levels.astype(int)) != 1).tolist() == [32768]
+    back = np.rint(decode_levels(levels, 65536, "linear").astype(np.float64) * 32768).astype(int)
+    assert np.flatnonzero(back != values).tolist() == [32768]
 
 
 def test_the_empty_waveform_has_no_levels() -> None:

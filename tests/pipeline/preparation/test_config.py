@@ -29,7 +29,11 @@ def test_settings_are_parsed() -> None:
         ("audio.sample_rate=8000", "Did you mean audio.sample_rate_hz"),
         ("audio.sample_rate_hz=100", "audio.sample_rate_hz: expected 4000 to 192000, got 100"),
         ("audio.companding=a-law", "mu-law"),
-        ("audio.num_levels=65536", "audio.num_levels: expected 2 to 256, got 65536"),
+        ("audio.num_levels=65537", "audio.num_levels: expected 2 to 65536, got 65537"),
+        (
+            "audio.num_levels=257",
+            "audio.companding: expected linear, where there are more than 256 levels, got 'mu-law'",
+        ),
         ("audio.trim_threshold_db=3", "expected a negative number"),
         ("image.height=-1", "expected corpus or 1 to 4096, got -1"),
         ("image.width=null", "image.width"),

@@ -185,7 +185,7 @@ def shard_problems(
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"num_timesteps": 5}, "expected 5 levels, found 4"),
+        ({"num_timesteps": 5}, "expected 5 levels of 1 bytes, found 4 bytes"),
         ({"sample_rate_hz": 44_100}, "its rate is 44100 Hz, the dataset's 8000 Hz"),
         ({"phone_end": [2, 3]}, "do not follow each other"),
         ({"phone_start": [0, 3]}, "do not follow each other"),
@@ -209,7 +209,7 @@ def test_a_row_that_contradicts_itself_is_found(folder: Location, changes: dict[
     ("row", "what"),
     [
         (image_row("a", bytes([8] * 12)), "a level past the last one, 7"),
-        (image_row("a", bytes(11)), "expected 12 levels, found 11"),
+        (image_row("a", bytes(11)), "expected 12 levels of 1 bytes, found 11 bytes"),
         (image_row("a", bytes(24), height=4), "its shape is not the dataset's (2, 2, 3)"),
     ],
 )
