@@ -83,7 +83,7 @@ def test_a_level_fits_into_two_bytes(num_levels: int) -> None:
 def test_sixteen_bits_are_kept() -> None:
     """All 16-bit values keep their order and, but for two in the middle that share a level, come back as they were."""
     values = np.arange(-32768, 32768)
-    levels = encode_fast(values.astype(np.float32) / 32768, 65536, "linear")
+    levels = encode_fast((values / 32768).astype(np.float32), 65536, "linear")
     assert levels.dtype == np.uint16
     assert np.flatnonzero(np.diff(levels.astype(int)) != 1).tolist() == [32768]
     back = np.rint(decode_levels(levels, 65536, "linear").astype(np.float64) * 32768).astype(int)
