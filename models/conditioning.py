@@ -9,6 +9,8 @@ condition is a map of planes, each of whose cells covers `plane_factor` × `plan
 
 An item may be drawn without its condition (`dropped`): nothing is added to any layer, and what is left is the
 unconditional network that classifier-free guidance needs (Ho and Salimans 2022). Training drops some at random.
+A map that is a part of the item itself, as the low-resolution picture in `multiscale.py`, is no condition of the whole
+and stays.
 """
 
 import math
@@ -30,7 +32,8 @@ class ConditionConfig:
     `vector_size` > 0 is the length of a vector given beside them. `num_phones` > 0 or `num_features` > 0 turns the
     frames of a waveform on: a phone id, so many real features, `hop` timesteps a frame, brought to timesteps as
     `upsampling` says (`upsampling.py`; `upsampling_factors`, whose product is hop, are the strides of the learned
-    one, one stage of `hop` where there are none). `num_planes` > 0 turns the map of a picture on.
+    one, one stage of `hop` where there are none). `num_planes` > 0 turns the map of a picture on; where
+    `planes_of_item`, it is a part of the item itself, and `dropped` does not drop it.
     `channels` is D, the width of what is embedded.
     """
 
@@ -44,6 +47,7 @@ class ConditionConfig:
     upsampling_factors: tuple[int, ...] = ()
     num_planes: int = 0
     plane_factor: int = 1
+    planes_of_item: bool = False
 
     def __post_init__(self) -> None:
         if min(self.hop, self.channels, self.plane_factor, *self.attributes.values(), *self.upsampling_factors) < 1:

@@ -128,15 +128,26 @@ class GatedPixelCNN(ImageModel):
         return FLOPS_PER_MULTIPLICATION * num_multiplications(*self.layers, *self.head) / shape[0]
 
     def receptive_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:  # noqa: D102
-        vertical = torch.zeros(shape[1:], dtype=torch.bool)
-        horizontal = one_pixel((shape[1], shape[2]), row, column)
-        for layer in reversed(self.layers):
-            # The horizontal stack takes the vertical map of the row above; both then look through their kernels.
-            vertical |= seen_from(horizontal, [(-1, 0)])
-            vertical = seen_from(vertical, vertical_offsets(layer.vertical.reach))
-            centre = not layer.first or shape[0] > 1
-            horizontal = seen_from(horizontal, masked_offsets(layer.horizontal.reach, centre=centre))
+        vertical, horizontal = self.first_fields(shape, row, column)
+        reaches = self.layers[0].vertical.reach, self.layers[0].horizontal.reach
+        vertical = seen_from(vertical, vertical_offsets(reaches[0]))
+        horizontal = seen_from(horizontal, masked_offsets(reaches[1], centre=shape[0] > 1))
         return without_itself(vertical | horizontal, row, column)
+
+    def conditioned_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:  # noqa: D102
+        vertical, horizontal = self.first_fields(shape, row, column)
+        return vertical | horizontal
+
+    def first_fields(self, shape: tuple[int, ...], row: int, column: int) -> tuple[Tensor, Tensor]:
+        """Where a pixel looks at the first layer's two maps, the vertical and the horizontal one."""
+        horizontal = one_pixel((shape[1], shape[2]), row, column)
+        vertical = seen_from(horizontal, [(-1, 0)])
+        for layer in reversed(self.layers[1:]):
+            # Both stacks look through their kernels; the horizontal one takes the vertical map of the row above.
+            vertical = seen_from(vertical, vertical_offsets(layer.vertical.reach))
+            horizontal = seen_from(horizontal, masked_offsets(layer.horizontal.reach, centre=True))
+            vertical |= seen_from(horizontal, [(-1, 0)])
+        return vertical, horizontal
 
     @torch.no_grad()
     def init_cache(  # noqa: D102

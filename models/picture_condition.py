@@ -51,7 +51,8 @@ class PictureCondition(nn.Module):
             bias = self.to_layers(self.embed(given))[:, :, None, None]
         if given.planes is not None:
             check_planes(given.planes, self.config.plane_factor, size)
-            local = self.map_to_layers(without_dropped(self.upsample(given.planes), given.dropped))
+            dropped = None if self.config.planes_of_item else given.dropped
+            local = self.map_to_layers(without_dropped(self.upsample(given.planes), dropped))
             bias = local if bias is None else bias + local
         return [None for _ in self.features] if bias is None else list(bias.split(self.features, dim=1))
 

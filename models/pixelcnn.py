@@ -103,12 +103,16 @@ class PixelCNN(ImageModel):
         return FLOPS_PER_MULTIPLICATION * num_multiplications(self.first, *self.blocks, *self.head) / shape[0]
 
     def receptive_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:  # noqa: D102
-        field = one_pixel((shape[1], shape[2]), row, column)
-        for block in self.blocks:
-            field = seen_from(field, masked_offsets(block.conv.reach, centre=True))
+        field = self.conditioned_field(shape, row, column)
         # Mask A shows the colours before one's own: of another pixel, all but the last, and none where there is one.
         field = seen_from(field, masked_offsets(self.first.reach, centre=shape[0] > 1))
         return without_itself(field, row, column)
+
+    def conditioned_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:  # noqa: D102
+        field = one_pixel((shape[1], shape[2]), row, column)
+        for block in self.blocks:
+            field = seen_from(field, masked_offsets(block.conv.reach, centre=True))
+        return field
 
     @torch.no_grad()
     def init_cache(  # noqa: D102
