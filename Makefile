@@ -26,8 +26,8 @@ check: setup ## ruff, mypy, the walls between packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup ## every test
-	$(BIN)/python -m pytest
+test: setup ## every test, those with Ray in one process and the others beside it
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-all: test ## every test, and the long ones: more kills at random points
 	$(BIN)/python -m pytest -m slow tests/chaos

@@ -30,6 +30,19 @@ RAY_FOLDERS = "ancestral-ray-*"
 FOLDER = re.compile(r"/tmp/ancestral-ray-\w+")
 
 
+HERE = Path(__file__).resolve().parent
+
+WITH_RAY = ("chaos", "e2e", "jobs")
+"""Folders whose tests start Ray, or wait for what other processes do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes (`make test`), those with Ray share one: two Rays would fight for cores."""
+    for item in items:
+        if item.path.relative_to(HERE).parts[0] in WITH_RAY:
+            item.add_marker(pytest.mark.xdist_group("ray"))
+
+
 @pytest.fixture(autouse=True)
 def one_torch_thread() -> None:
     """Torch, where a test has imported it, works on one thread; importing it here would slow every other test."""
