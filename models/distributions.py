@@ -7,7 +7,8 @@ that the caller brings, by the inverse of the cumulative distribution: no hidden
 the same level on every path. The probabilities of all K levels sum to one.
 
 Temperature is a departure from the model: at 1 draws follow the model, below 1 they crowd its likeliest levels. It may
-be one number, or a tensor shaped as the levels (one per lane).
+be one number, or a tensor shaped as the levels (one per lane). What it means is said once for each family, by
+`tempered`; at 1 that leaves every draw as it is, to the bit.
 
 The real-valued families live on the levels scaled to [-1, 1]: level l stands at 2l/(K-1) - 1 and owns the bin half a
 spacing to either side; the first and the last bin take the tails.
@@ -55,6 +56,10 @@ class Distribution(ABC):
     def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
         """Levels [...] int64 from parameters [..., P] and uniforms [..., U] in [0, 1)."""
 
+    @abstractmethod
+    def tempered(self, parameters: Tensor, temperature: float | Tensor) -> Tensor:
+        """The parameters [..., P] of what is drawn from at a temperature, of the same family."""
+
     def log_probabilities(self, parameters: Tensor) -> Tensor:
         """Log-probabilities [..., K] of all levels under parameters [..., P]."""
         levels = torch.arange(self.num_levels, device=parameters.device)
@@ -81,8 +86,14 @@ class Categorical(Distribution):
         return F.cross_entropy(logits, x.reshape(-1), reduction="none").reshape(x.shape)
 
     def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:  # noqa: D102
-        logits = at_least_float32(parameters) / per_position(temperature)
-        return invert_cumulative(torch.softmax(logits, -1), uniforms)
+        return invert_cumulative(torch.softmax(self.tempered(parameters, temperature), -1), uniforms)
+
+    def tempered(self, parameters: Tensor, temperature: float | Tensor) -> Tensor:  # noqa: D102
+        logits = at_least_float32(parameters)
+        return logits / per_position(temperature, logits)
+
+    def log_probabilities(self, parameters: Tensor) -> Tensor:  # noqa: D102
+        return torch.log_softmax(at_least_float32(parameters), -1)
 
 
 @dataclass(frozen=True)
@@ -108,9 +119,13 @@ class DiscretisedGaussian(Distribution):
         return -log_p.to(at_least_float32(parameters).dtype)
 
     def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:  # noqa: D102
-        mean, log_scale = parameters.double().unbind(-1)
-        scale = bounded(log_scale, self.num_levels).exp() * temperature
-        return nearest_level(mean + scale * torch.special.ndtri(off_the_ends(uniforms[..., 0])), self.num_levels)
+        mean, log_scale = self.tempered(parameters, temperature).unbind(-1)
+        values = mean + log_scale.exp() * torch.special.ndtri(off_the_ends(uniforms[..., 0]))
+        return nearest_level(values, self.num_levels)
+
+    def tempered(self, parameters: Tensor, temperature: float | Tensor) -> Tensor:  # noqa: D102
+        mean, log_scale = parameters.double().chunk(2, -1)
+        return torch.cat([mean, widened(log_scale, temperature, self.num_levels)], -1)
 
 
 @dataclass(frozen=True)
@@ -144,12 +159,16 @@ class DiscretisedLogisticMixture(Distribution):
         return -torch.logsumexp(torch.log_softmax(logits, -1) + log_logistic_between(lower, upper), -1)
 
     def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:  # noqa: D102
-        logits, mean, log_scale = at_least_float32(parameters).chunk(3, -1)
-        weights = torch.softmax(logits / per_position(temperature), -1)
-        chosen = invert_cumulative(weights, uniforms[..., :1]).unsqueeze(-1)
+        logits, mean, log_scale = self.tempered(parameters, temperature).chunk(3, -1)
+        chosen = invert_cumulative(torch.softmax(logits, -1), uniforms[..., :1]).unsqueeze(-1)
         mean = mean.gather(-1, chosen).squeeze(-1)
-        scale = bounded(log_scale, self.num_levels).gather(-1, chosen).squeeze(-1).exp() * temperature
+        scale = log_scale.gather(-1, chosen).squeeze(-1).exp()
         return nearest_level(mean + scale * torch.logit(off_the_ends(uniforms[..., 1])), self.num_levels)
+
+    def tempered(self, parameters: Tensor, temperature: float | Tensor) -> Tensor:  # noqa: D102
+        logits, mean, log_scale = at_least_float32(parameters).chunk(3, -1)
+        log_scale = widened(log_scale, temperature, self.num_levels)
+        return torch.cat([logits / per_position(temperature, logits), mean, log_scale], -1)
 
 
 def require_levels(num_levels: int) -> None:
@@ -163,9 +182,14 @@ def at_least_float32(parameters: Tensor) -> Tensor:
     return parameters if parameters.dtype == torch.float64 else parameters.float()
 
 
-def per_position(temperature: float | Tensor) -> float | Tensor:
-    """A temperature [...] that meets parameters [..., P]."""
-    return temperature.unsqueeze(-1) if isinstance(temperature, Tensor) else temperature
+def per_position(temperature: float | Tensor, parameters: Tensor) -> Tensor:
+    """A temperature [...] that meets parameters [..., P], in their dtype."""
+    return torch.as_tensor(temperature, dtype=parameters.dtype, device=parameters.device).unsqueeze(-1)
+
+
+def widened(log_scale: Tensor, temperature: float | Tensor, num_levels: int) -> Tensor:
+    """The log scales [..., M] at a temperature, none below what the levels can tell apart."""
+    return bounded(bounded(log_scale, num_levels) + per_position(temperature, log_scale).log(), num_levels)
 
 
 def invert_cumulative(probabilities: Tensor, uniforms: Tensor) -> Tensor:

@@ -173,6 +173,27 @@ def test_temperature_narrows_and_may_differ_per_lane(distribution: Distribution)
     assert levels[::2].double().std() <= plain.double().std() * 0.8
 
 
+@every_kind
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
+def test_draws_at_a_temperature_follow_the_tempered_probabilities(
+    distribution: Distribution, temperature: float
+) -> None:
+    parameters = random_parameters(distribution, seed=0, spread=1.0)[0]
+    uniforms = torch.rand(20000, distribution.num_uniforms, generator=torch.Generator().manual_seed(1))
+    levels = distribution.draw(parameters.expand(20000, -1), uniforms, temperature)
+    counts = torch.bincount(levels, minlength=distribution.num_levels)
+    expected = distribution.log_probabilities(distribution.tempered(parameters, temperature)).exp() * 20000
+    assert chi_square_excess(counts, expected) < 4
+
+
+@every_kind
+def test_a_temperature_of_one_changes_no_bit_of_what_is_drawn_from(distribution: Distribution) -> None:
+    parameters = random_parameters(distribution, seed=0, spread=1.0)
+    once = distribution.tempered(parameters, 1.0)
+    assert torch.equal(distribution.tempered(once, torch.ones(3)), once)
+    torch.testing.assert_close(distribution.log_probabilities(once), distribution.log_probabilities(parameters))
+
+
 def test_half_precision_is_scored_in_float32() -> None:
     logits = torch.randn(2, 8, dtype=torch.bfloat16)
     assert Categorical(8).nll_nats(logits, torch.tensor([1, 2])).dtype == torch.float32
