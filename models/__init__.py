@@ -15,6 +15,7 @@ from typing import Any, Literal
 from models.autoregressive import Autoregressive, WaveformModel
 from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
 from models.linear_ar import LinearAR, LinearARConfig
+from models.multiscale import Multiscale, MultiscaleConfig
 from models.pixelcnn import PixelCNN, PixelCNNConfig
 from models.wavenet import WaveNet, WaveNetConfig
 
@@ -37,6 +38,7 @@ MODELS: Mapping[str, Entry] = MappingProxyType(
         "linear_ar": Entry(LinearARConfig, LinearAR),
         "pixelcnn": Entry(PixelCNNConfig, PixelCNN),
         "gated_pixelcnn": Entry(GatedPixelCNNConfig, GatedPixelCNN),
+        "multiscale": Entry(MultiscaleConfig, Multiscale),
         "wavenet": Entry(WaveNetConfig, WaveNet),
     }
 )

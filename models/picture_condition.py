@@ -20,6 +20,7 @@ from models.conditioning import (
     check_planes,
     without_dropped,
 )
+from models.picture_field import seen_from
 
 
 class PictureCondition(nn.Module):
@@ -70,6 +71,13 @@ class MapNetwork(nn.Module):
 
     def forward(self, planes: Tensor) -> Tensor:  # noqa: D102
         return self.pixels(F.relu(self.around(planes.to(self.around.weight.dtype))))  # type: ignore[no-any-return]
+
+
+def cells_seen(field: Tensor, factor: int) -> Tensor:
+    """[H / factor, W / factor] bool: the cells that a map's features at the pixels of a field [H, W] are made of."""
+    height, width = field.shape
+    cells = field.reshape(height // factor, factor, width // factor, factor).any(3).any(1)
+    return seen_from(cells, [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)])
 
 
 def plus(x: Tensor, bias: Tensor | None) -> Tensor:

@@ -14,6 +14,8 @@ import torch
 from models import MODELS, build
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition, ConditionConfig
+from models.gated_pixelcnn import GatedPixelCNNConfig
+from models.pixelcnn import PixelCNNConfig
 
 SOME_DROPPED = ", some dropped"
 COLOURS = ("red", "green", "blue")
@@ -95,6 +97,13 @@ TINY = {
     "gated_pixelcnn": pictures("gated_pixelcnn", RGB, ("none", "global", "vector" + SOME_DROPPED), **PIXELCNN),
     "gated_pixelcnn grey": pictures(
         "gated_pixelcnn", GREY, ("none", "global and planes", "planes" + SOME_DROPPED), **PIXELCNN
+    ),
+    "multiscale": pictures(
+        "multiscale",
+        (len(COLOURS), 2, 4),
+        ("none", "global", "vector" + SOME_DROPPED),
+        base=PixelCNNConfig(**PIXELCNN),
+        upscaler=GatedPixelCNNConfig(**PIXELCNN),
     ),
 }
 """The first variant of each model bears its name."""
