@@ -114,7 +114,8 @@ class DiscretisedGaussian(Distribution):
 
     def nll_nats(self, parameters: Tensor, x: Tensor) -> Tensor:  # noqa: D102
         mean, log_scale = parameters.double().unbind(-1)
-        lower, upper = standardised_bin(x, mean, bounded(log_scale, self.num_levels), self.num_levels)
+        value = scaled(x, self.num_levels)
+        lower, upper = standardised_bin(value, mean, bounded(log_scale, self.num_levels), self.num_levels)
         log_p = log_gaussian_between(lower, upper)
         return -log_p.to(at_least_float32(parameters).dtype)
 
@@ -154,9 +155,9 @@ class DiscretisedLogisticMixture(Distribution):
 
     def nll_nats(self, parameters: Tensor, x: Tensor) -> Tensor:  # noqa: D102
         logits, mean, log_scale = at_least_float32(parameters).chunk(3, -1)
-        log_scale = bounded(log_scale, self.num_levels)
-        lower, upper = standardised_bin(x.unsqueeze(-1), mean, log_scale, self.num_levels)
-        return -torch.logsumexp(torch.log_softmax(logits, -1) + log_logistic_between(lower, upper), -1)
+        value = scaled(x, self.num_levels).unsqueeze(-1)
+        log_p = log_logistic_bin(value, mean, log_scale, self.num_levels)
+        return -torch.logsumexp(torch.log_softmax(logits, -1) + log_p, -1)
 
     def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:  # noqa: D102
         logits, mean, log_scale = self.tempered(parameters, temperature).chunk(3, -1)
@@ -227,13 +228,18 @@ def bounded(log_scale: Tensor, num_levels: int) -> Tensor:
     return log_scale.clamp(min=math.log(NARROWEST_SCALE_IN_BINS * 2 / (num_levels - 1)))
 
 
-def standardised_bin(x: Tensor, mean: Tensor, log_scale: Tensor, num_levels: int) -> tuple[Tensor, Tensor]:
-    """Both ends of the bins of levels x, in scales from the mean: -inf below the first bin, +inf above the last."""
-    centre: Tensor = scaled(x, num_levels).to(mean.dtype) - mean
-    half_width, inverse_scale = 1 / (num_levels - 1), torch.exp(-log_scale)
+def standardised_bin(value: Tensor, mean: Tensor, log_scale: Tensor, num_levels: int) -> tuple[Tensor, Tensor]:
+    """Both ends of the bins of scaled levels, in scales from the mean: -inf below the first bin, +inf above the last.
+
+    A value belongs to the first or the last bin when it is nearer to it than to any other, as `nearest_level` has it.
+    """
+    centre, half_width, inverse_scale = value.to(mean.dtype) - mean, 1 / (num_levels - 1), torch.exp(-log_scale)
     lower = (centre - half_width) * inverse_scale
     upper = (centre + half_width) * inverse_scale
-    return lower.masked_fill(x == 0, -math.inf), upper.masked_fill(x == num_levels - 1, math.inf)
+    return (
+        lower.masked_fill(value < half_width - 1, -math.inf),
+        upper.masked_fill(value > 1 - half_width, math.inf),
+    )
 
 
 def log_gaussian_between(lower: Tensor, upper: Tensor) -> Tensor:
@@ -257,6 +263,11 @@ def log_gaussian_in_thin_bin(a: Tensor, b: Tensor) -> Tensor:
     """The log of ∫φ over a bin of width w about m, by its series: φ(m)·w·(1 + (m² - 1)w²/24 + ...)."""
     middle, width = (a + b) / 2, b - a
     return torch.log(width) + (middle**2 - 1) * width**2 / 24 - middle**2 / 2 - 0.5 * math.log(2 * math.pi)
+
+
+def log_logistic_bin(value: Tensor, mean: Tensor, log_scale: Tensor, num_levels: int) -> Tensor:
+    """The log of what a discretised logistic gives the bins of scaled levels; the log scale is kept in bounds here."""
+    return log_logistic_between(*standardised_bin(value, mean, bounded(log_scale, num_levels), num_levels))
 
 
 def log_logistic_between(lower: Tensor, upper: Tensor) -> Tensor:
