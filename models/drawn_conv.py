@@ -26,6 +26,11 @@ WHOLE_VECTORS = 16
 products (32 features of 3 colours are 11, 11 and 10), so columns of zeros fill them up: an item's bits are its own."""
 
 
+def in_whole_vectors(x: Tensor) -> Tensor:
+    """Zeros after the last axis, up to whole vectors."""
+    return F.pad(x, (0, -x.shape[-1] % WHOLE_VECTORS)).contiguous()
+
+
 class Raster:
     """The position being drawn: row, column, colour, the colour fastest."""
 
@@ -80,9 +85,11 @@ class PixelConv:
         self.inputs = row.new_zeros(batch_size, taps * self.num_in)  # the centre pixel last
         self.places = [self._place(conv, colour) for colour in sorted(set(conv.colours_in))]
         self.columns = [_indices(conv, colour) for colour in sorted(set(conv.colours_out))]
-        self.weights = [_filled(row[: self._num_seen(conv, c), columns]) for c, columns in enumerate(self.columns)]
+        self.weights = [
+            in_whole_vectors(row[: self._num_seen(conv, c), columns]) for c, columns in enumerate(self.columns)
+        ]
         self.offsets = [
-            _filled(conv.bias[columns]).expand(width, 1, -1) for columns in self.columns
+            in_whole_vectors(conv.bias[columns]).expand(width, 1, -1) for columns in self.columns
         ]  # [W, 1 or B, ...]
 
     def _place(self, conv: MaskedConv2d, colour: int) -> slice:
@@ -98,7 +105,7 @@ class PixelConv:
     def start_row(self, offset: Tensor) -> None:
         """Begin a row to which `offset` [B, C_out, W] is added: the rows above, the condition, the bias."""
         self.inputs.zero_()
-        self.offsets = [_filled(offset[:, columns].permute(2, 0, 1)) for columns in self.columns]
+        self.offsets = [in_whole_vectors(offset[:, columns].permute(2, 0, 1)) for columns in self.columns]
 
     def next_pixel(self) -> None:
         """Move the pixels one to the left; the new centre is filled by `put`."""
@@ -119,10 +126,10 @@ class PixelConv:
         filled = torch.addmm(self.offsets[colour][column], self.inputs[:, : len(weight)], weight)
         return filled[:, : len(self.columns[colour])]
 
-
-def _filled(x: Tensor) -> Tensor:
-    """Zeros after the last axis, up to whole vectors."""
-    return F.pad(x, (0, -x.shape[-1] % WHOLE_VECTORS)).contiguous()
+    def through(self, colour: int, features: Tensor, column: int = 0) -> Tensor:
+        """`put`, then `take`."""
+        self.put(colour, features)
+        return self.take(colour, column)
 
 
 def _indices(conv: MaskedConv2d, colour: int) -> Tensor:
