@@ -33,6 +33,14 @@ def seen_from(field: Tensor, offsets: Iterable[Offset]) -> Tensor:
     return seen
 
 
+def seen_at_last(field: Tensor, offsets: Iterable[Offset]) -> Tensor:
+    """A field with all that its pixels see at these offsets, all that those see, and so on: what a state depends on."""
+    offsets, before = list(offsets), torch.zeros_like(field)
+    while not torch.equal(field, before):
+        before, field = field, field | seen_from(field, offsets)
+    return field
+
+
 def masked_offsets(reach: Reach, *, centre: bool) -> list[Offset]:
     """What a masked convolution sees: the rows above, the pixels to the left, and its centre where the mask lets it."""
     above = [(-up, right) for up in range(1, reach.up + 1) for right in range(-reach.left, reach.right + 1)]
