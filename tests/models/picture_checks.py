@@ -52,7 +52,8 @@ def make_positive(model: nn.Module) -> None:
     randomise(model)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.abs_().mul_(0.25).add_(0.01)
+            num_summed = max(1, parameter[0].numel() if parameter.ndim > 1 else 1)
+            parameter.abs_().add_(0.1).div_(num_summed)  # nor does a sum of many saturate a gate
 
 
 def gradient_at(model: ImageModel, inputs: Tensor, position: tuple[int, int, int]) -> Tensor:

@@ -1,23 +1,17 @@
 """Every model in the registry, held to the definition: p(x) = Π p(x_n | x_<n, condition)."""
 
 import itertools
-from dataclasses import fields, replace
 
 import pytest
 import torch
 
 from models import MODELS, build
-from models.autoregressive import WaveformModel
 from models.conditioning import Condition, ConditionConfig
-from models.counter_random import item_keys
-from models.sampling import sample_cached, sample_naive
 from tests.models.contract_checks import causality_faults, forwarded, influence, rolled, stepped
 from tests.models.tiny import CASES, COLOURS, CONDITIONS, TINY, perturb, tiny_condition, tiny_levels, tiny_model
 
 all_cases = pytest.mark.parametrize(("name", "kind"), CASES)
 all_models = pytest.mark.parametrize("name", TINY)
-kinds = {name: MODELS[tiny.model].kind for name, tiny in TINY.items()}
-waveform_models = pytest.mark.parametrize("name", [name for name, kind in kinds.items() if kind == "audio"])
 coloured = pytest.mark.parametrize("name", [name for name, tiny in TINY.items() if tiny.shape[0] == len(COLOURS)])
 
 
@@ -92,18 +86,6 @@ def test_step_equals_forward_in_float32(name: str, kind: str) -> None:
     torch.testing.assert_close(stepped(model, x, condition), forwarded(model, x, condition), rtol=1e-5, atol=2e-5)
 
 
-@waveform_models
-def test_receptive_field_is_exact(name: str) -> None:
-    model = tiny_model(name)
-    assert isinstance(model, WaveformModel)
-    field = model.receptive_field
-    x = torch.randint(0, 5, (2, field + 4))
-    seen = influence(model, model.predict, model.encode(x), None)[-1]
-    last = field + 3
-    assert seen[last - field] > 0, "the far edge is not seen"
-    assert (seen[: last - field] == 0).all(), "something beyond the far edge is seen"
-
-
 @all_cases
 def test_probabilities_of_all_items_sum_to_one(name: str, kind: str) -> None:
     num_levels, shape = TINY[name].enumerated
@@ -124,19 +106,6 @@ def repeated_condition(kind: str, shape: tuple[int, ...], batch_size: int) -> Co
 
 
 @all_cases
-def test_cached_sampling_equals_naive(name: str, kind: str) -> None:
-    model, condition = tiny_model(name, kind), tiny_condition(kind)
-    keys = item_keys([(5, f"item {i}") for i in range(3)])
-    naive = sample_naive(model, TINY[name].shape, condition, keys)
-    cached = sample_cached(model, TINY[name].shape, condition, keys)
-    assert torch.equal(naive.levels, cached.levels)
-    torch.testing.assert_close(naive.nll_nats, cached.nll_nats, rtol=0, atol=1e-9)
-    with torch.no_grad():
-        teacher_forced = model.nll_nats(cached.levels, condition).flatten(1).sum(1)
-    torch.testing.assert_close(cached.nll_nats, teacher_forced, rtol=0, atol=1e-9)
-
-
-@all_cases
 def test_gradient_reaches_every_parameter(name: str, kind: str) -> None:
     model = tiny_model(name, kind)
     model.nll_nats(tiny_levels(name), tiny_condition(kind)).mean().backward()
@@ -154,74 +123,9 @@ def test_a_fresh_model_knows_little(name: str) -> None:
 
 
 @all_models
-def test_levels_have_int64_and_the_shape_asked_for(name: str) -> None:
-    drawn = sample_cached(tiny_model(name), TINY[name].shape, None, item_keys([(0, "a")]))
-    assert drawn.levels.shape == (1, *TINY[name].shape)
-    assert drawn.levels.dtype == torch.int64
-    assert 0 <= int(drawn.levels.min()) <= int(drawn.levels.max()) < 5
-
-
-@all_models
 def test_sequence_and_back(name: str) -> None:
     model, x = tiny_model(name), tiny_levels(name)
     assert torch.equal(model.from_sequence(model.to_sequence(x), TINY[name].shape), x)
-
-
-@all_cases
-def test_the_condition_matters(name: str, kind: str) -> None:
-    if kind == "none":
-        return
-    model, x = tiny_model(name, kind), tiny_levels(name)
-    one, other = (forwarded(model, x, tiny_condition(kind, seed=seed)) for seed in (2, 3))
-    assert not torch.allclose(one[:, 0], other[:, 0])
-
-
-@all_models
-def test_an_unconditional_model_refuses_a_condition(name: str) -> None:
-    model, condition = tiny_model(name), tiny_condition("global")
-    with pytest.raises(ValueError, match="not conditioned on attributes"):
-        model(tiny_levels(name), condition)
-    with pytest.raises(ValueError, match="not conditioned on attributes"):
-        model.init_cache(3, condition, TINY[name].shape)
-
-
-conditional_cases = pytest.mark.parametrize(("name", "kind"), [(n, k) for n, k in CASES if k != "none"])
-
-
-@conditional_cases
-def test_a_missing_condition_is_an_error(name: str, kind: str) -> None:
-    model, condition = tiny_model(name, kind), tiny_condition(kind)
-    wanted = next(part.name for part in fields(Condition) if getattr(condition, part.name) is not None)
-    with pytest.raises(ValueError, match=f"conditioned on {wanted}, and none came"):
-        model(tiny_levels(name), None)
-    with pytest.raises(ValueError, match=f"conditioned on {wanted}, and none came"):
-        model.init_cache(3, Condition(), TINY[name].shape)
-
-
-@conditional_cases
-def test_an_unknown_value_is_an_error(name: str, kind: str) -> None:
-    model, condition = tiny_model(name, kind), tiny_condition(kind)
-    assert condition is not None
-    if condition.attributes is not None:
-        unknown = replace(
-            condition, attributes=condition.attributes + torch.tensor([3] + [0] * (len(condition.attributes[0]) - 1))
-        )
-        with pytest.raises(ValueError, match=r"unknown speaker \d: the model knows speaker 0 to 2"):
-            model(tiny_levels(name), unknown)
-    if condition.phones is not None:
-        with pytest.raises(ValueError, match="unknown phone -1: the model knows phone 0 to 3"):
-            model(tiny_levels(name), replace(condition, phones=torch.full_like(condition.phones, -1)))
-
-
-@pytest.mark.parametrize(("name", "kind"), [(n, k) for n, k in CASES if CONDITIONS[k].has_local])
-def test_frames_that_do_not_cover_the_timesteps_are_an_error(name: str, kind: str) -> None:
-    hop = CONDITIONS[kind].hop
-    model, short = tiny_model(name, kind), tiny_condition(kind, num_timesteps=12 - hop)
-    expected = f"{12 // hop - 1} frames of {hop} timesteps make {12 - hop} timesteps, and the item has 12"
-    with pytest.raises(ValueError, match=expected):
-        model(tiny_levels(name), short)
-    with pytest.raises(ValueError, match=expected):
-        model.init_cache(3, short, (12,))
 
 
 @all_models

@@ -120,12 +120,12 @@ def tiny_model(name: str, kind: str = "none", num_levels: int = 5, seed: int = 0
     return model
 
 
-def perturb(model: Autoregressive, seed: int) -> None:
+def perturb(model: Autoregressive, seed: int, by: float = 0.2) -> None:
     """Other weights, so that nothing is zero or equal by the way it was initialised."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+            parameter.add_(by * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
 
 
 def tiny_levels(name: str, batch_size: int = 3, num_levels: int = 5, seed: int = 1) -> torch.Tensor:
