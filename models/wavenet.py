@@ -1,46 +1,49 @@
 """WaveNet (van den Oord et al., "WaveNet: A Generative Model for Raw Audio", 2016), whole.
 
-A stack of dilated causal convolutions predicts a categorical distribution over the next level from all the levels in
-its receptive field. Layer l, with x the layer's input, h the global and y the local condition (sections 2.2 to 2.5):
+A stack of dilated causal convolutions predicts a distribution over the next level from all the levels in its receptive
+field, given a global condition h and a local one y:
 
-    z_l = tanh(W_f,l ∗ x_l + V_f,l h + U_f,l y) ⊙ σ(W_g,l ∗ x_l + V_g,l h + U_g,l y)                 (2), (3)
-    x_l+1 = x_l + R_l z_l                                       the residual connection, section 2.4
-    parameters = O · relu(A · relu(Σ_l S_l z_l + s) + a) + o    the parameterised skips and the head, section 2.4
+    x_0 = W ∗ onehot(levels before t)                                                                        2.1
+    z_l = tanh(W_f,l ∗ x_l + V_f,l h + U_f,l y) ⊙ σ(W_g,l ∗ x_l + V_g,l h + U_g,l y)                         (2), (3)
+    x_l+1 = x_l + R_l z_l                                                                                    2.4
+    parameters = O · relu(A · relu(Σ_l S_l z_l + s) + a) + o        of a softmax over mu-law levels          2.2, 2.4
 
-    receptive field = 1 + (k - 1) · Σ dilations + (input kernel - 1)
+This file holds both ends and puts the parts together: `wavenet_stack.py` the gated layers (2.1, 2.3, 2.4),
+`waveform_condition.py` and `upsampling.py` the conditions (2.5), `wavenet_context.py` the context stacks (2.6).
 
-Axes: B batch, T timestep, F frame, R residual, G gate (filter half, then gate half), H = G/2, S skip, A head,
-K levels, L layers, D embedding.
+    receptive field = 1 + (k - 1) · Σ dilations + (input kernel - 1), or that of a context stack
+
+Axes: B batch, T timestep, F frame, R residual, G gate (filter half, then gate half), S skip, A head, K levels,
+P parameters, L layers, M mixture components, D embedding.
 
 Departures, and what the paper leaves open:
-- The layout is [B, T, C]: a convolution is a matrix product, and Σ_l S_l z_l is one product over all z side by side.
-- Frames are upsampled by repetition (the paper also tries a learned one): a frame's projection is made once and added
-  to every timestep under it.
-- R_l has no bias: that of the next layer's convolution does its work. The last layer has no R_l: nothing reads it.
 - The first convolution over one-hot levels is a lookup of each level's contribution to each tap, which is the same.
-- Start: torch's own for every weight, but the output layer is ten times smaller, so that the first loss is about log K.
+  `input` "scalar" gives it the level scaled to [-1, 1] instead: 65,536 levels are too many to look up.
+- `output` "logistic_mixture" is the discretised mixture of PixelCNN++ (Salimans et al. 2017, section 2.1) in place of
+  the softmax. The paper weighs mixtures (section 2.2) and prefers the softmax, over 256 levels; for 16-bit audio the
+  mixture became the custom (Parallel WaveNet, section 2.1).
+- Start: torch's own for every weight, but the output layer is ten times smaller, so that the first loss is about that
+  of the uniform distribution: log K. A mixture's components start evenly spread over the levels, as wide as apart.
 
-`step` keeps a ring of d(k-1)+1 past inputs for each layer ("Fast WaveNet", Le Paine et al., 2016) and so does O(L) work
-per timestep whatever the receptive field.
+What else departs stands in the parts' files.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from models.autoregressive import WaveformModel
 from models.causal_conv import CausalConv1d, delay, shift
-from models.conditioning import (
-    Condition,
-    ConditionConfig,
-    FrameEmbedding,
-    GlobalEmbedding,
-    check_condition,
-    check_frames,
-)
+from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
-from models.distributions import Categorical
+from models.distributions import Categorical, DiscretisedLogisticMixture, scaled
+from models.waveform_condition import DrawnFrames, WaveformCondition
+from models.wavenet_context import ContextStack, ContextStackConfig, DrawnContext
+from models.wavenet_stack import GatedStack, StackCache, check_stack, layer_dilations, stack_reach
 
 OUTPUT_SHRINK = 0.1
 
@@ -51,7 +54,8 @@ class WaveNetConfig:
 
     `num_levels` 256: mu-law with mu = 255. `gate_channels` holds filter and gate, half each. `dilations` are one
     stack's, repeated `num_stacks` times. `input_kernel_size` 1 embeds the level before; 2 is the paper's first causal
-    convolution, and adds one timestep to the receptive field.
+    convolution, and adds one timestep to the receptive field. `num_components` are those of a mixture: 10 as in
+    PixelCNN++, and in the WaveNets for 16 bits that followed it.
     """
 
     num_levels: int = 256
@@ -64,272 +68,197 @@ class WaveNetConfig:
     num_stacks: int = 3
     input_kernel_size: int = 1
     condition: ConditionConfig = field(default_factory=ConditionConfig)
+    contexts: tuple[ContextStackConfig, ...] = ()
+    input: Literal["levels", "scalar"] = "levels"
+    output: Literal["softmax", "logistic_mixture"] = "softmax"
+    num_components: int = 10
 
     def __post_init__(self) -> None:
-        if self.gate_channels % 2:
-            raise ValueError(f"gate_channels holds two equal halves, so it must be even, got {self.gate_channels}")
-        if not self.dilations or min(*self.dilations, self.num_stacks, self.input_kernel_size) < 1:
-            raise ValueError(f"dilations, num_stacks and input_kernel_size must be at least 1, got {self}")
-        if self.kernel_size < 2:
-            raise ValueError(
-                f"kernel_size must be at least 2, or dilations have nothing to widen, got {self.kernel_size}"
-            )
+        check_stack(self)
+        if self.input_kernel_size < 1:
+            raise ValueError(f"input_kernel_size must be at least 1, got {self.input_kernel_size}")
 
     @property
     def layer_dilations(self) -> tuple[int, ...]:
         """The dilation of each of the L layers."""
-        return self.dilations * self.num_stacks
+        return layer_dilations(self)
 
     @property
     def receptive_field(self) -> int:
-        """1 + (k - 1) · Σ dilations + (input kernel - 1) timesteps."""
-        return (self.kernel_size - 1) * sum(self.layer_dilations) + self.input_kernel_size
+        """1 + (k - 1) · Σ dilations + (input kernel - 1) timesteps, or what a context stack sees, if that is more.
+
+        A context conditions the first layer too, whose output later layers see from as far back as they reach.
+        """
+        after_first = stack_reach(self) - (self.kernel_size - 1) * self.dilations[0]
+        through_contexts = (after_first + context.furthest for context in self.contexts)
+        return max(stack_reach(self) + self.input_kernel_size, *through_contexts, 0)
+
+    @property
+    def distribution(self) -> Categorical | DiscretisedLogisticMixture:
+        """What the parameters are those of."""
+        if self.output == "softmax":
+            return Categorical(self.num_levels)
+        return DiscretisedLogisticMixture(self.num_levels, self.num_components)
 
 
-class GatedLayer(nn.Module):
-    """One layer of the stack: equation (2) and the residual connection."""
+class LevelConvolution(nn.Module):
+    """The first causal convolution, over one-hot levels: k lookups of R numbers, added."""
 
-    def __init__(self, config: WaveNetConfig, dilation: int, is_last: bool) -> None:
+    def __init__(self, config: WaveNetConfig) -> None:
         super().__init__()
-        self.gate = CausalConv1d(config.residual_channels, config.gate_channels, config.kernel_size, dilation)
-        self.residual = None if is_last else nn.Linear(config.gate_channels // 2, config.residual_channels, bias=False)
+        self.num_taps, self.width = config.input_kernel_size, config.input_kernel_size * config.residual_channels
+        self.embedding = nn.Embedding(config.num_levels, self.width)
 
-    def forward(self, x: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Input [B, T, R] and condition [B, F, 1, G] to z [B, T, H] and the next input [B, T, R]; F divides T."""
-        gate: Tensor = self.gate(x)
-        if bias is not None:
-            gate = (gate.unflatten(1, (bias.shape[1], -1)) + bias).flatten(1, 2)
-        filtered, gating = gate.chunk(2, -1)
-        z = torch.tanh(filtered) * torch.sigmoid(gating)
-        return z, x if self.residual is None else x + self.residual(z)
+    def encode(self, x: Tensor) -> Tensor:
+        """Levels [...] to what each adds to every tap [..., k·R]."""
+        vectors: Tensor = self.embedding(x)
+        return vectors
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The sum over taps of what each level adds: [B, T, k·R] to [B, T, R]."""
+        taps = inputs.chunk(self.num_taps, -1)
+        return torch.stack([delay(tap, self.num_taps - 1 - j) for j, tap in enumerate(taps)]).sum(0)
+
+    def newest(self, recent: list[Tensor], out: Tensor) -> None:
+        """The same at one timestep: part j of the j-th of the last k inputs."""
+        torch.sum(torch.stack([inputs.chunk(self.num_taps, -1)[j] for j, inputs in enumerate(recent)]), 0, out=out)
 
 
-class ConditionBias(nn.Module):
-    """V h and U y of equation (3) for all layers at once: L·G numbers per item, and per frame."""
+class ScalarConvolution(nn.Module):
+    """The first causal convolution, over levels scaled to [-1, 1]."""
 
-    def __init__(self, config: ConditionConfig, width: int) -> None:
+    def __init__(self, config: WaveNetConfig) -> None:
         super().__init__()
-        self.config = config
-        if config.has_global:
-            self.item = GlobalEmbedding(config)
-            self.from_item = nn.Linear(config.channels, width, bias=False)
-        if config.has_local:
-            self.frames = FrameEmbedding(config)
-            self.from_frames = nn.Linear(config.channels, width, bias=False)
+        self.num_levels, self.width = config.num_levels, 1
+        self.conv = CausalConv1d(1, config.residual_channels, config.input_kernel_size, 1)
 
-    def of_item(self, condition: Condition) -> Tensor | None:
-        """V h [B, L·G]; None without a global condition."""
-        if not self.config.has_global:
-            return None
-        bias: Tensor = self.from_item(self.item(condition))
-        return bias
+    def encode(self, x: Tensor) -> Tensor:
+        """Levels [...] to reals [..., 1]."""
+        return scaled(x, self.num_levels).to(self.conv.weight.dtype).unsqueeze(-1)
 
-    def of_frames(self, condition: Condition) -> Tensor:
-        """U y [B, F, L·G]."""
-        bias: Tensor = self.from_frames(self.frames(condition))
-        return bias
+    def forward(self, inputs: Tensor) -> Tensor:
+        """[B, T, 1] to [B, T, R]."""
+        y: Tensor = self.conv(inputs)
+        return y
 
-    def forward(self, condition: Condition) -> Tensor | None:
-        """Both together [B, F, 1, L·G], F = 1 without a local condition; None without any."""
-        item = self.of_item(condition)
-        if not self.config.has_local:
-            return None if item is None else item[:, None, None]
-        frames = self.of_frames(condition).unsqueeze(2)
-        return frames if item is None else frames + item[:, None, None]
-
-
-@dataclass
-class LayerStep:
-    """One layer in `step`: its weights, its part of the buffers, its ring of d(k-1)+1 past inputs [B, R]."""
-
-    taps: list[Tensor]
-    reaches: list[int]
-    residual: Tensor | None
-    ring: list[Tensor]
-    bias: Tensor
-    z: Tensor
+    def newest(self, recent: list[Tensor], out: Tensor) -> None:
+        """The same at one timestep, from the last k inputs."""
+        torch.addmm(self.conv.bias, torch.cat(recent, -1), self.conv.weight.flatten(0, 1), out=out)
 
 
 @dataclass
 class WaveNetCache:
     """What `step` carries, written in place.
 
-    `lookups` are the last embeddings [B, input kernel · R], newest last. `biases` [B, L·G] are those of the
-    convolutions plus the condition of the frame at hand; `item_biases` the part that all frames share. `gate` [B, G]
-    is scratch, `z` [B, L·H] is where all layers leave their z.
+    `recent` are the last inputs of the first convolution, newest last. `item_biases` [B, L·G] are those of all
+    convolutions plus V h; the stack's own `biases` are these and what frames and contexts add at the timestep at hand.
     """
 
-    position: int
-    num_timesteps: int
-    condition: Condition
-    layers: list[LayerStep]
-    lookups: list[Tensor]
+    stack: StackCache
+    recent: list[Tensor]
     item_biases: Tensor
-    biases: Tensor
-    gate: Tensor
-    z: Tensor
+    frames: list[DrawnFrames]
+    contexts: list[DrawnContext]
 
 
 class WaveNet(WaveformModel):
     """The whole network; see the top of this file."""
 
-    distribution: Categorical
-
     def __init__(self, config: WaveNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.distribution = Categorical(config.num_levels)
-        dilations, half = config.layer_dilations, config.gate_channels // 2
-        self.embedding = nn.Embedding(config.num_levels, config.input_kernel_size * config.residual_channels)
-        self.layers = nn.ModuleList(
-            GatedLayer(config, dilation, is_last=index == len(dilations) - 1)
-            for index, dilation in enumerate(dilations)
+        self.distribution = config.distribution
+        is_scalar, gates = config.input == "scalar", (len(config.layer_dilations), config.gate_channels)
+        self.first = ScalarConvolution(config) if is_scalar else LevelConvolution(config)
+        self.stack = GatedStack(config)
+        self.condition = WaveformCondition(config.condition, *gates)
+        self.contexts = cast(
+            Sequence[ContextStack],
+            nn.ModuleList(
+                ContextStack(context, config.num_levels, gates, is_scalar=is_scalar) for context in config.contexts
+            ),
         )
-        self.condition_bias = ConditionBias(config.condition, len(dilations) * config.gate_channels)
-        self.skip = nn.Linear(len(dilations) * half, config.skip_channels)
         self.head = nn.Linear(config.skip_channels, config.head_channels)
-        self.output = nn.Linear(config.head_channels, config.num_levels)
-        with torch.no_grad():
-            self.output.weight.mul_(OUTPUT_SHRINK)
-            self.output.bias.zero_()
+        self.output = nn.Linear(config.head_channels, self.distribution.num_parameters)
+        start_output(self.output, config)
 
     @property
     def receptive_field(self) -> int:
-        """1 + (k - 1) · Σ dilations + (input kernel - 1) timesteps."""
+        """That of the config, in timesteps."""
         return int(self.config.receptive_field)
 
+    @property
+    def alignment(self) -> int:
+        """Frames and blocks of every context stack begin at the multiples of this many timesteps."""
+        return math.lcm(self.config.condition.hop, *(context.pool for context in self.config.contexts))
+
     def flops_per_draw(self, shape: tuple[int, ...]) -> float:
-        """One timestep through every layer and the head, and its share of a frame's condition."""
-        stack = num_multiplications(*self.layers, self.skip, self.head, self.output)
-        frames = num_multiplications(self.condition_bias) if self.config.condition.has_local else 0
-        return FLOPS_PER_MULTIPLICATION * (stack + frames / self.condition_config.hop)
+        """One timestep through every layer and the head, and its share of what its frame and its blocks take."""
+        first = num_multiplications(self.first, self.stack, self.head, self.output)
+        contexts = sum(context.multiplications_per_timestep() for context in self.contexts)
+        return FLOPS_PER_MULTIPLICATION * (first + contexts + self.condition.multiplications_per_timestep(shape[0]))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Levels [B, T] to what each adds to the first convolution's taps [B, T, input kernel · R]."""
-        vectors: Tensor = self.embedding(x)
-        return vectors
+        """Levels [B, T] to the inputs of the first convolution and of each context stack, side by side."""
+        return torch.cat([entry.encode(x) for entry in (self.first, *self.contexts)], -1)
 
     def predict(self, inputs: Tensor, condition: Condition | None = None) -> Tensor:
-        """Inputs [B, T, input kernel · R] to logits [B, T, K]. ValueError unless frames × hop = T."""
-        biases = self.biases_per_layer(condition, inputs.shape[0], inputs.shape[1])
-        x = self.first_convolution(shift(inputs))
-        all_z = []
-        for layer, bias in zip(self.layers, biases, strict=True):
-            z, x = layer(x, bias)
-            all_z.append(z)
-        return self.logits(torch.cat(all_z, -1))
+        """Inputs [B, T, ...] to parameters [B, T, P]. ValueError unless frames × hop = T."""
+        checked = self.condition.checked(condition, inputs.shape[0], inputs.shape[1])
+        widths = [self.first.width, *(context.input_width for context in self.contexts)]
+        first, *others = inputs.split(widths, -1)
+        contexts = [context(own) for context, own in zip(self.contexts, others, strict=True)]
+        skips = self.stack(self.first(shift(first)), [*self.condition(checked), *contexts])
+        return self.parameters_of(skips)
 
-    def biases_per_layer(self, condition: Condition | None, batch_size: int, num_timesteps: int) -> list[Tensor | None]:
-        """The condition of each layer, [B, F, 1, G] or None."""
-        checked = self.checked(condition, batch_size, num_timesteps)
-        biases = self.condition_bias(checked)
-        if biases is None:
-            return [None] * len(self.layers)
-        return list(biases.split(self.config.gate_channels, -1))
-
-    def checked(self, condition: Condition | None, batch_size: int, num_timesteps: int) -> Condition:
-        """The condition, if it is the one that this network takes and covers the timesteps; ValueError otherwise."""
-        checked = check_condition(self.config.condition, condition, batch_size)
-        if self.config.condition.has_local:
-            check_frames(checked.num_frames, self.config.condition.hop, num_timesteps)
-        return checked
-
-    def first_convolution(self, lookups: Tensor) -> Tensor:
-        """The sum over taps of what each level contributes: [B, T, input kernel · R] to [B, T, R]."""
-        taps = lookups.chunk(self.config.input_kernel_size, -1)
-        delayed = [delay(tap, len(taps) - 1 - j) for j, tap in enumerate(taps)]
-        return torch.stack(delayed).sum(0)
-
-    def logits(self, all_z: Tensor) -> Tensor:
-        """All layers' z side by side [..., L·H] to logits [..., K]: the skip connections and the head."""
-        hidden = torch.relu(self.head(torch.relu(self.skip(all_z))))
-        logits: Tensor = self.output(hidden)
-        return logits
+    def parameters_of(self, skips: Tensor) -> Tensor:
+        """The head of figure 4: the skip connections' sum [..., S] to parameters [..., P]."""
+        parameters: Tensor = self.output(torch.relu(self.head(torch.relu(skips))))
+        return parameters
 
     @torch.no_grad()
     def init_cache(self, batch_size: int, condition: Condition | None, shape: tuple[int, ...]) -> WaveNetCache:
         """Zeros in every ring, and the part of the condition that all timesteps share. Weights are read here once."""
-        checked = self.checked(condition, batch_size, shape[0])
-        weight = self.embedding.weight
-        item_biases = self.item_biases(checked, batch_size)
-        biases, z = item_biases.clone(), weight.new_empty(batch_size, self.skip.in_features)
-        parts = zip(self.gated_layers(), self.per_layer(biases), self.per_layer(z), strict=True)
+        checked = self.condition.checked(condition, batch_size, shape[0])
+        item, biases = self.condition.of_item(checked), self.stack.gate_biases(batch_size)
+        item_biases = biases if item is None else biases + item
         return WaveNetCache(
-            position=0,
-            num_timesteps=shape[0],
-            condition=checked,
-            layers=[self.layer_step(layer, bias, z_part) for layer, bias, z_part in parts],
-            lookups=[weight.new_zeros(batch_size, weight.shape[1])] * self.config.input_kernel_size,
+            stack=self.stack.init_cache(item_biases.clone()),
+            recent=[biases.new_zeros(batch_size, self.first.width)] * self.config.input_kernel_size,
             item_biases=item_biases,
-            biases=biases,
-            gate=weight.new_empty(batch_size, self.config.gate_channels),
-            z=z,
+            frames=[DrawnFrames(self.condition, checked)] if self.config.condition.has_local else [],
+            contexts=[DrawnContext(context, batch_size) for context in self.contexts],
         )
-
-    def item_biases(self, condition: Condition, batch_size: int) -> Tensor:
-        """Every convolution's bias plus V h: [B, L·G]."""
-        gate_biases = torch.cat([layer.gate.bias for layer in self.gated_layers()]).expand(batch_size, -1)
-        item = self.condition_bias.of_item(condition)
-        return gate_biases.contiguous() if item is None else gate_biases + item
-
-    def layer_step(self, layer: GatedLayer, bias: Tensor, z: Tensor) -> LayerStep:
-        """A layer's weights and an empty ring. Tap j looks (k-1-j)·d timesteps back; the present comes first."""
-        conv, batch_size = layer.gate, z.shape[0]
-        backwards = range(conv.kernel_size - 1, -1, -1)
-        return LayerStep(
-            taps=[conv.weight[j] for j in backwards],
-            reaches=[(conv.kernel_size - 1 - j) * conv.dilation for j in backwards],
-            residual=None if layer.residual is None else layer.residual.weight.t(),
-            ring=list(z.new_zeros(conv.reach + 1, batch_size, self.config.residual_channels).unbind()),
-            bias=bias,
-            z=z,
-        )
-
-    def gated_layers(self) -> list[GatedLayer]:
-        """The layers, typed."""
-        return [layer for layer in self.layers if isinstance(layer, GatedLayer)]
-
-    def per_layer(self, wide: Tensor) -> tuple[Tensor, ...]:
-        """Views [B, width / L] of what holds all layers side by side."""
-        return wide.chunk(len(self.layers), -1)
 
     @torch.no_grad()
     def step(self, x_previous: Tensor | None, cache: WaveNetCache) -> tuple[Tensor, WaveNetCache]:
-        """Logits [B, K] of the next level. ValueError after the last timestep that the condition covers."""
+        """Parameters [B, P] of the next level. ValueError after the last timestep that the condition covers."""
         if x_previous is not None:
-            cache.lookups = [*cache.lookups[1:], self.embedding(x_previous)]
-        self.enter_frame(cache)
-        x = cache.layers[0].ring[cache.position % len(cache.layers[0].ring)]
-        torch.sum(torch.stack(self.newest_taps(cache.lookups)), 0, out=x)
-        for layer, following in zip(cache.layers, [*cache.layers[1:], None], strict=True):
-            x = run_layer(layer, following, x, cache)
-        cache.position += 1
-        return self.logits(cache.z), cache
-
-    def newest_taps(self, lookups: list[Tensor]) -> list[Tensor]:
-        """What the last levels contribute to the first convolution now: part j of lookup j, [B, R] each."""
-        width = self.config.residual_channels
-        return [lookup[:, j * width : (j + 1) * width] for j, lookup in enumerate(lookups)]
-
-    def enter_frame(self, cache: WaveNetCache) -> None:
-        """Renew the biases where a frame begins. One frame at a time: its bits do not depend on how many follow."""
-        if not self.config.condition.has_local or cache.position % self.config.condition.hop:
-            return
-        frame = cache.position // self.config.condition.hop
-        if frame >= cache.condition.num_frames:
-            raise ValueError(f"the condition covers {cache.num_timesteps} timesteps, and they have all been drawn")
-        frame_bias = self.condition_bias.of_frames(cache.condition.frames(frame, frame + 1))
-        torch.add(cache.item_biases, frame_bias[:, 0], out=cache.biases)
+            cache.recent = [*cache.recent[1:], self.first.encode(x_previous)]
+            for context, drawn in zip(self.contexts, cache.contexts, strict=True):
+                drawn.take(cache.stack.position - 1, context.encode(x_previous))
+        enter_timestep(cache)
+        self.first.newest(cache.recent, out=cache.stack.input)
+        return self.parameters_of(self.stack.step(cache.stack)), cache
 
 
-def run_layer(layer: LayerStep, following: LayerStep | None, x: Tensor, cache: WaveNetCache) -> Tensor:
-    """One layer at one timestep: z into its place, and the next layer's input straight into that layer's ring."""
-    gate, slots = cache.gate, len(layer.ring)
-    torch.addmm(layer.bias, x, layer.taps[0], out=gate)
-    for tap, reach in zip(layer.taps[1:], layer.reaches[1:], strict=True):
-        gate.addmm_(layer.ring[(cache.position - reach) % slots], tap)
-    filtered, gating = gate.chunk(2, -1)
-    torch.mul(filtered.tanh_(), gating.sigmoid_(), out=layer.z)
-    if following is None or layer.residual is None:
-        return x
-    return torch.addmm(x, layer.z, layer.residual, out=following.ring[cache.position % len(following.ring)])
+def enter_timestep(cache: WaveNetCache) -> None:
+    """Write the biases anew where what conditions the gates is another than before."""
+    changing: list[DrawnFrames | DrawnContext] = [*cache.frames, *cache.contexts]
+    have_changed = [part.enter(cache.stack.position) for part in changing]
+    if any(have_changed):
+        cache.stack.biases.copy_(cache.item_biases)
+        for part in changing:
+            cache.stack.biases.add_(part.value)
+
+
+@torch.no_grad()
+def start_output(output: nn.Linear, config: WaveNetConfig) -> None:
+    """Small weights, and biases of the uniform distribution: equal logits, or components spread over [-1, 1]."""
+    output.weight.mul_(OUTPUT_SHRINK)
+    output.bias.zero_()
+    if config.output == "logistic_mixture":
+        _, means, log_scales = output.bias.chunk(3)
+        edge = 1 - 1 / config.num_components
+        means.copy_(torch.linspace(-edge, edge, config.num_components))
+        log_scales.fill_(-math.log(config.num_components))

@@ -56,13 +56,13 @@ class Reference:
 
     def logits(self, x: list[int]) -> np.ndarray:
         layer_input = [self.first(x, t) for t in range(len(x))]
-        skipped = [self.weights["skip.bias"].copy() for _ in x]
+        skipped = [self.weights["stack.skip.bias"].copy() for _ in x]
         half = self.config.gate_channels // 2
         for index, dilation in enumerate(self.config.layer_dilations):
             z = [self.z(layer_input, t, index, dilation) for t in range(len(x))]
-            skip = self.weights["skip.weight"][:, index * half : (index + 1) * half]
+            skip = self.weights["stack.skip.weight"][:, index * half : (index + 1) * half]
             skipped = [s + skip @ z_t for s, z_t in zip(skipped, z, strict=True)]
-            residual = self.weights.get(f"layers.{index}.residual.weight")
+            residual = self.weights.get(f"stack.layers.{index}.residual.weight")
             if residual is not None:
                 layer_input = [x_t + residual @ z_t for x_t, z_t in zip(layer_input, z, strict=True)]
         return np.array([self.head(s) for s in skipped])
@@ -70,13 +70,13 @@ class Reference:
     def first(self, x: list[int], t: int) -> np.ndarray:
         """The causal convolution of one-hot levels, on the levels before t."""
         width, kernel = self.config.residual_channels, self.config.input_kernel_size
-        taps = self.weights["embedding.weight"].reshape(-1, kernel, width)
+        taps = self.weights["first.embedding.weight"].reshape(-1, kernel, width)
         before = [t - 1 - (kernel - 1 - j) for j in range(kernel)]
         return np.asarray(np.sum([np.zeros(width), *(taps[x[p], j] for j, p in enumerate(before) if p >= 0)], 0))
 
     def z(self, layer_input: list[np.ndarray], t: int, index: int, dilation: int) -> np.ndarray:
-        weight = self.weights[f"layers.{index}.gate.weight"]
-        total = self.weights[f"layers.{index}.gate.bias"] + self.from_condition(t, index)
+        weight = self.weights[f"stack.layers.{index}.gate.weight"]
+        total = self.weights[f"stack.layers.{index}.gate.bias"] + self.from_condition(t, index)
         for j in range(self.config.kernel_size):
             past = t - (self.config.kernel_size - 1 - j) * dilation
             if past >= 0:
@@ -93,12 +93,12 @@ class Reference:
         assert attributes is not None
         assert phones is not None
         assert features is not None
-        tables = [self.weights[f"condition_bias.item.tables.{a}.weight"] for a in range(2)]
+        tables = [self.weights[f"condition.item.tables.{a}.weight"] for a in range(2)]
         h = sum(table[int(value)] for table, value in zip(tables, attributes[0], strict=True))
         frame = t // self.config.condition.hop
-        y = self.weights["condition_bias.frames.phones.weight"][int(phones[0, frame])]
-        y = y + self.weights["condition_bias.frames.features.weight"] @ features[0, frame].numpy()
-        v, u = (self.weights[f"condition_bias.from_{part}.weight"][rows] for part in ("item", "frames"))
+        y = self.weights["condition.frames.phones.weight"][int(phones[0, frame])]
+        y = y + self.weights["condition.frames.features.weight"] @ features[0, frame].numpy()
+        v, u = (self.weights[f"condition.from_{part}.weight"][rows] for part in ("item", "frames"))
         return np.asarray(v @ h + u @ y)
 
     def head(self, skipped: np.ndarray) -> np.ndarray:
@@ -148,7 +148,7 @@ def test_receptive_field_is_exact(
 
 def test_a_step_keeps_no_more_than_the_rings() -> None:
     cache = small(kernel_size=3, dilations=(1, 4), num_stacks=1).init_cache(2, None, (10,))
-    assert [len(layer.ring) for layer in cache.layers] == [3, 9]  # d(k - 1) + 1
+    assert [len(layer.ring) for layer in cache.stack.layers] == [3, 9]  # d(k - 1) + 1
 
 
 def test_parameters_counted_by_hand() -> None:
@@ -290,7 +290,7 @@ def test_drawing_past_the_condition_is_refused() -> None:
     model = small(condition=BOTH)
     cache = model.init_cache(1, given(1), (3,))
     for _ in range(3):
-        _, cache = model.step(None if cache.position == 0 else torch.tensor([0]), cache)
+        _, cache = model.step(None if cache.stack.position == 0 else torch.tensor([0]), cache)
     with pytest.raises(ValueError, match="covers 3 timesteps, and they have all been drawn"):
         model.step(torch.tensor([0]), cache)
 
@@ -332,7 +332,7 @@ def test_it_learns_a_periodic_waveform_by_heart() -> None:
     ("settings", "message"),
     [
         ({"gate_channels": 7}, "gate_channels holds two equal halves, so it must be even, got 7"),
-        ({"dilations": ()}, "dilations, num_stacks and input_kernel_size must be at least 1"),
+        ({"dilations": ()}, "dilations and num_stacks must be at least 1"),
         ({"dilations": (1, 0)}, "must be at least 1"),
         ({"num_stacks": 0}, "must be at least 1"),
         ({"kernel_size": 1}, "kernel_size must be at least 2"),
