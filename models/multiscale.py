@@ -30,6 +30,7 @@ from torch import Tensor
 from models.autoregressive import ImageModel
 from models.conditioning import Condition, ConditionConfig
 from models.distributions import scaled
+from models.drawn_conv import Raster
 from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
 from models.picture_condition import cells_seen
 from models.pixelcnn import PixelCNN, PixelCNNConfig
@@ -190,6 +191,7 @@ class Multiscale(ImageModel):
     def step(  # noqa: D102
         self, x_previous: Tensor | None, cache: "DrawnMultiscale"
     ) -> tuple[Tensor, "DrawnMultiscale"]:
+        cache.raster.accept(x_previous)
         return cache.next_parameters(x_previous), cache
 
 
@@ -203,7 +205,7 @@ class DrawnMultiscale:
 
     def __init__(self, model: Multiscale, batch_size: int, condition: Condition | None, shape: tuple[int, ...]) -> None:
         self.model, self.condition, self.shape = model, condition, shape
-        self.low_shape = model.low_shape(shape)
+        self.raster, self.low_shape = Raster(shape, model.config.channels), model.low_shape(shape)
         self.base = model.base.init_cache(batch_size, condition, self.low_shape)
         self.low_levels: list[Tensor] = []
         self.upscaling: DrawnUpscaling | None = None
