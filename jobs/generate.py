@@ -89,7 +89,7 @@ def generate(
     where one is asked for), Interrupted (Ctrl-C).
     """
     info = read_model_info(model)
-    target = Target(info.conventions, info.conditioning, config.max_timesteps)
+    target = Target(info.conventions, info.conditioning, config.max_timesteps, info.condition_dropout)
     with progress(console, "check requests") as view:
         totals = check_requests(requests, target, view.update)
     num_shards = -(-totals.num_items // config.items_per_shard)

@@ -55,6 +55,11 @@ class ModelInfo:
             [self.name, self.config, asdict(self.conventions), asdict(self.conditioning), self.weights_sha256]
         )
 
+    @property
+    def condition_dropout(self) -> float:
+        """The share of items that it was trained on without their condition; 0 where guidance would mean nothing."""
+        return float(self.lineage.get("training", {}).get("condition_dropout", 0))
+
 
 @dataclass(frozen=True)
 class ExportedModel:

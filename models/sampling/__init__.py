@@ -1,8 +1,31 @@
-"""Drawing items from a model: `sample_naive` (the reference), `sample_cached` (O(1) work per draw), `sample_lanes`."""
+"""Drawing items from a model: `sample_naive` (the reference), `sample_cached` (O(1) work per draw), `sample_lanes`.
+
+draws.py        what both samplers share: random numbers, levels, likelihood
+departures.py   temperature, top-k, top-p, guidance: by default none
+choosing.py     one draw as the departures have it
+guidance.py     the second row of a guided lane, and how the two are combined
+kept.py         levels that are given: prefix, in-painting
+lanes.py        many requests in one batch of fixed size
+"""
 
 from models.sampling.cached import sample_cached
+from models.sampling.departures import ALL_LEVELS, NO_DEPARTURES, Departures
 from models.sampling.draws import Drawn, OnProgress
-from models.sampling.lanes import DrawnItem, LaneRequest, sample_lanes
+from models.sampling.kept import Kept
+from models.sampling.lanes import DrawnItem, LaneRequest, rows_taken, sample_lanes
 from models.sampling.naive import sample_naive
 
-__all__ = ["Drawn", "DrawnItem", "LaneRequest", "OnProgress", "sample_cached", "sample_lanes", "sample_naive"]
+__all__ = [
+    "ALL_LEVELS",
+    "NO_DEPARTURES",
+    "Departures",
+    "Drawn",
+    "DrawnItem",
+    "Kept",
+    "LaneRequest",
+    "OnProgress",
+    "rows_taken",
+    "sample_cached",
+    "sample_lanes",
+    "sample_naive",
+]

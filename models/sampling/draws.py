@@ -1,6 +1,6 @@
 """What both samplers share: the random numbers, one draw for all lanes, and what is kept of it.
 
-Axes: B lane, N position in drawing order, P parameters, U uniforms.
+Axes: B lane, R row (`guidance.py`), N position in drawing order, P parameters, U uniforms.
 """
 
 import math
@@ -13,7 +13,10 @@ from torch import Tensor
 
 from models.autoregressive import Autoregressive
 from models.counter_random import uniforms
-from models.distributions import Distribution
+from models.sampling.choosing import Chooser
+from models.sampling.departures import Departures
+from models.sampling.guidance import rows_of
+from models.sampling.kept import Kept, sequence_of
 
 OnProgress = Callable[[int], None]
 """Called with the number of positions done so far, now and then and at the end. What it raises stops the sampling."""
@@ -24,45 +27,63 @@ PROGRESS_EVERY = 256
 
 @dataclass(frozen=True)
 class Drawn:
-    """Levels [B, *shape] int64, and the exact nll_nats [B] float64 of each item under the model at temperature 1."""
+    """Levels [B, *shape] int64, and nll_nats [B] float64 of what was drawn: the model's own, exact, at temperature 1.
+
+    Given levels (`kept.py`) are among the levels and do not count in nll_nats.
+    """
 
     levels: Tensor
     nll_nats: Tensor
 
 
 class Draws:
-    """Draws level after level for B lanes, and adds up their negative log-likelihood."""
+    """Draws level after level for B lanes, and adds up their negative log-likelihood.
+
+    All is computed for R rows: the lanes, then a second row for each that is guided (`guidance.py`).
+    """
 
     def __init__(
         self,
         model: Autoregressive,
         shape: tuple[int, ...],
         keys: Tensor,
-        temperature: float | Tensor,
+        departures: Departures,
         lengths: Tensor | None,
+        kept: Kept | None,
     ) -> None:
         self.model, self.shape = model, shape
         self.num_positions = math.prod(shape)
         self.num_channels = shape[0] if len(shape) > 1 else 1
-        device = next(model.parameters()).device
-        self.keys = keys.to(device)
-        self.temperature = checked_temperature(temperature, device)
-        self.lengths = checked_lengths(lengths, keys.shape[0], self.num_positions, device)
-        self.levels = torch.zeros(keys.shape[0], self.num_positions, dtype=torch.int64, device=device)
-        self.nll_nats = torch.zeros(keys.shape[0], dtype=torch.float64, device=device)
+        num_lanes, device = keys.shape[0], next(model.parameters()).device
+        lane_departures = departures.for_lanes(num_lanes, device)
+        self.rows = rows_of(model, lane_departures.guidance)
+        self.chooser = Chooser(model.distribution, self.rows, lane_departures)
+        self.keys = keys.to(device)[self.rows.lane]
+        self.lengths = checked_lengths(lengths, num_lanes, self.num_positions, device)[self.rows.lane]
+        self.kept = None if kept is None else sequence_of(kept, model, shape, num_lanes).rows(self.rows.lane)
+        self.levels = torch.zeros(self.num_rows, self.num_positions, dtype=torch.int64, device=device)
+        self.nll_nats = torch.zeros(self.num_rows, dtype=torch.float64, device=device)
         self.block = torch.empty(0)
 
+    @property
+    def num_rows(self) -> int:
+        """R: how many items the model computes side by side."""
+        return len(self.rows.lane)
+
     def draw(self, position: int, parameters: Tensor) -> Tensor:
-        """The levels [B] at a position, from parameters [B, P]."""
-        distribution: Distribution = self.model.distribution
-        levels = distribution.draw(parameters, self.uniforms_at(position), self.temperature)
-        is_inside = position < self.lengths
-        self.nll_nats += distribution.nll_nats(parameters, levels).double().masked_fill(~is_inside, 0)
+        """The levels [R] at a position, from parameters [R, P]; given ones where they are kept."""
+        levels = self.chooser.levels(parameters, self.uniforms_at(position))
+        is_counted = is_inside = position < self.lengths
+        if self.kept is not None:
+            is_kept = self.kept.mask[:, position]
+            levels, is_counted = torch.where(is_kept, self.kept.levels[:, position], levels), is_inside & ~is_kept
+        nll_nats = self.model.distribution.nll_nats(parameters, levels)
+        self.nll_nats += nll_nats.double().masked_fill(~is_counted, 0)
         self.levels[:, position] = levels * is_inside
         return levels
 
     def uniforms_at(self, position: int) -> Tensor:
-        """Uniforms [B, U]; counter (pixel, channel) for an image, (timestep, 0) for a waveform."""
+        """Uniforms [R, U]; counter (pixel, channel) for an image, (timestep, 0) for a waveform."""
         within = position % PROGRESS_EVERY
         if within == 0:
             numbers = torch.arange(position, position + PROGRESS_EVERY, device=self.keys.device)
@@ -77,28 +98,21 @@ class Draws:
             on_progress(done)
 
     def items(self, sequence: Tensor) -> Tensor:
-        """Positions in drawing order [B, N] to items [B, *shape]."""
+        """Positions in drawing order [R, N] to items [R, *shape]."""
         return self.model.from_sequence(sequence, self.shape)
 
     def drawn(self) -> Drawn:
-        """What has been drawn; copied outside `sampling_mode`, so that gradients may flow through it.
+        """What the lanes have drawn; copied outside `sampling_mode`, so that gradients may flow through it.
 
         ValueError where the model gave no probabilities: a draw from NaN is a level like any other, and would pass.
         """
         if not bool(self.nll_nats.isfinite().all()):
-            lanes = (~self.nll_nats.isfinite()).nonzero().flatten().tolist()
+            lanes = sorted(set(self.rows.lane[~self.nll_nats.isfinite()].tolist()))
             raise ValueError(
                 f"the model's parameters are not finite (lanes {lanes}): its weights are damaged or diverged"
             )
-        return Drawn(self.items(self.levels).clone(), self.nll_nats.clone())
-
-
-def checked_temperature(temperature: float | Tensor, device: torch.device) -> float | Tensor:
-    """The temperature, one or one per lane; ValueError unless above zero."""
-    values = torch.as_tensor(temperature)
-    if not bool((values > 0).all()):
-        raise ValueError(f"a temperature is above 0 (1 follows the model), got {values.min().item()}")
-    return temperature.to(device) if isinstance(temperature, Tensor) else temperature
+        lanes_alone = slice(self.rows.num_lanes)
+        return Drawn(self.items(self.levels[lanes_alone]).clone(), self.nll_nats[lanes_alone].clone())
 
 
 def checked_lengths(lengths: Tensor | None, num_lanes: int, num_positions: int, device: torch.device) -> Tensor:

@@ -9,10 +9,13 @@ another sigmoid. So the batch always has num_lanes lanes, a multiple of 8; what 
 the first request, and dropped. Then the bits of an item are its own where the model's channels are multiples of 8 too;
 elsewhere parameters may differ in their last bit, and a level in a few million with them. num_lanes is part of what
 decides an item's bytes: keep it with the plan.
+
+A guided item takes two rows of the batch (`guidance.py`), and num_lanes counts rows: what is not guided is filled up
+with fewer copies, and the number of rows stays.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -20,15 +23,18 @@ from torch import Tensor
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition
 from models.sampling.cached import sample_cached
+from models.sampling.departures import NO_DEPARTURES, Departures, stack_departures
 from models.sampling.draws import Drawn, OnProgress
+from models.sampling.kept import Kept
 
 LANE_MULTIPLE = 8
 
 
 @dataclass(frozen=True)
 class LaneRequest:
-    """One item to draw: `shape` (T,) or (C, H, W), `key` as of `counter_random.item_key`, a condition of batch 1.
+    """One item to draw: `shape` (T,) or (C, H, W), `key` as of `counter_random.item_key`.
 
+    The condition and the kept levels, of this shape, are those of a batch of 1; departures are one number each.
     Waveforms in one batch may differ in T: the lockstep runs to the longest, in whole frames; a T that ends within a
     frame has a condition that covers the frame.
     """
@@ -36,12 +42,23 @@ class LaneRequest:
     shape: tuple[int, ...]
     key: tuple[int, int]
     condition: Condition | None = None
-    temperature: float = 1.0
+    departures: Departures = NO_DEPARTURES
+    kept: Kept | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the batch that it takes."""
+        return rows_taken(self.departures)
+
+
+def rows_taken(departures: Departures) -> int:
+    """Rows of the batch that one item takes: 2 where it is guided."""
+    return 1 if departures.guidance == 1 else 2
 
 
 @dataclass(frozen=True)
 class DrawnItem:
-    """Levels [*shape] int64 on the CPU, and their exact nll_nats at temperature 1."""
+    """Levels [*shape] int64 on the CPU, and the nll_nats of those that were drawn, as `Drawn` has them."""
 
     levels: Tensor
     nll_nats: float
@@ -50,20 +67,22 @@ class DrawnItem:
 def sample_lanes(
     model: Autoregressive, requests: Sequence[LaneRequest], num_lanes: int, on_progress: OnProgress | None = None
 ) -> list[DrawnItem]:
-    """The requested items, 1 to num_lanes of them, in the order of the requests.
+    """The requested items, 1 to num_lanes rows of them, in the order of the requests.
 
     ValueError for more requests than lanes, a num_lanes that is no multiple of 8, pictures of different shapes.
     """
     check_lanes(requests, num_lanes)
-    filled = [*requests, *[requests[0]] * (num_lanes - len(requests))]
+    idle = replace(requests[0], departures=NO_DEPARTURES, kept=None)
+    filled = [*requests, *[idle] * (num_lanes - sum(request.num_rows for request in requests))]
     shape = common_shape(filled, model.condition_config.hop)
     drawn = sample_cached(
         model,
         shape,
         stack_conditions([request.condition for request in filled]),
         torch.tensor([request.key for request in filled]),
-        torch.tensor([request.temperature for request in filled]),
+        stack_departures([request.departures for request in filled]),
         torch.tensor([request.shape[0] for request in filled]) if len(shape) == 1 else None,
+        stack_kept(filled, shape),
         on_progress,
     )
     return [item_of(drawn, lane, request.shape) for lane, request in enumerate(requests)]
@@ -73,8 +92,11 @@ def check_lanes(requests: Sequence[LaneRequest], num_lanes: int) -> None:
     """A ValueError unless the requests fit the lanes."""
     if num_lanes < 1 or num_lanes % LANE_MULTIPLE:
         raise ValueError(f"num_lanes must be a multiple of {LANE_MULTIPLE}, so that lanes are equal, got {num_lanes}")
-    if not 1 <= len(requests) <= num_lanes:
-        raise ValueError(f"expected 1 to {num_lanes} requests for {num_lanes} lanes, got {len(requests)}")
+    num_rows = sum(request.num_rows for request in requests)
+    if not 1 <= num_rows <= num_lanes:
+        raise ValueError(
+            f"expected 1 to {num_lanes} requests for {num_lanes} lanes, where a guided one counts twice, got {num_rows}"
+        )
 
 
 def common_shape(requests: Sequence[LaneRequest], hop: int) -> tuple[int, ...]:
@@ -91,21 +113,58 @@ def stack_conditions(conditions: Sequence[Condition | None]) -> Condition | None
     """Conditions of batch 1 to one of batch B; short ones get frames of zeros at the end, which no item hears."""
     if all(condition is None for condition in conditions):
         return None
-    present = [condition or Condition() for condition in conditions]
+    present = [with_dropped(condition or Condition()) for condition in conditions]
     names = [entry.name for entry in fields(Condition)]
-    return Condition(*(stack_padded(name, [getattr(condition, name) for condition in present]) for name in names))
+    return Condition(*(stack_field(name, [getattr(condition, name) for condition in present]) for name in names))
 
 
-def stack_padded(name: str, fields: Sequence[Tensor | None]) -> Tensor | None:
-    """Fields [1, n, ...] to [B, longest n, ...]; ValueError where only some lanes have the field."""
-    tensors = [tensor for tensor in fields if tensor is not None]
+def with_dropped(condition: Condition) -> Condition:
+    """The same where `dropped` is said: not dropped, where it was left out."""
+    return condition if condition.dropped is not None else replace(condition, dropped=torch.zeros(1, dtype=torch.bool))
+
+
+FRAMES = ("phones", "features")
+"""The fields of a condition whose second axis is F."""
+
+
+def stack_field(name: str, values: Sequence[Tensor | None]) -> Tensor | None:
+    """A field [1, ...] of each lane to [B, ...], frames padded to the longest.
+
+    ValueError where only some lanes have the field, or where it has another shape in some of them.
+    """
+    tensors = [value for value in values if value is not None]
     if not tensors:
         return None
-    if len(tensors) < len(fields):
+    if len(tensors) < len(values):
         raise ValueError(
-            f"{len(fields) - len(tensors)} of {len(fields)} lanes have no {name}: give it to all or to none"
+            f"{len(values) - len(tensors)} of {len(values)} lanes have no {name}: give it to all or to none"
         )
-    return torch.nn.utils.rnn.pad_sequence([tensor.squeeze(0) for tensor in tensors], batch_first=True)
+    if name in FRAMES:
+        return torch.nn.utils.rnn.pad_sequence([tensor.squeeze(0) for tensor in tensors], batch_first=True)
+    if len(shapes := {tuple(tensor.shape) for tensor in tensors}) > 1:
+        raise ValueError(f"{name} must have one shape in all lanes, got {sorted(shapes)}")
+    return torch.cat(tensors)
+
+
+def stack_kept(requests: Sequence[LaneRequest], shape: tuple[int, ...]) -> Kept | None:
+    """What each request keeps, for one batch of items of `shape`: nothing past the end of a short waveform."""
+    if all(request.kept is None for request in requests):
+        return None
+    levels = torch.zeros(len(requests), *shape, dtype=torch.int64)
+    mask = torch.zeros(len(requests), *shape, dtype=torch.bool)
+    for lane, request in enumerate(requests):
+        if request.kept is not None:
+            check_kept(request.kept, request.shape)
+            within = (lane, slice(request.shape[0])) if len(shape) == 1 else lane
+            levels[within], mask[within] = request.kept.levels[0], request.kept.mask[0]
+    return Kept(levels, mask)
+
+
+def check_kept(kept: Kept, shape: tuple[int, ...]) -> None:
+    """A ValueError unless levels and mask are those of one item of `shape`."""
+    for name, value in (("levels", kept.levels), ("mask", kept.mask)):
+        if tuple(value.shape) != (1, *shape):
+            raise ValueError(f"kept {name} of a request must have shape {(1, *shape)}, got {tuple(value.shape)}")
 
 
 def item_of(drawn: Drawn, lane: int, shape: tuple[int, ...]) -> DrawnItem:

@@ -7,26 +7,31 @@ from torch import Tensor
 
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition
+from models.sampling.departures import NO_DEPARTURES, Departures
 from models.sampling.draws import Drawn, Draws, OnProgress, sampling_mode
+from models.sampling.kept import Kept
 
 
-def sample_naive(
+def sample_naive(  # noqa: PLR0913 (the model and its items, then each way in which these may differ)
     model: Autoregressive,
     shape: tuple[int, ...],
     condition: Condition | None,
     keys: Tensor,
-    temperature: float | Tensor = 1.0,
+    departures: Departures = NO_DEPARTURES,
     lengths: Tensor | None = None,
+    kept: Kept | None = None,
     on_progress: OnProgress | None = None,
 ) -> Drawn:
     """Items of `shape` ((T,) or (C, H, W)), one per key of keys [B, 2] (`counter_random.item_keys`).
 
-    `temperature`: one, or one per lane [B]. `lengths` [B]: positions in drawing order after which a lane is ignored
-    (its levels are 0, its nll_nats is not counted). The condition covers the whole shape for every lane.
+    `departures`: from the model's probabilities; none by default. `lengths` [B]: positions in drawing order after which
+    a lane is ignored (its levels are 0, its nll_nats is not counted). `kept`: levels that are given. The condition
+    covers the whole shape for every lane. ValueError for what does not fit the model or the lanes.
     """
     with sampling_mode(model):
-        draws = Draws(model, shape, keys, temperature, lengths)
+        draws = Draws(model, shape, keys, departures, lengths, kept)
         condition = None if condition is None else condition.to(draws.keys.device)
+        condition = draws.rows.condition(condition)
         so_far = draws.levels.clone()
         for position in range(draws.num_positions):
             parameters = model.to_sequence(model(draws.items(so_far), condition))[:, position]

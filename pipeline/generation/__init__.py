@@ -2,6 +2,7 @@
 
 requests.py   one line of a requests file
 fields.py     its fields, checked
+departures.py temperature, top_k, top_p, guidance
 timing.py     its durations and phones, in timesteps
 pitch.py      the pitch that it asks for
 speech.py     what is said, as columns of a row

@@ -9,9 +9,6 @@ MOST_ID_CHARACTERS = 200
 MOST_WHOLE_NUMBER = 2**63 - 1
 """The dataset's columns of whole numbers are signed, of 64 bits."""
 
-LEAST_TEMPERATURE, MOST_TEMPERATURE = 1e-3, 1e3
-"""Near the first draws are the likeliest levels, near the last they are all equal: nothing lies beyond."""
-
 
 def text_of(data: Mapping[str, Any], key: str, where: str) -> str:
     """A value that must be text with something in it."""
@@ -37,17 +34,6 @@ def whole_number(data: Mapping[str, Any], key: str, default: int, least: int, mo
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise RequestError(f"{where}: {key} must be a whole number from {least} to {most}, got {shown(value)}.")
     return value
-
-
-def temperature_of(data: Mapping[str, Any], where: str) -> float:
-    """A number above zero, and not so far from one that float32 cannot divide by it."""
-    value = data.get("temperature", 1.0)
-    if not is_number(value) or not LEAST_TEMPERATURE <= value <= MOST_TEMPERATURE:
-        raise RequestError(
-            f"{where}: temperature must be a number from {LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g} "
-            f"(1 follows the model), got {shown(value)}."
-        )
-    return float(value)
 
 
 def is_number(value: object) -> bool:

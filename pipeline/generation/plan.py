@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from models.sampling import Departures
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.pitch import Contour
 from pipeline.generation.requests import Request
@@ -17,7 +18,7 @@ class PlannedItem:
 
     item_id: str
     seed: int
-    temperature: float
+    departures: Departures
     attributes: Mapping[str, str]
     num_timesteps: int
     phones: Phones
@@ -32,7 +33,7 @@ def items_of(request: Request) -> Iterator[PlannedItem]:
         yield PlannedItem(
             item_id=f"{request.request_id}-{number:04d}",
             seed=request.seed,
-            temperature=request.temperature,
+            departures=request.departures,
             attributes=request.attributes,
             num_timesteps=request.num_timesteps,
             phones=request.phones,

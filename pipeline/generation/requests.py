@@ -4,13 +4,17 @@
     {"speaker": "en-us", "emotion": "calm", "phones": [["h", 0.08], ["ə", 0.06], ["l", 0.07], ["oʊ", 0.2]]}
     {"speaker": "en-us", "emotion": "calm", "text": "Hello there.", "language": "en-us", "duration_s": 1.2}
     {"speaker": "en-us", "emotion": "calm", "text": "Hello.", "duration_s": 0.8, "f0_hz": [[0, 140], [0.8, 90]]}
-    {"label": "3", "count": 10}
+    {"label": "3", "count": 10, "top_p": 0.95, "guidance": 2}
 
 key                          means                                                                default
 id                           names the items of the line                                          the line's number
 count                        items to draw                                                        1
 seed                         start of the random stream, with the item's id                       0
 temperature                  1 follows the model, below 1 crowds its likeliest levels             1.0
+top_k                        only the k likeliest levels are drawn                                all
+top_p                        only the likeliest levels that together reach this probability       1.0
+guidance                     0 leaves the condition out, 1 follows the model, above 1 the         1.0
+                             condition counts for more; a guided item takes two lanes
 speaker emotion language     the attributes that the model was trained with, all of them
 label
 duration_s | num_timesteps   length of a waveform, one of the two
@@ -21,6 +25,8 @@ f0_hz                        the pitch: hertz, or points [[time_s, hz], ...] wit
 
 A model that was trained with linguistic features needs `text`: phones do not tell of words and stress. One that was
 trained with F0 needs `f0_hz`; a frame is voiced where its phone is (`pitch.py`). A picture's size is the model's.
+`guidance` needs a model that was trained with training.condition_dropout. Temperature, top_k, top_p and guidance depart
+from the model: a row's nll_nats stays that of the model without them, and its `request` tells which there were.
 """
 
 import difflib
@@ -29,22 +35,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from models.sampling import Departures
 from pipeline.conditions import Conditioning
 from pipeline.errors import RequestError
-from pipeline.generation.fields import (
-    MOST_WHOLE_NUMBER,
-    request_id_of,
-    shown,
-    temperature_of,
-    text_of,
-    whole_number,
-)
+from pipeline.generation.departures import departures_of
+from pipeline.generation.fields import MOST_WHOLE_NUMBER, request_id_of, shown, text_of, whole_number
 from pipeline.generation.pitch import Contour
 from pipeline.generation.speech import length_and_phones, pitch_of, speech_columns
 from pipeline.generation.timing import Phones
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions
 
-OPTIONS = ("id", "count", "seed", "temperature")
+OPTIONS = ("id", "count", "seed", "temperature", "top_k", "top_p", "guidance")
 AUDIO_KEYS = ("duration_s", "num_timesteps", "phones", "text", "f0_hz")
 IMAGE_KEYS = ("height", "width", "channels")
 """Asked for now and then; named in the error, since a picture's size is the model's."""
@@ -55,11 +56,16 @@ CONDITION_OF = {"text": "phones", "f0_hz": "phones, f0"}
 
 @dataclass(frozen=True)
 class Target:
-    """What requests are held to: the model's conventions and vocabularies, and the longest item allowed."""
+    """What requests are held to: the model's conventions and vocabularies, and the longest item allowed.
+
+    `condition_dropout`: the share of items that the model was trained on without their condition; 0 for a model that
+    cannot be guided.
+    """
 
     conventions: Conventions
     conditioning: Conditioning
     max_timesteps: int
+    condition_dropout: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class Request:
     request_id: str
     count: int
     seed: int
-    temperature: float
+    departures: Departures
     attributes: Mapping[str, str]
     num_timesteps: int
     phones: Phones
@@ -89,7 +95,9 @@ def parse_request(line: str, line_number: int, target: Target, where: str) -> Re
         request_id=request_id_of(data, line_number, where),
         count=whole_number(data, "count", 1, 1, MOST_WHOLE_NUMBER, where),
         seed=whole_number(data, "seed", 0, 0, MOST_WHOLE_NUMBER, where),
-        temperature=temperature_of(data, where),
+        departures=departures_of(
+            data, target.conventions.num_levels, bool(target.conditioning.columns), target.condition_dropout, where
+        ),
         attributes=attributes,
         num_timesteps=num_timesteps,
         phones=phones,

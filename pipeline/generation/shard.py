@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from models.counter_random import item_key
-from models.sampling import DrawnItem, LaneRequest, sample_lanes
+from models.sampling import DrawnItem, LaneRequest, rows_taken, sample_lanes
 from pipeline.conditions import stack_conditions
 from pipeline.errors import ModelError
 from pipeline.generation.config import GenerateConfig
@@ -75,10 +75,18 @@ def draw_items(
 
 
 def lane_groups(items: Sequence[PlannedItem], num_lanes: int) -> Iterator[list[int]]:
-    """Places of the items, longest first, as many at a time as there are lanes."""
-    by_length = sorted(range(len(items)), key=lambda place: -items[place].num_timesteps)
-    for start in range(0, len(items), num_lanes):
-        yield by_length[start : start + num_lanes]
+    """Places of the items, longest first, as many at a time as the lanes hold; a guided item takes two."""
+    group: list[int] = []
+    free = num_lanes
+    for place in sorted(range(len(items)), key=lambda place: -items[place].num_timesteps):
+        taken = rows_taken(items[place].departures)
+        if taken > free:
+            yield group
+            group, free = [], num_lanes
+        group.append(place)
+        free -= taken
+    if group:
+        yield group
 
 
 def lane_request(item: PlannedItem, info: ModelInfo) -> LaneRequest:
@@ -89,7 +97,7 @@ def lane_request(item: PlannedItem, info: ModelInfo) -> LaneRequest:
         frames = [conditioning.frames(columns_of(item, info.conventions), info.conventions, item.item_id)]
     ids = conditioning.attribute_ids(item.attributes, item.item_id)
     condition = stack_conditions(conditioning, [ids], frames)
-    return LaneRequest(shape_of(item, info), item_key(item.seed, item.item_id), condition, item.temperature)
+    return LaneRequest(shape_of(item, info), item_key(item.seed, item.item_id), condition, item.departures)
 
 
 def shape_of(item: PlannedItem, info: ModelInfo) -> tuple[int, ...]:
@@ -108,7 +116,7 @@ def row_of(item: PlannedItem, drawn: DrawnItem, info: ModelInfo, path: str) -> d
         "item_id": item.item_id,
         "split": SPLIT,
         "seed": item.seed,
-        "temperature": item.temperature,
+        "temperature": item.departures.temperature,
         "nll_nats": drawn.nll_nats,
         "model_digest": info.digest,
         "request": item.request,

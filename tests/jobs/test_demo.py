@@ -10,6 +10,7 @@ from rich.console import Console
 from jobs.cluster import RunningCluster
 from jobs.demo import DemoConfig, Stages, earlier_seconds, refuse_others
 from jobs.demo_requests import digit_requests, speech_requests
+from models.sampling import Departures
 from pipeline.conditions import Conditioning
 from pipeline.errors import OccupiedError
 from pipeline.generation.requests import Target, parse_request
@@ -39,7 +40,7 @@ def test_requests_ask_for_the_held_out_utterances_as_they_were_timed(out: Locati
     request = parse_request(json.dumps(lines[0]), 1, target, "line 1")
     assert request.num_timesteps == 2400
     assert (request.phones.phone, request.phones.start, request.phones.end) == (("a", "b"), (0, 100), (100, 2400))
-    assert request.temperature == 0.8
+    assert request.departures == Departures(0.8)
 
 
 def test_requests_are_spread_over_voices(out: Location) -> None:

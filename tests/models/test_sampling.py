@@ -16,7 +16,7 @@ from models.conditioning import Condition, ConditionConfig
 from models.counter_random import item_key, item_keys
 from models.distributions import DiscretisedLogisticMixture
 from models.linear_ar import LinearAR, LinearARConfig
-from models.sampling import Drawn, DrawnItem, LaneRequest, sample_cached, sample_lanes, sample_naive
+from models.sampling import Departures, Drawn, DrawnItem, LaneRequest, sample_cached, sample_lanes, sample_naive
 from models.sampling.draws import PROGRESS_EVERY
 from models.wavenet import WaveNet, WaveNetConfig
 from tests.models.tiny import CASES, CONDITIONS, TINY, perturb, tiny_condition, tiny_model
@@ -65,7 +65,7 @@ def test_draws_follow_the_joint_distribution(sample: Sampler) -> None:
 @both_samplers
 def test_nll_is_that_of_the_model_at_any_temperature(sample: Sampler, name: str, kind: str) -> None:
     model, condition = tiny_model(name, kind), tiny_condition(kind)
-    drawn = sample(model, TINY[name].shape, condition, keys_of(3), torch.tensor([0.5, 1.0, 2.0]))
+    drawn = sample(model, TINY[name].shape, condition, keys_of(3), Departures(torch.tensor([0.5, 1.0, 2.0])))
     with torch.no_grad():
         expected = model.nll_nats(drawn.levels, condition).flatten(1).sum(1)
     torch.testing.assert_close(drawn.nll_nats, expected, rtol=0, atol=1e-9)
@@ -75,16 +75,16 @@ def test_nll_is_that_of_the_model_at_any_temperature(sample: Sampler, name: str,
 def test_temperature_crowds_the_likely() -> None:
     model, nll = tiny_model("wavenet"), []
     for temperature in (0.3, 1.0, 3.0):
-        nll.append(sample_cached(model, (12,), None, keys_of(200), temperature).nll_nats.mean().item())
+        nll.append(sample_cached(model, (12,), None, keys_of(200), Departures(temperature)).nll_nats.mean().item())
     assert nll == sorted(nll)
     assert nll[2] > nll[0] + 1
 
 
 def test_temperature_is_per_lane() -> None:
     model = tiny_model("wavenet")
-    mixed = sample_cached(model, (12,), None, keys_of(2), torch.tensor([0.5, 2.0], dtype=torch.float64))
+    mixed = sample_cached(model, (12,), None, keys_of(2), Departures(torch.tensor([0.5, 2.0])))
     for lane, temperature in enumerate((0.5, 2.0)):
-        alike = sample_cached(model, (12,), None, keys_of(2), temperature)
+        alike = sample_cached(model, (12,), None, keys_of(2), Departures(temperature))
         assert torch.equal(mixed.levels[lane], alike.levels[lane])
 
 
@@ -157,7 +157,7 @@ def test_what_progress_raises_stops_the_sampling(sample: Sampler) -> None:
 @pytest.mark.parametrize("temperature", [0.0, -1.0, torch.tensor([1.0, 0.0])])
 def test_a_temperature_of_zero_is_refused(sample: Sampler, temperature: float | Tensor) -> None:
     with pytest.raises(ValueError, match="a temperature is above 0"):
-        sample(tiny_model("wavenet"), (3,), None, keys_of(2), temperature)
+        sample(tiny_model("wavenet"), (3,), None, keys_of(2), Departures(temperature))
 
 
 @both_samplers
@@ -214,8 +214,8 @@ def test_it_is_the_same_with_conditions_of_other_lengths() -> None:
 def test_lanes_give_what_the_plain_sampler_gives() -> None:
     model = tiny_model("wavenet", "both")
     condition = tiny_condition("both", batch_size=1)
-    item = sample_lanes(model, [LaneRequest((12,), item_key(0, "item 0"), condition, 0.7)], num_lanes=8)[0]
-    plain = sample_naive(model, (12,), condition, keys_of(1), 0.7)
+    item = sample_lanes(model, [LaneRequest((12,), item_key(0, "item 0"), condition, Departures(0.7))], num_lanes=8)[0]
+    plain = sample_naive(model, (12,), condition, keys_of(1), Departures(0.7))
     assert torch.equal(item.levels, plain.levels[0])
     assert item.nll_nats == pytest.approx(plain.nll_nats.item())
 
@@ -245,7 +245,7 @@ def test_lanes_that_do_not_fit_are_refused() -> None:
     model = in_whole_vectors()
     with pytest.raises(ValueError, match="multiple of 8, so that lanes are equal, got 12"):
         sample_lanes(model, [request_for("a")], num_lanes=12)
-    with pytest.raises(ValueError, match="expected 1 to 8 requests for 8 lanes, got 9"):
+    with pytest.raises(ValueError, match="1 to 8 requests for 8 lanes, where a guided one counts twice, got 9"):
         sample_lanes(model, [request_for("a")] * 9, num_lanes=8)
     with pytest.raises(ValueError, match="got 0"):
         sample_lanes(model, [], num_lanes=8)

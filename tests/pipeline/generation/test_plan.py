@@ -1,5 +1,6 @@
 import dataclasses
 
+from models.sampling import Departures
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import items_of, shard_plans
 from pipeline.generation.requests import Request
@@ -7,7 +8,7 @@ from pipeline.generation.timing import Phones
 
 
 def request(name: str, count: int) -> Request:
-    return Request(name, count, 5, 0.9, {"speaker": "ann"}, 10, Phones(), (), "", "{}")
+    return Request(name, count, 5, Departures(0.9), {"speaker": "ann"}, 10, Phones(), (), "", "{}")
 
 
 def digests(config: GenerateConfig, model: str = "m") -> list[str]:
@@ -17,7 +18,7 @@ def digests(config: GenerateConfig, model: str = "m") -> list[str]:
 def test_a_request_becomes_as_many_items_as_it_counts() -> None:
     items = list(items_of(request("x", 3)))
     assert [item.item_id for item in items] == ["x-0000", "x-0001", "x-0002"]
-    assert {(item.seed, item.temperature) for item in items} == {(5, 0.9)}
+    assert {(item.seed, item.departures) for item in items} == {(5, Departures(0.9))}
 
 
 def test_shards_are_consecutive_items() -> None:

@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
+from models.sampling import NO_DEPARTURES, Departures
 from pipeline.conditions import Conditioning
 from pipeline.errors import RequestError
 from pipeline.generation.requests import Request, Target, parse_request
@@ -24,7 +25,7 @@ def parse(request: Any, conditioning: Conditioning = SPEAKERS, most: int = 10_00
 
 def test_what_is_left_out_takes_its_default() -> None:
     request = parse({"speaker": "ann", "num_timesteps": 30})
-    assert (request.request_id, request.count, request.seed, request.temperature) == ("000007", 1, 0, 1.0)
+    assert (request.request_id, request.count, request.seed, request.departures) == ("000007", 1, 0, NO_DEPARTURES)
     assert (request.attributes, request.num_timesteps, request.phones) == ({"speaker": "ann"}, 30, Phones())
 
 
@@ -32,7 +33,7 @@ def test_everything_that_may_be_said_is_kept() -> None:
     request = parse(
         {"id": "x", "count": 3, "seed": 2**63 - 1, "temperature": 0.5, "speaker": "bob", "duration_s": 0.0296}
     )
-    assert (request.request_id, request.count, request.seed, request.temperature) == ("x", 3, 2**63 - 1, 0.5)
+    assert (request.request_id, request.count, request.seed, request.departures) == ("x", 3, 2**63 - 1, Departures(0.5))
     assert request.num_timesteps == 30
     assert json.loads(request.source)["duration_s"] == 0.0296
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.counter_random import item_keys
-from models.sampling import sample_naive
+from models.sampling import Departures, sample_naive
 from pipeline.batches import Cut
 from pipeline.conditions import Conditioning, stack_conditions
 from pipeline.errors import ModelError
@@ -92,7 +92,7 @@ def test_an_item_is_what_the_definition_draws(folder: Location, speech_model: Ex
     frames = conditioning.frames(said, AUDIO, "")
     condition = stack_conditions(conditioning, [ids], [frames])
     keys = item_keys([(0, "000001-0001")])
-    drawn = sample_naive(speech_model.model, (35,), condition, keys, 1.0, torch.tensor([33]))
+    drawn = sample_naive(speech_model.model, (35,), condition, keys, lengths=torch.tensor([33]))
     assert row["levels"] == bytes(drawn.levels[0, :33].tolist())
     assert row["nll_nats"] == pytest.approx(float(drawn.nll_nats[0]), rel=1e-5)
     assert row["num_timesteps"] == len(row["levels"]) == 33
@@ -141,7 +141,7 @@ def test_a_picture_lies_in_the_row_as_a_prepared_one(folder: Location, digit_mod
     row = generated(folder, DRAWN, digit_model, GenerateConfig())[3]
     ids = digit_model.info.conditioning.attribute_ids({"label": "2"}, "")
     condition = stack_conditions(digit_model.info.conditioning, [ids], [])
-    drawn = sample_naive(digit_model.model, (3, 5, 4), condition, item_keys([(4, "000002-0001")]), 2.0)
+    drawn = sample_naive(digit_model.model, (3, 5, 4), condition, item_keys([(4, "000002-0001")]), Departures(2.0))
     assert row["levels"] == bytes(drawn.levels[0].permute(1, 2, 0).flatten().tolist())
     assert (row["height"], row["width"], row["channels"], row["label"]) == (5, 4, 3, "2")
 
