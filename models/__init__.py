@@ -17,6 +17,7 @@ from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
 from models.linear_ar import LinearAR, LinearARConfig
 from models.multiscale import Multiscale, MultiscaleConfig
 from models.pixelcnn import PixelCNN, PixelCNNConfig
+from models.pixelrnn import PixelRNN, PixelRNNConfig
 from models.wavenet import WaveNet, WaveNetConfig
 
 
@@ -37,6 +38,7 @@ MODELS: Mapping[str, Entry] = MappingProxyType(
     {
         "linear_ar": Entry(LinearARConfig, LinearAR),
         "pixelcnn": Entry(PixelCNNConfig, PixelCNN),
+        "pixelrnn": Entry(PixelRNNConfig, PixelRNN),
         "gated_pixelcnn": Entry(GatedPixelCNNConfig, GatedPixelCNN),
         "multiscale": Entry(MultiscaleConfig, Multiscale),
         "wavenet": Entry(WaveNetConfig, WaveNet),

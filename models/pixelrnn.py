@@ -180,8 +180,7 @@ class DrawnPixelRNN:
             skips += skip
         stream = sum(skips, stream)
         for conv in self.head:
-            conv.put(colour, stream.relu())
-            stream = conv.take(colour)
+            stream = conv.through(colour, stream.relu())
         return stream
 
 

@@ -14,6 +14,7 @@ import torch
 from models import MODELS, build
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition, ConditionConfig
+from models.wavenet_context import ContextStackConfig
 from models.gated_pixelcnn import GatedPixelCNNConfig
 from models.pixelcnn import PixelCNNConfig
 
@@ -83,7 +84,11 @@ WAVENET: dict[str, Any] = {
     "dilations": (1, 2),
     "num_stacks": 2,
 }
+CONTEXTS = (ContextStackConfig(3, 4, 6, 5, dilations=(1, 2)), ContextStackConfig(2, 3, 4, 3, 3, dilations=(1,)))
+MIXTURE = {"input": "scalar", "output": "logistic_mixture", "num_components": 2, "input_kernel_size": 2}
 PIXELCNN: dict[str, Any] = {"hidden": 25, "num_layers": 2, "head_channels": 32, "first_kernel": 3}
+PIXELRNN = PIXELCNN | {"first_kernel": 5}
+ROW, UNRESIDUAL = {"recurrence": "row_lstm"}, {"residual": False, "skip": True}
 
 TINY = {
     "linear_ar": waveforms("linear_ar", order=3),
@@ -91,9 +96,19 @@ TINY = {
         "wavenet", ("none", "global", "global and vector", "local", "both", "both" + SOME_DROPPED), **WAVENET
     ),
     "wavenet k3": waveforms("wavenet", ("none", "local" + SOME_DROPPED), kernel_size=3, **WAVENET),
-    "wavenet input": waveforms("wavenet", ("none", "features"), input_kernel_size=2, **WAVENET),
+    "wavenet input": waveforms(
+        "wavenet", ("none", "features", "linear" + SOME_DROPPED, "transposed"), input_kernel_size=2, **WAVENET
+    ),
+    "wavenet contexts": waveforms("wavenet", ("none", "linear"), contexts=CONTEXTS, **WAVENET),
+    "wavenet 16-bit": waveforms(
+        "wavenet", ("none", "transposed" + SOME_DROPPED), contexts=CONTEXTS[:1], **MIXTURE, **WAVENET
+    ),
     "pixelcnn": pictures("pixelcnn", RGB, ("none", "global", "vector" + SOME_DROPPED), **PIXELCNN),
     "pixelcnn grey": pictures("pixelcnn", GREY, ("none", "planes"), **PIXELCNN),
+    "pixelrnn": pictures("pixelrnn", RGB, ("none", "vector" + SOME_DROPPED), **PIXELRNN),
+    "pixelrnn grey": pictures("pixelrnn", GREY, ("none", "planes" + SOME_DROPPED), **PIXELRNN, **UNRESIDUAL),
+    "pixelrnn row": pictures("pixelrnn", RGB, ("none", "global and vector"), **PIXELRNN, **ROW, **UNRESIDUAL),
+    "pixelrnn row grey": pictures("pixelrnn", GREY, ("none", "planes"), **PIXELRNN, **ROW),
     "gated_pixelcnn": pictures("gated_pixelcnn", RGB, ("none", "global", "vector" + SOME_DROPPED), **PIXELCNN),
     "gated_pixelcnn grey": pictures(
         "gated_pixelcnn", GREY, ("none", "global and planes", "planes" + SOME_DROPPED), **PIXELCNN
