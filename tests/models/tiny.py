@@ -14,9 +14,9 @@ import torch
 from models import MODELS, build
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition, ConditionConfig
-from models.wavenet_context import ContextStackConfig
 from models.gated_pixelcnn import GatedPixelCNNConfig
 from models.pixelcnn import PixelCNNConfig
+from models.wavenet_context import ContextStackConfig
 
 SOME_DROPPED = ", some dropped"
 COLOURS = ("red", "green", "blue")
