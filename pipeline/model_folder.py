@@ -7,10 +7,9 @@ README.md             the card, for people
 
 import hashlib
 import json
-import typing
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -20,6 +19,7 @@ from models import MODELS, build
 from models.autoregressive import Autoregressive
 from pipeline.conditions import Conditioning
 from pipeline.errors import DatasetError, ModelError
+from pipeline.plain_configs import from_plain
 from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import Conventions, conventions_from
 from pipeline.storage import Location
@@ -30,8 +30,6 @@ FORMAT_VERSION = 1
 MODEL_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "README.md"
-
-Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
@@ -138,25 +136,3 @@ def load_model(folder: Location) -> ExportedModel:
     except (safetensors.SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{folder}: weights and config do not fit together: {error}") from error
     return ExportedModel(folder, info, model.eval())
-
-
-def from_plain(config_type: type[Config], data: Mapping[str, Any]) -> Config:
-    """A frozen dataclass from what JSON made of it: nested ones rebuilt, lists back to tuples."""
-    hints = typing.get_type_hints(config_type)
-    unknown = set(data) - {field.name for field in fields(config_type)}  # type: ignore[arg-type]
-    if unknown:
-        raise ModelError(
-            f"{config_type.__name__} has no setting {', '.join(sorted(unknown))}; another release wrote this."
-        )
-    return config_type(**{name: restore(hints[name], value) for name, value in data.items()})
-
-
-def restore(hint: Any, value: Any) -> Any:
-    """One value, by the type that its field declares."""
-    if is_dataclass(hint) and isinstance(value, Mapping):
-        return from_plain(hint, value)  # type: ignore[arg-type]
-    if isinstance(value, list):
-        return tuple(restore(None, entry) for entry in value)
-    if isinstance(value, Mapping):
-        return {key: restore(None, entry) for key, entry in value.items()}
-    return value

@@ -11,6 +11,8 @@ from pipeline.training.conditioned_rows import NAMES
 from pipeline.training.plan import RunPlan
 
 NUM_LICENCES_SHOWN = 20
+OF_THE_WHOLE = ("num_levels", "channels", "condition")
+"""What a part of a model has from the whole, and the card need not repeat."""
 
 
 def export(
@@ -70,8 +72,7 @@ def card(info: ModelInfo) -> str:
                 "## Figures\n\n" + table(shown_figures(info.figures, level)),
                 "## What its levels mean\n\n" + table(level_conventions(info)),
                 "## Conditions\n\n" + (condition_list(info) or "None: it is unconditional."),
-                "## Model\n\n"
-                + table({**info.config, "condition": "see above"} if "condition" in info.config else info.config),
+                "## Model\n\n" + table(model_settings(info.config)),
                 "## Training\n\n" + table(info.lineage["training"]),
                 "## Data\n\n" + data_section(info.lineage),
                 LOADING,
@@ -117,6 +118,20 @@ def shown_figures(figures: dict[str, Any], level: str) -> dict[str, Any]:
     units = {"train_bits": f"training bits per {level}", "validation_bits": f"held-out bits per {level}"}
     shown = {key: f"{value:.4f}" if key in units and value is not None else value for key, value in figures.items()}
     return {units.get(key, key.replace("_", " ")): value for key, value in shown.items() if value is not None}
+
+
+def model_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's settings, those of the networks that it is composed of by their dotted names."""
+    shown: dict[str, Any] = {}
+    for key, value in config.items():
+        if key == "condition":
+            shown[key] = "see above"
+        elif isinstance(value, Mapping):
+            own = {name: setting for name, setting in model_settings(value).items() if name not in OF_THE_WHOLE}
+            shown |= {f"{key}.{name}": setting for name, setting in own.items()}
+        else:
+            shown[key] = value
+    return shown
 
 
 def data_section(lineage: dict[str, Any]) -> str:

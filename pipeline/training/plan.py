@@ -14,7 +14,8 @@ from typing import Any
 from models import MODELS
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError, ModelError, OccupiedError
-from pipeline.model_folder import MODEL_FILE, ModelInfo, from_plain, read_model_info
+from pipeline.model_folder import MODEL_FILE, ModelInfo, read_model_info
+from pipeline.plain_configs import chosen, from_plain, named_settings
 from pipeline.shards.dataset import Dataset, DatasetInfo
 from pipeline.shards.plan import digest_of
 from pipeline.shards.schema import Conventions, ImageConventions
@@ -113,19 +114,29 @@ def fit_to_dataset(
         decided["condition"] = asdict(condition)
     elif not condition.is_empty:
         raise ConfigError(f"model {name} takes no condition; leave training.condition_on empty.")
-    refuse_contradictions(settings, decided)
     try:
-        return from_plain(config_type, {**settings, **decided})
+        return from_plain(config_type, filled_in(config_type, settings, decided, "model."))
     except (ValueError, ModelError) as error:
         raise ConfigError(f"model {name}: {error}") from error
 
 
-def refuse_contradictions(settings: Mapping[str, Any], decided: Mapping[str, Any]) -> None:
+def filled_in(config_type: Any, settings: Mapping[str, Any], decided: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Settings with what the dataset decides, in the whole and in each network that it is composed of."""
+    refuse_contradictions(settings, decided, path)
+    parts = {
+        key: filled_in(chosen(choices, settings[key]), settings[key], decided, f"{path}{key}.")
+        for key, choices in named_settings(config_type).items()
+        if key in settings
+    }
+    return {**settings, **decided, **parts}
+
+
+def refuse_contradictions(settings: Mapping[str, Any], decided: Mapping[str, Any], path: str) -> None:
     """A given setting must agree with what the dataset says."""
     for key, value in decided.items():
         if key in settings and settings[key] != value:
             raise ConfigError(
-                f"model.{key} is {settings[key]!r}, and the dataset makes it {value!r}; leave model.{key} out, "
+                f"{path}{key} is {settings[key]!r}, and the dataset makes it {value!r}; leave {path}{key} out, "
                 "it follows from the dataset and from training.condition_on."
             )
 
