@@ -125,7 +125,8 @@ class GatedPixelCNN(ImageModel):
         return by_colour(h, self.config.channels)
 
     def flops_per_draw(self, shape: tuple[int, ...]) -> float:  # noqa: D102
-        return FLOPS_PER_MULTIPLICATION * num_multiplications(*self.layers, *self.head) / shape[0]
+        of_condition = self.condition.multiplications_per_pixel(shape[1] * shape[2])
+        return FLOPS_PER_MULTIPLICATION * (num_multiplications(*self.layers, *self.head) + of_condition) / shape[0]
 
     def receptive_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:  # noqa: D102
         vertical, horizontal = self.first_fields(shape, row, column)

@@ -20,6 +20,7 @@ from models.conditioning import (
     check_planes,
     without_dropped,
 )
+from models.cost import num_multiplications
 from models.picture_field import seen_from
 
 
@@ -56,6 +57,16 @@ class PictureCondition(nn.Module):
             local = self.map_to_layers(without_dropped(self.upsample(given.planes), dropped))
             bias = local if bias is None else bias + local
         return [None for _ in self.features] if bias is None else list(bias.split(self.features, dim=1))
+
+    def multiplications_per_pixel(self, num_pixels: int) -> float:
+        """Products with weights: a pixel's share of what its item and its cell of a map take, and its own."""
+        total = 0.0
+        if self.config.has_global:
+            total += num_multiplications(self.embed, self.to_layers) / num_pixels
+        if self.config.has_planes:
+            total += num_multiplications(self.upsample) / self.config.plane_factor**2
+            total += num_multiplications(self.map_to_layers)
+        return total
 
 
 class MapNetwork(nn.Module):

@@ -100,7 +100,12 @@ class PixelCNN(ImageModel):
         return by_colour(stream, self.config.channels)
 
     def flops_per_draw(self, shape: tuple[int, ...]) -> float:  # noqa: D102
-        return FLOPS_PER_MULTIPLICATION * num_multiplications(self.first, *self.blocks, *self.head) / shape[0]
+        of_condition = self.condition.multiplications_per_pixel(shape[1] * shape[2])
+        return (
+            FLOPS_PER_MULTIPLICATION
+            * (num_multiplications(self.first, *self.blocks, *self.head) + of_condition)
+            / shape[0]
+        )
 
     def receptive_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:  # noqa: D102
         field = self.conditioned_field(shape, row, column)
