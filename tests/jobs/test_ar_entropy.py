@@ -18,7 +18,7 @@ from jobs.evaluate import evaluate
 from jobs.prepare import Preparation, prepare
 from jobs.recipes import Recipe, load_recipe
 from jobs.train import train
-from models.linear_ar import LinearProcess, entropy_rate_bits, simulate
+from models.linear_process import LinearProcess, simulate
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.evaluation.evaluation import Evaluation, conclude
 from pipeline.evaluation.likelihood import Scores, parts_of, score_part
@@ -31,9 +31,9 @@ from pipeline.storage import Location
 from pipeline.training.loop import run
 from pipeline.training.plan import make_plan
 
-PROCESS = LinearProcess(torch.tensor([1.2, -0.5], dtype=torch.float64), 0.0, 0.05)
+PROCESS = LinearProcess.scalar([1.2, -0.5], noise_scale=0.05)
 STEP = 2 / 255
-EXPECTED_BITS = entropy_rate_bits(PROCESS.noise_scale) - math.log2(STEP)
+EXPECTED_BITS = PROCESS.entropy_rate_bits - math.log2(STEP)
 
 PREPARATION = PrepareConfig(
     audio=AudioConfig(sample_rate_hz=8000, companding="linear"), shards=ShardConfig(items_per_shard=7)
@@ -45,7 +45,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Location:
     """Thirty files in the layout of FSDD, 16,000 timesteps each."""
     folder = tmp_path_factory.mktemp("corpus")
     (folder / "recordings").mkdir()
-    for number, series in enumerate(simulate(PROCESS, 30, 16_000, seed=1)):
+    for number, series in enumerate(simulate(PROCESS, 30, 16_000, seed=1).squeeze(-1)):
         path = folder / "recordings" / f"{number % 10}_ann_{number // 10}.wav"
         soundfile.write(path, series.numpy(), 8000, subtype="PCM_16")
     return Location(str(folder))
