@@ -86,7 +86,8 @@ class Draws:
         """Uniforms [R, U]; counter (pixel, channel) for an image, (timestep, 0) for a waveform."""
         within = position % PROGRESS_EVERY
         if within == 0:
-            numbers = torch.arange(position, position + PROGRESS_EVERY, device=self.keys.device)
+            end = min(position + PROGRESS_EVERY, self.num_positions)
+            numbers = torch.arange(position, end, device=self.keys.device)
             places, channels = numbers // self.num_channels, numbers % self.num_channels
             self.block = uniforms(self.keys, places, channels, self.model.distribution.num_uniforms)
         return self.block[:, within]
