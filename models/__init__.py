@@ -17,6 +17,7 @@ from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
 from models.linear_ar import LinearAR, LinearARConfig
 from models.multiscale import Multiscale, MultiscaleConfig
 from models.pixelcnn import PixelCNN, PixelCNNConfig
+from models.pixelcnn_pp import PixelCNNPP, PixelCNNPPConfig
 from models.pixelrnn import PixelRNN, PixelRNNConfig
 from models.wavenet import WaveNet, WaveNetConfig
 
@@ -40,6 +41,7 @@ MODELS: Mapping[str, Entry] = MappingProxyType(
         "pixelcnn": Entry(PixelCNNConfig, PixelCNN),
         "pixelrnn": Entry(PixelRNNConfig, PixelRNN),
         "gated_pixelcnn": Entry(GatedPixelCNNConfig, GatedPixelCNN),
+        "pixelcnn_pp": Entry(PixelCNNPPConfig, PixelCNNPP),
         "multiscale": Entry(MultiscaleConfig, Multiscale),
         "wavenet": Entry(WaveNetConfig, WaveNet),
     }

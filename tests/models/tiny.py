@@ -88,6 +88,7 @@ CONTEXTS = (ContextStackConfig(3, 4, 6, 5, dilations=(1, 2)), ContextStackConfig
 MIXTURE = {"input": "scalar", "output": "logistic_mixture", "num_components": 2, "input_kernel_size": 2}
 PIXELCNN: dict[str, Any] = {"hidden": 25, "num_layers": 2, "head_channels": 32, "first_kernel": 3}
 PIXELRNN = PIXELCNN | {"first_kernel": 5}
+PIXELCNN_PP = {"filters": 4, "num_resnets": 1, "num_resolutions": 2, "num_components": 2, "dropout": 0.0}
 ROW, UNRESIDUAL = {"recurrence": "row_lstm"}, {"residual": False, "skip": True}
 
 TINY = {
@@ -112,6 +113,12 @@ TINY = {
     "gated_pixelcnn": pictures("gated_pixelcnn", RGB, ("none", "global", "vector" + SOME_DROPPED), **PIXELCNN),
     "gated_pixelcnn grey": pictures(
         "gated_pixelcnn", GREY, ("none", "global and planes", "planes" + SOME_DROPPED), **PIXELCNN
+    ),
+    "pixelcnn_pp": pictures(
+        "pixelcnn_pp", (len(COLOURS), 2, 4), ("none", "global", "vector" + SOME_DROPPED), **PIXELCNN_PP
+    ),
+    "pixelcnn_pp grey": pictures(
+        "pixelcnn_pp", GREY, ("none", "global and planes", "planes" + SOME_DROPPED), **PIXELCNN_PP
     ),
     "multiscale": pictures(
         "multiscale",
