@@ -10,7 +10,9 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from jobs.config_problems import explain_validation
 from pipeline.errors import ConfigError
+from pipeline.plain_configs import choices_by_name
 from pipeline.storage import Location
 
 Config = TypeVar("Config")
@@ -76,7 +78,7 @@ def parse_config(config_type: type[Config], data: Mapping[str, Any], where: str)
         # By way of JSON: in strict mode pydantic takes a JSON array for a tuple, and nothing else for anything else.
         return TypeAdapter(config_type).validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {explain_validation(error)}") from None
+        raise ConfigError(f"{where}: {explain_validation(error, config_type, data)}") from None
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: {error}") from None
 
@@ -130,7 +132,9 @@ def refuse_unknown_keys(hint: Any, value: Any, where: str, path: str = "") -> No
 
     Pydantic passes over such keys in plain dataclasses.
     """
-    if is_dataclass(hint) and isinstance(value, Mapping):
+    if named := choices_by_name(hint):
+        refuse_unknown_fields(named_choice(named, value, where, path), value, where, path)
+    elif is_dataclass(hint) and isinstance(value, Mapping):
         refuse_unknown_fields(hint, value, where, path)
     elif isinstance(value, Mapping) and get_origin(hint) in (dict, Mapping):
         for key, below in value.items():
@@ -152,8 +156,19 @@ def refuse_unknown_fields(config_type: Any, data: Mapping[str, Any], where: str,
         refuse_unknown_keys(hints[key], value, where, f"{path}{key}.")
 
 
+def named_choice(choices: Mapping[str, Any], value: Any, where: str, path: str) -> Any:
+    """Of several configs the one that `name` says is meant."""
+    name = value.get("name") if isinstance(value, Mapping) else None
+    if name is None:
+        came = "none came" if isinstance(value, Mapping) else f"{path[:-1]} is {value!r}"
+        raise ConfigError(f"{where}: {path}name: expected one of {', '.join(sorted(choices))}, and {came}.")
+    if str(name) not in choices:
+        raise ConfigError(f"{where}: {path}name is {name!r}. {suggestion(str(name), choices)}")
+    return choices[str(name)]
+
+
 def best_fit(choices: Iterable[Any], data: Mapping[str, Any]) -> Any:
-    """Of several dataclasses, the one that knows the most of the keys."""
+    """Of several dataclasses that have no names, the one that knows the most of the keys."""
     return max(choices, key=lambda choice: sum(field.name in data for field in fields(choice)))
 
 
@@ -164,20 +179,6 @@ def suggestion(key: str, known: Iterable[str], path: str = "") -> str:
     if near:
         return f"Did you mean {path}{near[0]}?"
     return f"Known here: {', '.join(path + name for name in names) or 'none'}."
-
-
-def explain_validation(error: ValidationError) -> str:
-    """Pydantic's findings in our words: where, what was expected, what came."""
-    return "; ".join(explain_problem(problem) for problem in error.errors()) + "."
-
-
-def explain_problem(problem: Mapping[str, Any]) -> str:
-    """One of them. A config's own check of its values says what came, since to pydantic all of the config did."""
-    said, came = problem["msg"].removeprefix("Value error, "), problem["input"]
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "value_error" and isinstance(came, Mapping):
-        return str(said) if not where or said.startswith(f"{where}.") else f"{where}: {said}"
-    return f"{where or 'the settings'}: {said} (got {'a mapping' if isinstance(came, Mapping) else came!r})"
 
 
 def to_yaml(config: object) -> str:

@@ -34,17 +34,19 @@ from models.drawn_conv import Raster
 from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
 from models.picture_condition import cells_seen
 from models.pixelcnn import PixelCNN, PixelCNNConfig
+from models.pixelrnn import PixelRNN, PixelRNNConfig
 
-NetworkConfig = PixelCNNConfig | GatedPixelCNNConfig
+NetworkConfig = PixelCNNConfig | GatedPixelCNNConfig | PixelRNNConfig
 """What can draw one scale."""
 
 NETWORKS: Mapping[type, Callable[[Any], ImageModel]] = {
     PixelCNNConfig: PixelCNN,
     GatedPixelCNNConfig: GatedPixelCNN,
+    PixelRNNConfig: PixelRNN,
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MultiscaleConfig:
     """Two networks, `base` for every `factor`-th pixel of every `factor`-th row and `upscaler` for the rest.
 
@@ -57,8 +59,8 @@ class MultiscaleConfig:
     channels: int = 3
     factor: int = 2
     map_channels: int = 32
-    base: "NetworkConfig | MultiscaleConfig" = field(default_factory=GatedPixelCNNConfig)
-    upscaler: NetworkConfig = field(default_factory=GatedPixelCNNConfig)
+    base: "NetworkConfig | MultiscaleConfig"
+    upscaler: NetworkConfig
     condition: ConditionConfig = field(default_factory=ConditionConfig)
     name: Literal["multiscale"] = "multiscale"
     """What tells it from the config of another network, where one of several is asked for."""

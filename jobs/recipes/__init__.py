@@ -12,6 +12,7 @@ from typing import Any
 from jobs.config import overlay, parse_config, parse_set, parse_yaml, read_yaml, refuse_unknown_keys, suggestion
 from models import MODELS
 from pipeline.errors import ConfigError
+from pipeline.plain_configs import named_settings
 from pipeline.storage import Location
 from pipeline.training.config import TrainingConfig
 
@@ -41,7 +42,8 @@ def recipe_names() -> list[str]:
 def load_recipe(name: str, file: Location | None = None, sets: Iterable[str] = ()) -> Recipe:
     """A recipe by its name, a YAML file laid over it, and `a.b=c` settings over both; ConfigError for what is unknown.
 
-    A file that names another model than the recipe does brings that model's settings, all of them.
+    A file that names another model than the recipe does, the whole or a part of it, brings that one's settings, all of
+    them.
     """
     if name not in recipe_names():
         raise ConfigError(f"no recipe is named {name!r}. {suggestion(name, recipe_names())}")
@@ -54,17 +56,19 @@ def load_recipe(name: str, file: Location | None = None, sets: Iterable[str] = (
 
 
 def lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings over others; another model's settings replace those of the model below."""
-    before, now = model_name(below), model_name(above)
-    if now and now != before:
-        below = {**below, "model": {}}
-    return overlay(below, above)
+    """Settings over others; another model's settings, or another part's, replace those of the one below."""
+    return overlay(without_replaced(below, above), above)
 
 
-def model_name(data: Mapping[str, Any]) -> str:
-    """The name in `model.name`, if there is one."""
-    model = data.get("model")
-    return str(model.get("name", "")) if isinstance(model, Mapping) else ""
+def without_replaced(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without those of a model that is named otherwise in what will lie over them."""
+    kept = dict(below)
+    for key, now in above.items():
+        before = below.get(key)
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            is_other = "name" in now and now["name"] != before.get("name")
+            kept[key] = {} if is_other else without_replaced(before, now)
+    return kept
 
 
 def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
@@ -77,6 +81,13 @@ def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
     config_type = MODELS[name].config
     refuse_unknown_keys(config_type, settings, where, "model.")
     parsed = parse_config(config_type, settings, f"{where}: model {name}")
-    return Recipe(
-        {"name": name, **{key: getattr(parsed, key) for key in settings}}, recipe.training, recipe.num_workers
-    )
+    return Recipe({"name": name, **as_given(parsed, settings)}, recipe.training, recipe.num_workers)
+
+
+def as_given(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a config's values that were given, as they were parsed: of its parts, too, no more than that."""
+    parsed = {key: getattr(config, key) for key in settings}
+    return {
+        key: as_given(value, settings[key]) if key in named_settings(type(config)) else value
+        for key, value in parsed.items()
+    }

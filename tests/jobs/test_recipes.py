@@ -35,6 +35,8 @@ def test_the_recipes_are_these() -> None:
         "demo-wavenet",
         "gated-pixelcnn-small",
         "linear-ar",
+        "multiscale-paper",
+        "multiscale-small",
         "pixelcnn-paper",
         "pixelcnn-small",
         "wavenet-paper",

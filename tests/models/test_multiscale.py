@@ -20,7 +20,7 @@ from tests.models.picture_checks import all_pictures, gradient_at, make_positive
 
 SMALL: dict[str, Any] = {"hidden": 4, "num_layers": 2, "head_channels": 4, "first_kernel": 3}
 PIXELCNN, GATED = PixelCNNConfig(**SMALL), GatedPixelCNNConfig(**SMALL)
-TWO_SCALES = MultiscaleConfig(4, 1, base=PIXELCNN, upscaler=GATED, map_channels=3)
+TWO_SCALES = MultiscaleConfig(num_levels=4, channels=1, map_channels=3, base=PIXELCNN, upscaler=GATED)
 THREE_SCALES = replace(TWO_SCALES, base=replace(TWO_SCALES, base=GATED, upscaler=PIXELCNN))
 THIRDS = replace(TWO_SCALES, channels=3, factor=3, base=GATED, upscaler=PIXELCNN)
 LABELLED = replace(TWO_SCALES, condition=ConditionConfig({"label": 3}, vector_size=2, channels=5))
@@ -90,7 +90,9 @@ def test_each_level_of_the_low_resolution_picture_counts_as_the_base_has_it(
 
 
 TINIEST: dict[str, Any] = {"hidden": 4, "num_layers": 1, "head_channels": 4, "first_kernel": 3}
-BINARY = MultiscaleConfig(2, 1, map_channels=4, base=PixelCNNConfig(**TINIEST), upscaler=GatedPixelCNNConfig(**TINIEST))
+BINARY = MultiscaleConfig(
+    num_levels=2, channels=1, map_channels=4, base=PixelCNNConfig(**TINIEST), upscaler=GatedPixelCNNConfig(**TINIEST)
+)
 ENUMERATED = pytest.mark.parametrize(
     ("config", "shape"),
     [
