@@ -117,12 +117,16 @@ def parse_set(setting: str) -> dict[str, Any]:
 
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others laid over them; mappings are merged, all else is replaced."""
+    """Settings with others laid over them; mappings are merged, all else is replaced.
+
+    Of several configs that may stand in a place, one with another `name` brings its own settings, all of them.
+    """
     merged = dict(below)
     for key, value in above.items():
         before = merged.get(key)
         if isinstance(before, Mapping) and isinstance(value, Mapping):
-            value = overlay(before, value)
+            is_another = "name" in before and "name" in value and before["name"] != value["name"]
+            value = overlay({} if is_another else before, value)
         merged[key] = value
     return merged
 

@@ -49,26 +49,10 @@ def load_recipe(name: str, file: Location | None = None, sets: Iterable[str] = (
         raise ConfigError(f"no recipe is named {name!r}. {suggestion(name, recipe_names())}")
     data = parse_yaml(files(__name__).joinpath(f"{name}.yaml").read_text("utf-8"), f"recipe {name}")
     if file:
-        data = lay_over(data, read_yaml(file))
+        data = overlay(data, read_yaml(file))
     for setting in sets:
-        data = lay_over(data, parse_set(setting))
+        data = overlay(data, parse_set(setting))
     return parse_recipe(data, str(file) if file else f"recipe {name}")
-
-
-def lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings over others; another model's settings, or another part's, replace those of the one below."""
-    return overlay(without_replaced(below, above), above)
-
-
-def without_replaced(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings without those of a model that is named otherwise in what will lie over them."""
-    kept = dict(below)
-    for key, now in above.items():
-        before = below.get(key)
-        if isinstance(before, Mapping) and isinstance(now, Mapping):
-            is_other = "name" in now and now["name"] != before.get("name")
-            kept[key] = {} if is_other else without_replaced(before, now)
-    return kept
 
 
 def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:

@@ -1,0 +1,76 @@
+"""The model that fits a dataset: what the dataset decides is filled in, everywhere, and may not be contradicted."""
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from models.conditioning import ConditionConfig
+from models.gated_pixelcnn import GatedPixelCNNConfig
+from models.multiscale import MultiscaleConfig
+from models.pixelcnn import PixelCNNConfig
+from pipeline.conditions import Conditioning
+from pipeline.errors import ConfigError
+from pipeline.shards.schema import ImageConventions
+from pipeline.training.export import model_settings
+from pipeline.training.plan import fit_to_dataset
+
+DIGITS = ImageConventions(28, 28, 1, 17)
+LABELLED = Conditioning({"label": ("0", "1", "2")})
+INNER: dict[str, Any] = {
+    "name": "multiscale",
+    "factor": 7,
+    "base": {"name": "pixelcnn", "hidden": 8},
+    "upscaler": {"name": "gated_pixelcnn"},
+}
+SETTINGS: dict[str, Any] = {"base": INNER, "upscaler": {"name": "pixelcnn", "kernel": 5}}
+
+
+def fitted(settings: dict[str, Any]) -> MultiscaleConfig:
+    config: MultiscaleConfig = fit_to_dataset("multiscale", settings, DIGITS, LABELLED, 6)
+    return config
+
+
+def test_what_the_dataset_decides_is_filled_in_at_every_depth() -> None:
+    decided: dict[str, Any] = {"num_levels": 17, "channels": 1, "condition": ConditionConfig({"label": 3}, channels=6)}
+    inner = MultiscaleConfig(
+        factor=7, base=PixelCNNConfig(hidden=8, **decided), upscaler=GatedPixelCNNConfig(**decided), **decided
+    )
+    assert fitted(SETTINGS) == MultiscaleConfig(base=inner, upscaler=PixelCNNConfig(kernel=5, **decided), **decided)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {**SETTINGS, "num_levels": 4},
+            "model.num_levels is 4, and the dataset makes it 17; leave model.num_levels out",
+        ),
+        (
+            {**SETTINGS, "upscaler": {"name": "pixelcnn", "channels": 3}},
+            "model.upscaler.channels is 3, and the dataset",
+        ),
+        (
+            {**SETTINGS, "base": {**INNER, "base": {"name": "pixelcnn", "num_levels": 256}}},
+            "model.base.base.num_levels is 256, and the dataset makes it 17; leave model.base.base.num_levels out",
+        ),
+    ],
+)
+def test_a_contradiction_is_named_where_it_stands(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{said}"):
+        fitted(settings)
+
+
+def test_the_card_shows_the_settings_of_every_part_once() -> None:
+    shown = model_settings(asdict(fitted(SETTINGS)))
+    assert shown["num_levels"] == 17
+    assert shown["condition"] == "see above"
+    assert {key: shown[key] for key in shown if key.startswith("base.base.")} == {
+        "base.base.hidden": 8,
+        "base.base.num_layers": 15,
+        "base.base.head_channels": 1024,
+        "base.base.first_kernel": 7,
+        "base.base.kernel": 3,
+        "base.base.name": "pixelcnn",
+    }
+    assert not any(isinstance(value, dict) for value in shown.values())
