@@ -34,15 +34,17 @@ from models.drawn_conv import Raster
 from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
 from models.picture_condition import cells_seen
 from models.pixelcnn import PixelCNN, PixelCNNConfig
+from models.pixelcnn_pp import PixelCNNPP, PixelCNNPPConfig
 from models.pixelrnn import PixelRNN, PixelRNNConfig
 
-NetworkConfig = PixelCNNConfig | GatedPixelCNNConfig | PixelRNNConfig
+NetworkConfig = PixelCNNConfig | GatedPixelCNNConfig | PixelRNNConfig | PixelCNNPPConfig
 """What can draw one scale."""
 
 NETWORKS: Mapping[type, Callable[[Any], ImageModel]] = {
     PixelCNNConfig: PixelCNN,
     GatedPixelCNNConfig: GatedPixelCNN,
     PixelRNNConfig: PixelRNN,
+    PixelCNNPPConfig: PixelCNNPP,
 }
 
 
@@ -75,9 +77,10 @@ class MultiscaleConfig:
             )
 
     @property
-    def factors(self) -> tuple[int, ...]:
-        """The factor from each scale to the next smaller one, from the whole picture down."""
-        return (self.factor, *(self.base.factors if isinstance(self.base, MultiscaleConfig) else ()))
+    def size_divisor(self) -> int:
+        """What the height and the width of a picture must be divisible by, for all scales and their networks."""
+        base, upscaler = (int(getattr(part, "size_divisor", 1)) for part in (self.base, self.upscaler))
+        return math.lcm(self.factor * base, upscaler)
 
     def networks(self) -> tuple[ImageModel, ImageModel]:
         """Base and upscaler."""
@@ -134,14 +137,14 @@ class Multiscale(ImageModel):
         return x[:, :, :: self.config.factor, :: self.config.factor]
 
     def low_shape(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
-        """(C, h, w) for items of `shape`; ValueError unless all the scales divide it."""
-        factors = self.config.factors
-        if len(shape) != 3 or any(side < 1 or side % math.prod(factors) for side in shape[1:]):
+        """(C, h, w) for items of `shape`; ValueError where it cannot be drawn in these scales."""
+        factor, divisor = self.config.factor, self.config.size_divisor
+        if len(shape) != 3 or any(side < 1 or side % divisor for side in shape[1:]):
             raise ValueError(
-                f"expected (C, H, W) with H and W that divide by {math.prod(factors)} (factors {factors}), got "
-                f"{tuple(shape)}: prepare pictures of such a size, or choose another factor"
+                f"expected (C, H, W) with H and W divisible by {divisor}, so that every scale has whole pixels, got "
+                f"{tuple(shape)}: give other pictures, another factor or fewer scales"
             )
-        return shape[0], shape[1] // factors[0], shape[2] // factors[0]
+        return shape[0], shape[1] // factor, shape[2] // factor
 
     def copied(self, shape: tuple[int, ...]) -> Tensor:
         """[N] bool in raster order: which positions belong to the low-resolution picture."""

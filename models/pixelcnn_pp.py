@@ -71,6 +71,11 @@ class PixelCNNPPConfig:
                 f"at least 0 and below 1, got {self}"
             )
 
+    @property
+    def size_divisor(self) -> int:
+        """What the height and the width of a picture must be divisible by."""
+        return int(2 ** (self.num_resolutions - 1))
+
 
 class Streams(NamedTuple):
     """The two maps of features, or the fields of pixels that are looked at in them."""
@@ -234,7 +239,7 @@ class PixelCNNPP(ImageModel):
 
     def biases(self, condition: Condition | None, batch_size: int, size: tuple[int, int]) -> list[Tensor | None]:
         """What the condition adds in each stream of each layer, at the layer's size."""
-        largest = 2 ** (self.config.num_resolutions - 1)
+        largest = self.config.size_divisor
         if size[0] % largest or size[1] % largest:
             raise ValueError(
                 f"expected a height and a width divisible by {largest}, since num_resolutions is "

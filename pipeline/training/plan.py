@@ -81,6 +81,7 @@ def make_plan(dataset: Dataset, out: Location, model: Mapping[str, Any], trainin
     )
     require_conditions(dataset, conditioning, (TRAIN_SPLIT, HELD_OUT_SPLIT))
     config = fit_to_dataset(name, settings, conventions, conditioning, training.condition_channels)
+    require_size(name, config, conventions)
     return RunPlan(dataset.folder, out, dataset.info.digest, name, config, training, conventions, conditioning)
 
 
@@ -118,6 +119,17 @@ def fit_to_dataset(
         return from_plain(config_type, filled_in(config_type, settings, decided, "model."))
     except (ValueError, ModelError) as error:
         raise ConfigError(f"model {name}: {error}") from error
+
+
+def require_size(name: str, config: Any, conventions: Conventions) -> None:
+    """An error for pictures that a model which draws at several sizes cannot divide."""
+    divisor = getattr(config, "size_divisor", 1)
+    if isinstance(conventions, ImageConventions) and (conventions.height % divisor or conventions.width % divisor):
+        raise ConfigError(
+            f"model {name}, as it is set, takes a height and a width divisible by {divisor}, and the dataset's "
+            f"pictures are {conventions.height} × {conventions.width}; prepare them in another size "
+            "(--set image.height=H --set image.width=W), or give the model fewer sizes to draw at."
+        )
 
 
 def filled_in(config_type: Any, settings: Mapping[str, Any], decided: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from models.counter_random import item_keys
 from models.gated_pixelcnn import GatedPixelCNNConfig
 from models.multiscale import Multiscale, MultiscaleConfig
 from models.pixelcnn import PixelCNNConfig
+from models.pixelcnn_pp import PixelCNNPPConfig
+from models.pixelrnn import PixelRNNConfig
 from models.sampling import sample_cached, sample_naive
 from tests.models.contract_checks import forwarded, stepped
 from tests.models.picture_checks import all_pictures, gradient_at, make_positive, randomise
@@ -173,6 +175,23 @@ def test_the_low_resolution_picture_is_what_the_base_draws(config: MultiscaleCon
     assert torch.equal(low_picture(whole, config.factor), alone)
 
 
+PLUS_PLUS = PixelCNNPPConfig(filters=3, num_resnets=1, num_resolutions=2, num_components=2, dropout=0.0)
+PARTS = pytest.mark.parametrize(
+    "part", [PIXELCNN, GATED, PixelRNNConfig(**SMALL), PLUS_PLUS], ids=lambda part: part.name
+)
+
+
+@PARTS
+def test_any_network_may_draw_any_scale(part: Any) -> None:
+    model = build(replace(TWO_SCALES, channels=2, base=part, upscaler=part))
+    x = pictures((2, 4, 4), batch_size=1)
+    torch.testing.assert_close(stepped(model, x, None), forwarded(model, x, None), rtol=0, atol=1e-10)
+    with torch.no_grad():
+        torch.testing.assert_close(model.nll_nats(x).sum()[None], joint_nll(model, x), rtol=0, atol=1e-10)
+    for network in (model.base, model.upscaler):
+        assert torch.equal(network.encode(x), model.encode(x))
+
+
 def test_the_bits_of_an_item_do_not_depend_on_its_lane() -> None:
     model, x = build(THREE_SCALES).float(), pictures((1, 4, 8), batch_size=16)
     here = stepped(model, x, None)
@@ -217,11 +236,22 @@ def test_what_a_draw_costs() -> None:
     assert model.flops_per_draw((1, 8, 8)) == pytest.approx(expected)
 
 
+def test_sizes_that_fit_every_network() -> None:
+    for base, upscaler, divisor in (
+        (GATED, GATED, 2),
+        (PLUS_PLUS, GATED, 4),
+        (GATED, PLUS_PLUS, 2),
+        (THIRDS, GATED, 6),
+    ):
+        assert replace(TWO_SCALES, base=base, upscaler=upscaler).size_divisor == divisor
+    assert replace(THIRDS, upscaler=PLUS_PLUS).size_divisor == 6
+
+
 @pytest.mark.parametrize("shape", [(1, 6, 8), (1, 8, 6), (1, 2, 4), (1, 5, 4)])
 def test_a_size_that_the_factors_do_not_divide_is_refused(shape: tuple[int, ...]) -> None:
     model = build(THREE_SCALES)
     for use in (lambda: model(torch.zeros(1, *shape).long()), lambda: model.init_cache(1, None, shape)):
-        with pytest.raises(ValueError, match=r"divide by 4 \(factors \(2, 2\)\), got"):
+        with pytest.raises(ValueError, match=r"H and W divisible by 4, so that every scale has whole pixels, got"):
             use()
 
 
@@ -230,6 +260,8 @@ def test_what_means_nothing_is_refused() -> None:
         replace(TWO_SCALES, factor=1)
     with pytest.raises(ValueError, match="its upscaler's map is the low-resolution picture; set num_planes to 0"):
         replace(TWO_SCALES, condition=ConditionConfig(num_planes=2))
+    with pytest.raises(ValueError, match=r"same distribution, got Categorical.* \(pixelcnn\) and .* \(pixelcnn_pp\)"):
+        Multiscale(replace(TWO_SCALES, upscaler=PLUS_PLUS))
     with pytest.raises(ValueError, match="not conditioned on planes"):
         build(TWO_SCALES)(pictures((1, 2, 2)), Condition(planes=torch.zeros(2, 1, 1, 1)))
 

@@ -13,7 +13,7 @@ from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError
 from pipeline.shards.schema import ImageConventions
 from pipeline.training.export import model_settings
-from pipeline.training.plan import fit_to_dataset
+from pipeline.training.plan import fit_to_dataset, require_size
 
 DIGITS = ImageConventions(28, 28, 1, 17)
 LABELLED = Conditioning({"label": ("0", "1", "2")})
@@ -59,6 +59,19 @@ def test_what_the_dataset_decides_is_filled_in_at_every_depth() -> None:
 def test_a_contradiction_is_named_where_it_stands(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=f"^{said}"):
         fitted(settings)
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 28), (14, 42)])
+def test_pictures_that_all_sizes_divide_are_taken(height: int, width: int) -> None:
+    require_size("multiscale", fitted(SETTINGS), ImageConventions(height, width, 1, 17))
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 30), (7, 14)])
+def test_pictures_that_a_size_does_not_divide_are_refused_before_any_work(height: int, width: int) -> None:
+    conventions = ImageConventions(height, width, 1, 17)
+    with pytest.raises(ConfigError, match=rf"divisible by 14, and the dataset's pictures are {height} × {width};"):
+        require_size("multiscale", fitted(SETTINGS), conventions)
+    require_size("pixelcnn", PixelCNNConfig(), conventions)
 
 
 def test_the_card_shows_the_settings_of_every_part_once() -> None:
