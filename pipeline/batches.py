@@ -22,11 +22,15 @@ from pipeline.shards.schema import AudioConventions, ImageConventions
 
 @dataclass(frozen=True)
 class Batch:
-    """x: levels [B, T] or [B, C, H, W] int64. scored: the same shape, true where the likelihood counts."""
+    """x: levels [B, T] or [B, C, H, W] int64. scored: the same shape, true where the likelihood counts.
+
+    dropout_keys: [B, 2] int64 while training, what the masks of dropout are made from (`models/dropout.py`).
+    """
 
     x: Tensor
     scored: Tensor
     condition: Condition | None
+    dropout_keys: Tensor | None = None
 
     @property
     def num_scored(self) -> int:

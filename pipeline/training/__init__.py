@@ -5,6 +5,7 @@ conditioning.py   what a dataset's rows can tell a model
 conditioned_rows.py   whether every row has what the model is to be conditioned on
 index.py order.py   which windows there are, and the one order in which every number of workers takes them
 feed.py        windows to tensors
+chance.py      what a step leaves to chance: dropped conditions, dropout
 step.py schedule.py validation.py   one step of the optimiser; its learning rate; held-out bits
 checkpoint.py  the state of a run, written so that nothing that is read can run code
 world.py       the workers of a run: one alone, or many that share their sums

@@ -71,7 +71,7 @@ def card(info: ModelInfo) -> str:
                 "given the ones before it" + (f" and {conditions(info)}." if conditions(info) else "."),
                 "## Figures\n\n" + table(shown_figures(info.figures, level)),
                 "## What its levels mean\n\n" + table(level_conventions(info)),
-                "## Conditions\n\n" + (condition_list(info) or "None: it is unconditional."),
+                "## Conditions\n\n" + condition_section(info),
                 "## Model\n\n" + table(model_settings(info.config)),
                 "## Training\n\n" + table(info.lineage["training"]),
                 "## Data\n\n" + data_section(info.lineage),
@@ -98,6 +98,23 @@ def conditions(info: ModelInfo) -> str:
     """What it is conditioned on, in words."""
     names = [NAMES.get(name, name) for name in info.conditioning.columns]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def condition_section(info: ModelInfo) -> str:
+    """What it knows of each condition, and whether it can do without."""
+    if not info.conditioning.columns:
+        return "None: it is unconditional."
+    return condition_list(info) + "\n\n" + guidance(info.condition_dropout)
+
+
+def guidance(condition_dropout: float) -> str:
+    """Whether requests may ask for guidance."""
+    if not condition_dropout:
+        return "It always had its condition (condition_dropout 0): requests that ask for guidance are refused."
+    return (
+        f"A share of {condition_dropout:g} of what it was trained on came without its condition: requests may ask for "
+        "guidance (0 leaves the condition out, above 1 it counts for more)."
+    )
 
 
 def condition_list(info: ModelInfo) -> str:

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -38,7 +39,7 @@ class Feed:
     def silent_batch(self, slot: Slot) -> Batch:
         """A batch that scores nothing: a rank without windows still takes its part in what all ranks do together."""
         batch = self.batch([slot])
-        return Batch(batch.x, torch.zeros_like(batch.scored), batch.condition)
+        return replace(batch, scored=torch.zeros_like(batch.scored))
 
     def cut(self, row: dict[str, Any], slot: Slot) -> Window:
         """Where the slot's window lies in its row."""

@@ -11,6 +11,7 @@ from models.autoregressive import Autoregressive, WaveformModel
 from pipeline.batches import Batch, Cut
 from pipeline.errors import ConfigError, ModelError
 from pipeline.shards.dataset import Dataset, open_dataset
+from pipeline.training.chance import left_to_chance
 from pipeline.training.checkpoint import Best, Checkpoint, Position, Tally, load_checkpoint, restore, save_checkpoint
 from pipeline.training.checkpoint import tensors_of as checkpoint_tensors
 from pipeline.training.export import export
@@ -125,7 +126,7 @@ class Run:
         started = time.monotonic()
         step, slots = self.position.step, self.order.batch(self.position.step)
         num_levels = sum(slot.num_levels for slot in slots)
-        batch = on_device(self.part(slots), self.world.device)
+        batch = on_device(self.part(step, slots), self.world.device)
         nats = backward(self.learner.model, network, batch, num_levels, self.world.size)
         wish = float(self.world.rank == 0 and self.observer.stop_asked(step))
         total, stop = self.world.sum([nats, wish])
@@ -144,10 +145,11 @@ class Run:
         total = self.position.num_levels + num_levels
         self.position = replace(self.position, step=self.position.step + 1, num_levels=total, tally=tally)
 
-    def part(self, slots: list[Slot]) -> Batch:
-        """What falls to this rank of a global batch."""
-        mine = share(slots, self.world.rank, self.world.size)
-        return self.feed.batch(mine) if mine else self.feed.silent_batch(slots[0])
+    def part(self, step: int, slots: list[Slot]) -> Batch:
+        """What falls to this rank of the global batch of a step, and what chance decides for it."""
+        numbers = share(range(len(slots)), self.world.rank, self.world.size)
+        batch = self.feed.batch([slots[n] for n in numbers]) if numbers else self.feed.silent_batch(slots[0])
+        return left_to_chance(batch, self.config, step, numbers or range(1))
 
     def diverged(self, slots: list[Slot]) -> str:
         """What to say when loss or gradient are no numbers any more; the weights are still those before the step."""

@@ -7,14 +7,18 @@ sequence; the last one of an epoch is smaller, nothing is dropped. Rank r of n t
 The place of any step is found without reading data or going through the steps before it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from models.counter_random import item_key, philox4x32
 from pipeline.training.index import Index, Slot
+
+Entry = TypeVar("Entry")
 
 SHARDS, WINDOWS, ITEMS = 0, 1, 2
 """What a permutation is of: each draws from numbers of its own."""
@@ -75,9 +79,9 @@ class Order:
         return permutation(windows, self.seed, epoch, WINDOWS)
 
 
-def share(slots: list[Slot], rank: int, size: int) -> list[Slot]:
+def share(of: Sequence[Entry], rank: int, size: int) -> Sequence[Entry]:
     """What rank `rank` of `size` takes of a global batch; nothing where there are more ranks than windows."""
-    return slots[rank::size]
+    return of[rank::size]
 
 
 def permutation(numbers: npt.NDArray[np.int64], seed: int, epoch: int, purpose: int) -> npt.NDArray[np.int64]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models import build
 from models.autoregressive import Autoregressive
+from models.dropout import set_dropout_keys
 from pipeline.batches import Batch
 from pipeline.training.config import TrainingConfig
 from pipeline.training.schedule import learning_rate
@@ -19,8 +20,8 @@ PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 class Learner:
     """What training changes: the model, the running average of its weights, the optimiser.
 
-    No model here draws random numbers while it is trained, so the weights depend on the seed, the batches and nothing
-    else.
+    No model here takes random numbers from a stream while it is trained: the masks of dropout, and whose condition is
+    dropped, come with the batch (`chance.py`). So the weights depend on the seed, the batches and nothing else.
     """
 
     def __init__(self, name: str, model_config: object, config: TrainingConfig, device: torch.device) -> None:
@@ -71,6 +72,7 @@ def move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
 
 def sum_nats(model: Autoregressive, network: nn.Module, batch: Batch) -> Tensor:
     """The nats of all levels that count, as one float64 number. `network` is the model as `World.wrap` gave it."""
+    set_dropout_keys(model, batch.dropout_keys)
     nll = model.distribution.nll_nats(network(batch.x, batch.condition), batch.x)
     return torch.where(batch.scored, nll, 0.0).sum(dtype=torch.float64)
 
@@ -89,4 +91,5 @@ def backward(model: Autoregressive, network: nn.Module, batch: Batch, num_levels
 def on_device(batch: Batch, device: torch.device) -> Batch:
     """The batch where the model is."""
     condition = batch.condition.to(device) if batch.condition else None
-    return Batch(batch.x.to(device), batch.scored.to(device), condition)
+    keys = None if batch.dropout_keys is None else batch.dropout_keys.to(device)
+    return Batch(batch.x.to(device), batch.scored.to(device), condition, keys)

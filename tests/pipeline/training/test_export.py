@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.conditions import Conditioning
 from pipeline.frames import LINGUISTIC_COLUMNS
 from pipeline.model_folder import ModelInfo, read_model_info
 from pipeline.shards.schema import AudioFeatures
 from pipeline.storage import Location
+from pipeline.training.export import card
 from pipeline.training.loop import run
 from tests.pipeline.training.datasets import AUDIO, audio_rows, write_dataset
 from tests.pipeline.training.runs import small_plan
@@ -47,8 +49,21 @@ def test_rows_that_it_makes_are_pronounced_as_its_corpus_was_and_the_rest_is_of_
 
 
 def test_the_card_names_the_conditions(folder: Path) -> None:
-    card = (folder / "README.md").read_text()
-    assert "and speaker, phones, linguistic features and F0." in card
-    assert "- linguistic features: stress, phone_in_syllable_forward, " in card
-    assert "- F0: (ln(F0 in Hz) - 5) / 0.5, and whether it is voiced" in card
-    assert "| features |" not in card
+    page = (folder / "README.md").read_text()
+    assert "and speaker, phones, linguistic features and F0." in page
+    assert "- linguistic features: stress, phone_in_syllable_forward, " in page
+    assert "- F0: (ln(F0 in Hz) - 5) / 0.5, and whether it is voiced" in page
+    assert "| features |" not in page
+    assert "It always had its condition (condition_dropout 0): requests that ask for guidance are refused." in page
+
+
+def test_a_model_says_whether_it_can_be_guided(info: ModelInfo) -> None:
+    assert info.condition_dropout == 0
+    assert replace(info, lineage={}).condition_dropout == 0  # of a release that knew no such setting
+    training = {**info.lineage["training"], "condition_dropout": 0.1}
+    told = replace(info, lineage={**info.lineage, "training": training})
+    assert told.condition_dropout == 0.1
+    assert "A share of 0.1 of what it was trained on came without its condition: requests may ask for" in card(told)
+    unconditional = replace(info, conditioning=Conditioning())
+    assert "None: it is unconditional." in card(unconditional)
+    assert "guidance" not in card(unconditional)

@@ -54,7 +54,7 @@ def losses_with(dataset: Dataset, out: Path, size: int, num_steps: int) -> list[
         nats = 0.0
         for rank in range(size):
             runner.world = Simulated(rank, size)
-            nats += backward(model, model, runner.part(slots), num_levels, size)
+            nats += backward(model, model, runner.part(step, slots), num_levels, size)
         for parameter in model.parameters():
             assert parameter.grad is not None
             parameter.grad /= size
