@@ -90,9 +90,7 @@ def test_parameters_by_hand() -> None:
     between = conv(f, f, 2 * 3) + conv(f, f, 2 * 2)  # strided or transposed, of both streams
     head = conv(f, 100, 1)
     by_hand = first + (5 + 5 + 5) * down + (5 + 6 + 6) * up + (2 + 2) * between + head
-    with torch.device("meta"):
-        model = PixelCNNPP(PixelCNNPPConfig())
-    assert model.num_parameters() == by_hand == 53_659_080
+    assert PixelCNNPP(PixelCNNPPConfig()).num_parameters() == by_hand == 53_659_080
 
 
 def test_step_equals_forward_at_three_sizes_with_a_condition_and_dropout() -> None:
@@ -105,6 +103,17 @@ def test_step_equals_forward_at_three_sizes_with_a_condition_and_dropout() -> No
         with torch.no_grad():
             expected = model.to_sequence(model(x, given))
         torch.testing.assert_close(drawn_parameters(model, x, given), expected, rtol=0, atol=1e-10)
+
+
+def test_a_map_is_brought_to_the_size_of_a_layer_by_the_mean_over_a_cell() -> None:
+    model = build(condition=ConditionConfig(num_planes=1, channels=2), num_resnets=1)
+    given = Condition(planes=torch.randn(1, 1, 4, 8, dtype=torch.float64))
+    full, got = model.condition(given, 1, (4, 8)), model.biases(given, 1, (4, 8))
+    sizes = [1, 1, 2, 2, 4, 4, 4, 4, 2, 2, 2, 2, 1, 1, 1, 1]  # of u and ul: one layer each, then one, two and two
+    for size, bias, expected in zip(sizes, got, full, strict=True):
+        assert bias.shape == (1, 6, 4 // size, 8 // size)
+        cell = expected[:, :, size * (bias.shape[2] - 1) :, :size]
+        torch.testing.assert_close(bias[:, :, -1, 0], cell.mean((2, 3)), rtol=0, atol=1e-12)
 
 
 def test_a_size_that_cannot_be_halved_is_refused() -> None:
