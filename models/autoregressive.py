@@ -111,6 +111,12 @@ class WaveformModel(Autoregressive):
         """
         return self.condition_config.hop
 
+    @property
+    def margin(self) -> int:
+        """Timesteps to either side of what is cut out of an item whose frames it needs: those it interpolates with."""
+        config = self.condition_config
+        return config.hop // 2 if config.has_local and config.upsampling == "linear" else 0
+
     def to_sequence(self, x: Tensor) -> Tensor:  # noqa: D102
         return x
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from models.autoregressive import Autoregressive, WaveformModel
 from models.conditioning import Condition
 from pipeline.conditions import Conditioning, stack_conditions
 from pipeline.frames import Frames
@@ -44,11 +45,13 @@ class Window:
 
     `context_start` lies at a multiple of the model's `alignment`. It is 0, or at least a receptive
     field before `start`; so the parameters at every scored timestep are those that the whole item would give.
+    The frames reach `margin` timesteps past `stop`.
     """
 
     context_start: int
     start: int
     stop: int
+    margin: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,21 +59,30 @@ class Cut:
     """How items are cut: `window` timesteps are scored, the model's receptive field stands before them.
 
     What is cut begins at a multiple of `alignment`, the model's own: at a frame's edge, at that of a context's block.
+    `margin` timesteps on either side bring the frames that those inside are interpolated with.
     """
 
     window: int
     receptive_field: int = 0
     alignment: int = 1
+    margin: int = 0
 
 
 def cut_windows(num_timesteps: int, cut: Cut) -> list[Window]:
     """Cut an item so that every timestep is scored exactly once."""
     windows = []
     for start in range(0, num_timesteps, cut.window):
-        context = max(0, start - cut.receptive_field)
+        context = max(0, start - cut.receptive_field - cut.margin)
         stop = min(start + cut.window, num_timesteps)
-        windows.append(Window(context - context % cut.alignment, start, stop))
+        windows.append(Window(context - context % cut.alignment, start, stop, cut.margin))
     return windows
+
+
+def cut_for(model: Autoregressive, window: int) -> Cut:
+    """How a model's items are cut, where they are: pictures stay whole."""
+    if not isinstance(model, WaveformModel):
+        return Cut(window)
+    return Cut(window, model.receptive_field, model.alignment, model.margin)
 
 
 def silence_level(conventions: AudioConventions) -> int:
@@ -89,7 +101,7 @@ def audio_batch(
     `conventions` are those of the dataset that the rows are from: they say how far apart its values of F0 stand.
     """
     hop = conditioning.hop
-    num_frames = max(math.ceil((window.stop - window.context_start) / hop) for window in windows)
+    num_frames = max(math.ceil((window.stop + window.margin - window.context_start) / hop) for window in windows)
     x = np.full((len(rows), num_frames * hop), silence_level(conventions), np.int64)
     scored = np.zeros(x.shape, bool)
     attributes, frames = [], []

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.conditioning import Condition, ConditionConfig
+from models.conditioning import Condition, ConditionConfig, Upsampling
 from pipeline.errors import RequestError
 from pipeline.frames import (
     F0_COLUMNS,
@@ -75,10 +75,19 @@ class Conditioning:
             name: columns for name, columns in local.items() if chosen[name]
         }
 
-    def model_config(self, channels: int) -> ConditionConfig:
-        """What the model needs to know of it: how many of each."""
-        sizes = {name: len(values) for name, values in self.attributes.items()}
-        return ConditionConfig(sizes, len(self.phones), self.num_features, self.hop, channels)
+    def model_config(
+        self, channels: int, upsampling: Upsampling = "repeat", factors: tuple[int, ...] = ()
+    ) -> ConditionConfig:
+        """What the model needs to know of it: how many of each; and how frames are brought to timesteps."""
+        return ConditionConfig(
+            attributes={name: len(values) for name, values in self.attributes.items()},
+            num_phones=len(self.phones),
+            num_features=self.num_features,
+            hop=self.hop,
+            channels=channels,
+            upsampling=upsampling,
+            upsampling_factors=factors,
+        )
 
     def attribute_ids(self, values: Mapping[str, Any], where: str) -> npt.NDArray[np.int64]:
         """The numbers of an item's attributes, [A]; an unknown or missing value is an error that lists the known."""

@@ -110,7 +110,10 @@ def common_shape(requests: Sequence[LaneRequest], hop: int) -> tuple[int, ...]:
 
 
 def stack_conditions(conditions: Sequence[Condition | None]) -> Condition | None:
-    """Conditions of batch 1 to one of batch B; short ones get frames of zeros at the end, which no item hears."""
+    """Conditions of batch 1 to one of batch B; short ones get their last frame again at the end.
+
+    So an item whose frames are interpolated ends as it does alone.
+    """
     if all(condition is None for condition in conditions):
         return None
     present = [with_dropped(condition or Condition()) for condition in conditions]
@@ -140,7 +143,8 @@ def stack_field(name: str, values: Sequence[Tensor | None]) -> Tensor | None:
             f"{len(values) - len(tensors)} of {len(values)} lanes have no {name}: give it to all or to none"
         )
     if name in FRAMES:
-        return torch.nn.utils.rnn.pad_sequence([tensor.squeeze(0) for tensor in tensors], batch_first=True)
+        longest = max(tensor.shape[1] for tensor in tensors)
+        return torch.cat([tensor[:, torch.arange(longest).clamp(max=tensor.shape[1] - 1)] for tensor in tensors])
     if len(shapes := {tuple(tensor.shape) for tensor in tensors}) > 1:
         raise ValueError(f"{name} must have one shape in all lanes, got {sorted(shapes)}")
     return torch.cat(tensors)

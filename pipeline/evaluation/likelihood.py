@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from models.autoregressive import WaveformModel
-from pipeline.batches import Batch, Cut, Window, audio_batch, cut_windows, image_batch
+from pipeline.batches import Batch, Window, audio_batch, cut_for, cut_windows, image_batch
 from pipeline.errors import DatasetError
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.model_folder import ExportedModel, ModelInfo
@@ -166,9 +165,7 @@ def batches(
 
 def windows_of(rows: Sequence[Row], exported: ExportedModel, config: EvaluateConfig) -> list[tuple[int, Window]]:
     """Every window of every row, long ones first: those of like length pad each other least."""
-    model = exported.model
-    assert isinstance(model, WaveformModel)
-    cut = Cut(config.window_timesteps, model.receptive_field, model.alignment)
+    cut = cut_for(exported.model, config.window_timesteps)
     windows = [(place, window) for place, row in enumerate(rows) for window in cut_windows(row["num_timesteps"], cut)]
     return sorted(windows, key=lambda pair: pair[1].context_start - pair[1].stop)
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from models.conditioning import Upsampling
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -12,12 +14,14 @@ class TrainingConfig:
     timesteps, and the model's receptive field stands before them. `condition_on` names the columns that the model is
     given (speaker, emotion, language, label), `phones`, and with phones `linguistic` (stress, and where the phone
     stands in its syllable, word, phrase and utterance) and `f0` (pitch and voicing). `frame_period_s` is one frame of
-    these. A window is trained on without its condition with probability `condition_dropout`, so that the model can be
-    guided when it is drawn from. The windows of `shards_in_memory` shards are shuffled together, and every worker holds
-    so many shards.
+    these; `upsampling` brings frames to timesteps, a learned one in stages of `upsampling_factors`, whose product is
+    the number of timesteps in a frame (`models/upsampling.py`). A window is trained on without its condition with
+    probability `condition_dropout`, so that the model can be guided when it is drawn from. The windows of
+    `shards_in_memory` shards are shuffled together, and every worker holds so many shards.
 
     The optimiser: the learning rate rises linearly over `warm_up_steps`, then stays (`constant`), falls along half a
-    cosine to `final_share` of itself (`cosine`), or is halved every `halve_every_steps` (`halving`).
+    cosine to `final_share` of itself (`cosine`), is halved every `halve_every_steps` (`halving`), or is multiplied by
+    `decay_per_step` at every step (`exponential`). `adam_betas` are the shares of Adam's two averages that it keeps.
     """
 
     num_steps: int = 10_000
@@ -27,17 +31,22 @@ class TrainingConfig:
     condition_channels: int = 32
     # 200 frames a second, the rate at which WaveNet (section 2.5) gets its linguistic features.
     frame_period_s: float = 0.005
+    upsampling: Upsampling = "repeat"
+    upsampling_factors: tuple[int, ...] = ()
     # 0.1 is usual (Ho and Salimans 2022 find 0.1 and 0.2 alike); at 0 all training is for the conditional model.
     condition_dropout: float = 0.0
     shards_in_memory: int = 4
 
     optimiser: Literal["adam", "rmsprop"] = "adam"
+    adam_betas: tuple[float, float] = (0.9, 0.999)
     learning_rate: float = 1e-3
     # Adam's second moment is a poor estimate at first: full steps in the first hundred throw some models far off.
     warm_up_steps: int = 100
-    decay: Literal["constant", "cosine", "halving"] = "cosine"
+    decay: Literal["constant", "cosine", "halving", "exponential"] = "cosine"
     final_share: float = 0.05
     halve_every_steps: int = 200_000
+    # That of PixelCNN++: a tenth of the rate is left after 460,000 steps.
+    decay_per_step: float = 0.999995
     # Rarely reached in ordinary steps (norms are below 1 after the first hundred); it stops one bad batch.
     clip_gradient_norm: float = 1.0
     # The average is over about the last thousand steps, fewer at the start; 0 keeps the weights as they are.
@@ -64,7 +73,16 @@ class TrainingConfig:
             )
         if self.frame_period_s <= 0:
             raise ValueError(f"frame_period_s must be above 0, got {self.frame_period_s}")
+        require_shares(self)
         require_condition_to_drop(self)
+
+
+def require_shares(config: TrainingConfig) -> None:
+    """A ValueError unless what is kept at every step is a share of what was there."""
+    if not all(0 <= beta < 1 for beta in config.adam_betas):
+        raise ValueError(f"adam_betas must be at least 0 and below 1, got {list(config.adam_betas)}")
+    if not 0 < config.decay_per_step <= 1:
+        raise ValueError(f"decay_per_step must be above 0 and at most 1, got {config.decay_per_step}")
 
 
 def require_condition_to_drop(config: TrainingConfig) -> None:

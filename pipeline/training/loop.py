@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from models.autoregressive import Autoregressive, WaveformModel
-from pipeline.batches import Batch, Cut
+from models.autoregressive import Autoregressive
+from pipeline.batches import Batch, cut_for
 from pipeline.errors import ConfigError, ModelError
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.training.chance import left_to_chance
@@ -60,10 +60,7 @@ class Run:
         self.metrics: MetricsFile | None = None
 
     def _feed(self, shards_in_memory: int) -> Feed:
-        cut = Cut(self.config.window)
-        model = self.learner.model
-        if isinstance(model, WaveformModel):
-            cut = Cut(self.config.window, model.receptive_field, model.alignment)
+        cut = cut_for(self.learner.model, self.config.window)
         return Feed(self.dataset, self.plan.conditioning, cut, shards_in_memory)
 
     def go(self) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from models import MODELS
+from models.conditioning import Upsampling
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError, ModelError, OccupiedError
 from pipeline.model_folder import MODEL_FILE, ModelInfo, read_model_info
@@ -80,7 +81,15 @@ def make_plan(dataset: Dataset, out: Location, model: Mapping[str, Any], trainin
         conventions, vocabularies(dataset.info), training.condition_on, training.frame_period_s
     )
     require_conditions(dataset, conditioning, (TRAIN_SPLIT, HELD_OUT_SPLIT))
-    config = fit_to_dataset(name, settings, conventions, conditioning, training.condition_channels)
+    config = fit_to_dataset(
+        name,
+        settings,
+        conventions,
+        conditioning,
+        training.condition_channels,
+        upsampling=training.upsampling,
+        factors=training.upsampling_factors,
+    )
     require_size(name, config, conventions)
     return RunPlan(dataset.folder, out, dataset.info.digest, name, config, training, conventions, conditioning)
 
@@ -102,7 +111,14 @@ def require_rows(dataset: Dataset) -> None:
 
 
 def fit_to_dataset(
-    name: str, settings: Mapping[str, Any], conventions: Conventions, conditioning: Conditioning, channels: int
+    name: str,
+    settings: Mapping[str, Any],
+    conventions: Conventions,
+    conditioning: Conditioning,
+    channels: int,
+    *,
+    upsampling: Upsampling = "repeat",
+    factors: tuple[int, ...] = (),
 ) -> Any:
     """The model's config: what the dataset decides is filled in, and may not be contradicted."""
     config_type = MODELS[name].config
@@ -110,12 +126,12 @@ def fit_to_dataset(
     decided: dict[str, Any] = {"num_levels": conventions.num_levels}
     if isinstance(conventions, ImageConventions):
         decided["channels"] = conventions.channels
-    condition = conditioning.model_config(channels)
-    if "condition" in known:
-        decided["condition"] = asdict(condition)
-    elif not condition.is_empty:
-        raise ConfigError(f"model {name} takes no condition; leave training.condition_on empty.")
     try:
+        condition = conditioning.model_config(channels, upsampling, factors)
+        if "condition" in known:
+            decided["condition"] = asdict(condition)
+        elif not condition.is_empty:
+            raise ConfigError(f"model {name} takes no condition; leave training.condition_on empty.")
         return from_plain(config_type, filled_in(config_type, settings, decided, "model."))
     except (ValueError, ModelError) as error:
         raise ConfigError(f"model {name}: {error}") from error

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from models.conditioning import Condition, ConditionConfig, Upsampling
+from models.sampling import LaneRequest, sample_lanes
 from models.wavenet import WaveNet, WaveNetConfig
 from models.wavenet_context import ContextStackConfig
 from pipeline.batches import Batch, Cut, audio_batch, cut_windows
@@ -270,6 +271,15 @@ def test_an_item_of_another_length_after_the_first() -> None:
         x, condition = torch.randint(0, 5, (1, 3 * num_frames)), given(num_frames)
         with torch.no_grad():
             torch.testing.assert_close(stepped(model, x, condition), model(x, condition), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("upsampling", ["repeat", "linear", "transposed"])
+def test_an_items_end_does_not_depend_on_a_longer_one_beside_it(upsampling: Upsampling) -> None:
+    model = small(condition=replace(BOTH, upsampling=upsampling))
+    short, long = (LaneRequest((3 * num_frames,), (0, num_frames), given(num_frames)) for num_frames in (2, 5))
+    alone, beside = (sample_lanes(model, requests, 8)[0] for requests in ([short], [short, long]))
+    assert torch.equal(alone.levels, beside.levels)
+    assert alone.nll_nats == pytest.approx(beside.nll_nats, abs=1e-12)
 
 
 def test_drawing_past_the_condition_is_refused() -> None:

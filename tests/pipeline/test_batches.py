@@ -1,6 +1,7 @@
 """Batches: every level is scored once, and with what the whole item would give."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.conditioning import Upsampling
 from models.wavenet import WaveNet, WaveNetConfig
-from pipeline.batches import Cut, audio_batch, cut_windows, image_batch, image_levels
+from models.wavenet_context import ContextStackConfig
+from pipeline.batches import Cut, audio_batch, cut_for, cut_windows, image_batch, image_levels
 from pipeline.conditions import Conditioning
 from pipeline.errors import RequestError
 from pipeline.frames import LINGUISTIC_COLUMNS
@@ -57,16 +60,21 @@ def test_windows_score_every_timestep_once_with_enough_before_them(
 
 
 @pytest.mark.parametrize("kernel", [2, 3])
-def test_windows_give_the_likelihood_that_the_whole_item_gives(kernel: int) -> None:
+@pytest.mark.parametrize(("upsampling", "hop"), [("repeat", 5), ("linear", 5), ("linear", 12), ("transposed", 5)])
+@pytest.mark.parametrize("contexts", [(), (ContextStackConfig(4, 2, 4, 3, dilations=(1, 2)),)])
+def test_windows_give_the_likelihood_that_the_whole_item_gives(
+    kernel: int, upsampling: Upsampling, hop: int, contexts: tuple[ContextStackConfig, ...]
+) -> None:
     torch.manual_seed(0)
-    config = WaveNetConfig(16, 4, 8, 6, 6, kernel, (1, 2, 4), 1, 2, SPOKEN.model_config(3))
-    model = WaveNet(config).double()
+    spoken = replace(SPOKEN, hop=hop)
+    condition = spoken.model_config(3, upsampling)
+    model = WaveNet(WaveNetConfig(16, 4, 8, 6, 6, kernel, (1, 2, 4), 1, 2, condition, contexts)).double()
     item = row(143)
-    (whole,) = cut_windows(143, Cut(1000, model.receptive_field, HOP))
-    one = audio_batch([item], [whole], AUDIO, SPOKEN)
+    (whole,) = cut_windows(143, cut_for(model, 1000))
+    one = audio_batch([item], [whole], AUDIO, spoken)
     expected = model.nll_nats(one.x, one.condition)[one.scored]
-    parts = cut_windows(143, Cut(30, model.receptive_field, HOP))
-    many = audio_batch([item] * len(parts), parts, AUDIO, SPOKEN)
+    parts = cut_windows(143, cut_for(model, 7))
+    many = audio_batch([item] * len(parts), parts, AUDIO, spoken)
     found = model.nll_nats(many.x, many.condition)[many.scored]
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
