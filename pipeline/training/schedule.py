@@ -17,6 +17,8 @@ def decayed(config: TrainingConfig, step: int) -> float:
         return 1.0
     if config.decay == "halving":
         return 0.5 ** (step // config.halve_every_steps)
+    if config.decay == "exponential":
+        return config.decay_per_step**step
     after = max(0, step - config.warm_up_steps)
     length = max(1, config.num_steps - config.warm_up_steps)
     cosine = (1 + math.cos(math.pi * min(1.0, after / length))) / 2

@@ -53,7 +53,7 @@ def make_optimiser(parameters: Iterable[nn.Parameter], config: TrainingConfig) -
     """The optimiser that the config names, otherwise as torch has it."""
     if config.optimiser == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=config.learning_rate)
-    return torch.optim.Adam(parameters, lr=config.learning_rate)
+    return torch.optim.Adam(parameters, lr=config.learning_rate, betas=config.adam_betas)
 
 
 def average_decay(decay: float, step: int) -> float:

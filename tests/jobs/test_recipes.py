@@ -10,6 +10,8 @@ import torch
 
 from jobs.recipes import Recipe, load_recipe, recipe_names
 from models import MODELS, build
+from models.conditioning import ConditionConfig
+from models.pixelcnn_pp import PixelCNNPPConfig
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError
 from pipeline.shards.schema import AudioConventions, ImageConventions
@@ -38,6 +40,8 @@ def test_the_recipes_are_these() -> None:
         "multiscale-paper",
         "multiscale-small",
         "pixelcnn-paper",
+        "pixelcnn-pp-cifar10",
+        "pixelcnn-pp-small",
         "pixelcnn-small",
         "wavenet-paper",
         "wavenet-small",
@@ -64,6 +68,10 @@ def test_the_papers_figures() -> None:
     assert wavenet.receptive_field == 5 * 1023 + 1 + 1
     pixelcnn = built(load_recipe("pixelcnn-paper")).config
     assert (pixelcnn.hidden, pixelcnn.num_layers, pixelcnn.first_kernel, pixelcnn.head_channels) == (128, 15, 7, 1024)
+    pixelcnn_pp = load_recipe("pixelcnn-pp-cifar10")
+    assert replace(built(pixelcnn_pp).config, condition=ConditionConfig()) == PixelCNNPPConfig()
+    assert pixelcnn_pp.training.adam_betas == (0.95, 0.9995)
+    assert learning_rate(pixelcnn_pp.training, 100_000) == pytest.approx(1e-3 * math.exp(-0.5), rel=1e-5)
 
 
 def test_what_the_small_recipe_says_of_itself() -> None:
@@ -100,7 +108,10 @@ def test_another_model_brings_its_own_settings() -> None:
         (SMALL, "model.name=wavnet", r"model.name is 'wavnet'. Did you mean wavenet\?"),
         (SMALL, "model.gate_channels=7", r"gate_channels holds two equal halves"),
         (SMALL, "training.batch_size=0", r"batch_size must be at least 1, got 0"),
-        (SMALL, "training.decay=linear", r"training.decay: .*'constant', 'cosine' or 'halving'.*got 'linear'"),
+        (SMALL, "training.decay=linear", r"training.decay: .*'halving' or 'exponential'.*got 'linear'"),
+        (SMALL, "training.adam_betas=[0.9, 1.0]", r"adam_betas must be at least 0 and below 1, got \[0.9, 1.0\]"),
+        (SMALL, "training.adam_betas=[0.9]", r"training.adam_betas"),
+        (SMALL, "training.decay_per_step=0", r"decay_per_step must be above 0 and at most 1, got 0"),
         (SMALL, "training.learning_rate=fast", r"training.learning_rate: .*got 'fast'"),
         (SMALL, "num_workers=0", r"num_workers must be at least 1"),
     ],
