@@ -1,4 +1,5 @@
 import io
+import json
 import os
 import signal
 from pathlib import Path
@@ -18,7 +19,7 @@ from pipeline.model_folder import load_model
 from pipeline.shards.dataset import DatasetInfo, claim
 from pipeline.shards.verify import verify_folder
 from pipeline.storage import Location
-from tests.pipeline.generation.tiny_models import SPEECH, save_tiny
+from tests.pipeline.generation.tiny_models import DIGITS, SPEECH, save_tiny
 
 REQUESTS = """\
 {"count": 5, "speaker": "ann", "emotion": "glad", "phones": [["a", LONG], ["sil", 0.002]]}
@@ -101,6 +102,29 @@ def test_actors_interrupts_and_kills_leave_no_trace(
     run(model, two, requests, num_actors=2, export="files")
     assert killed
     assert contents(two) == {**contents(one), "plan.json": (two / "plan.json").read_bytes()}
+
+
+class DrawingBegins(Exception):
+    """Stands for all that comes after the requests are found to be good."""
+
+
+def test_only_a_model_that_was_trained_so_is_guided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(*given: Any) -> None:
+        raise DrawingBegins
+
+    monkeypatch.setattr(job, "draw", begin)
+    model = save_tiny(Location(str(tmp_path / "model")), "image", DIGITS).folder
+    requests = tmp_path / "requests.jsonl"
+    requests.write_text('{"label": "1", "guidance": 2}\n')
+    with pytest.raises(
+        RequestError, match=r"line 1: guidance 2 needs a model that has also learnt to draw without its"
+    ):
+        run(model, Location(str(tmp_path / "out")), Location(str(requests)))
+    page = json.loads((model / "model.json").read_text())
+    page["lineage"] = {"training": {"condition_dropout": 0.1}}
+    (model / "model.json").write_text(json.dumps(page))
+    with pytest.raises(DrawingBegins):
+        run(model, Location(str(tmp_path / "out")), Location(str(requests)))
 
 
 def test_a_shard_that_takes_its_actor_with_it_every_time_ends_the_run(ray_local: None, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ SPOKEN = (
     '{"count": 3, "speaker": "bob", "emotion": "calm", "phones": [["a", 0.033], ["sil", 0.011]], "temperature": 0.7}'
 )
 TOLD = '{"text": "ab b, a", "num_timesteps": 47, "f0_hz": [[0, 100], [0.04, 200]], "count": 3}'
-DRAWN = '{"label": "2", "count": 3}'
+DRAWN = '{"label": "2", "count": 3, "top_k": 5, "top_p": 0.9, "guidance": 2}'
 
 
 @pytest.mark.usefixtures("says_abba")
@@ -26,7 +26,7 @@ def test_the_likelihood_of_drawn_items_is_the_one_that_was_stamped(
     folder: Location, request: pytest.FixtureRequest, model: str, line: str
 ) -> None:
     exported: ExportedModel = request.getfixturevalue(model)
-    target = Target(exported.info.conventions, exported.info.conditioning, 1000)
+    target = Target(exported.info.conventions, exported.info.conditioning, 1000, condition_dropout=0.1)
     [plan] = shard_plans([parse_request(line, 1, target, "line 1")], exported.info.digest, GenerateConfig())
     claim(folder, "generate", {})
     generate_shard(folder, plan, exported, GenerateConfig())
