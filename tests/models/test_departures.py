@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models import MODELS
 from models.autoregressive import Autoregressive
 from models.counter_random import item_keys
 from models.distributions import Categorical, DiscretisedGaussian, DiscretisedLogisticMixture, Distribution
@@ -19,14 +20,11 @@ MIXTURE = DiscretisedLogisticMixture(16, 3)
 FAMILIES: list[Distribution] = [Categorical(16), DiscretisedGaussian(16), MIXTURE]
 every_family = pytest.mark.parametrize("distribution", FAMILIES, ids=str)
 
-PATHS_AGREE = [
-    ("linear_ar", "none"),
-    ("wavenet", "both, some dropped"),
+PATHS_AGREE = [(name, TINY[name].conditions[-1]) for name in MODELS] + [
     ("wavenet 16-bit", "transposed, some dropped"),
-    ("gated_pixelcnn", "global"),
     ("gated_pixelcnn grey", "global and planes"),
-    ("multiscale", "vector, some dropped"),
 ]
+"""Every model of the registry, under the last of its kinds of condition; a mixture of levels; a map."""
 
 
 def keys_of(num_lanes: int, seed: int = 0) -> Tensor:
