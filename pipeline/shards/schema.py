@@ -83,7 +83,8 @@ GENERATED: list[Any] = [
     pa.field("request", pa.string()),
     pa.field("sampling_path", pa.string()),
 ]
-"""Filled by generation, null in a prepared dataset. `nll_nats` is of the whole item, at temperature 1."""
+"""Filled by generation, null in a prepared dataset. `nll_nats` is of the whole item under the model as it is, whatever
+it was drawn with: temperature, and top_k, top_p and guidance, which `request` tells where they were asked for."""
 
 POSITIONS = (
     "phone_in_syllable_forward",
