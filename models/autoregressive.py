@@ -17,7 +17,7 @@ place in each model.
 `forward` is `encode` (levels to real inputs, position by position) followed by `predict`; the two are apart so that
 causality can be proved by the gradient of `predict` with respect to its inputs.
 
-`distributions.py` scores and draws; `sampling/` owns the loop, the random numbers and how draws may depart from the model.
+`distributions.py` scores and draws; `sampling/` owns the loop, the random numbers, and what departs from the model.
 """
 
 from abc import ABC, abstractmethod
