@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from models import MODELS
+import torch
+
+from models import MODELS, build
 from models.conditioning import Upsampling
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError, ModelError, OccupiedError
@@ -91,6 +93,7 @@ def make_plan(dataset: Dataset, out: Location, model: Mapping[str, Any], trainin
         factors=training.upsampling_factors,
     )
     require_size(name, config, conventions)
+    require_buildable(name, config)
     return RunPlan(dataset.folder, out, dataset.info.digest, name, config, training, conventions, conditioning)
 
 
@@ -146,6 +149,15 @@ def require_size(name: str, config: Any, conventions: Conventions) -> None:
             f"pictures are {conventions.height} × {conventions.width}; prepare them in another size "
             "(--set image.height=H --set image.width=W), or give the model fewer sizes to draw at."
         )
+
+
+def require_buildable(name: str, config: Any) -> None:
+    """An error where the network itself has something against its config; built without memory for weights."""
+    try:
+        with torch.device("meta"):
+            build(name, config)
+    except ValueError as error:
+        raise ConfigError(f"model {name}: {error}") from error
 
 
 def filled_in(config_type: Any, settings: Mapping[str, Any], decided: Mapping[str, Any], path: str) -> dict[str, Any]:

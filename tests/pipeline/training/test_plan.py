@@ -9,11 +9,12 @@ from models.conditioning import ConditionConfig
 from models.gated_pixelcnn import GatedPixelCNNConfig
 from models.multiscale import MultiscaleConfig
 from models.pixelcnn import PixelCNNConfig
+from models.pixelcnn_pp import PixelCNNPPConfig
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError
 from pipeline.shards.schema import ImageConventions
 from pipeline.training.export import model_settings
-from pipeline.training.plan import fit_to_dataset, require_size
+from pipeline.training.plan import fit_to_dataset, require_buildable, require_size
 
 DIGITS = ImageConventions(28, 28, 1, 17)
 LABELLED = Conditioning({"label": ("0", "1", "2")})
@@ -72,6 +73,23 @@ def test_pictures_that_a_size_does_not_divide_are_refused_before_any_work(height
     with pytest.raises(ConfigError, match=rf"divisible by 14, and the dataset's pictures are {height} × {width};"):
         require_size("multiscale", fitted(SETTINGS), conventions)
     require_size("pixelcnn", PixelCNNConfig(), conventions)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "said"),
+    [
+        ("pixelcnn", PixelCNNConfig(hidden=2), "a feature map for each, got 3 and 2"),
+        (
+            "multiscale",
+            MultiscaleConfig(base=PixelCNNConfig(), upscaler=PixelCNNPPConfig()),
+            r"base and upscaler must give the same distribution, got Categorical.* \(pixelcnn\)",
+        ),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused_before_any_work(name: str, config: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"^model {name}: .*{said}"):
+        require_buildable(name, config)
+    require_buildable("pixelcnn", PixelCNNConfig())
 
 
 def test_the_card_shows_the_settings_of_every_part_once() -> None:
