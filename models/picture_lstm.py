@@ -14,7 +14,7 @@ its map is moved one row down before it is added, so that no pixel sees what com
 K_ss has no mask: what it meets is finished, every colour of it. The h features of each gate are grouped by colour in
 the same way, so that a gate of colour c works on the states of colour c.
 
-What the paper leaves open. It learns "the initial recurrent state" (§5.1): here one h and one c for each layer and
+What the paper leaves open. It learns the initial recurrent state (§5): here one h and one c for each layer and
 direction, which stand at every position outside the picture that a state can come from: above the first row and, for
 the diagonal, beside the first column. The sides of the row that the Row LSTM's K_ss looks at are zeros, as in any
 convolution, and so is the row that the right map's move brings in.

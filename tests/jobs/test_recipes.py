@@ -12,6 +12,7 @@ from jobs.recipes import Recipe, load_recipe, recipe_names
 from models import MODELS, build
 from models.conditioning import ConditionConfig
 from models.pixelcnn_pp import PixelCNNPPConfig
+from models.pixelrnn import PixelRNNConfig
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError
 from pipeline.shards.schema import AudioConventions, ImageConventions
@@ -35,6 +36,9 @@ def test_the_recipes_are_these() -> None:
     assert recipe_names() == [
         "demo-pixelcnn",
         "demo-wavenet",
+        "diagonal-bilstm-cifar10",
+        "diagonal-bilstm-mnist",
+        "diagonal-bilstm-small",
         "gated-pixelcnn-small",
         "linear-ar",
         "multiscale-paper",
@@ -43,6 +47,10 @@ def test_the_recipes_are_these() -> None:
         "pixelcnn-pp-cifar10",
         "pixelcnn-pp-small",
         "pixelcnn-small",
+        "row-lstm-cifar10",
+        "row-lstm-imagenet32",
+        "row-lstm-imagenet64",
+        "row-lstm-small",
         "wavenet-paper",
         "wavenet-small",
     ]
@@ -72,6 +80,31 @@ def test_the_papers_figures() -> None:
     assert replace(built(pixelcnn_pp).config, condition=ConditionConfig()) == PixelCNNPPConfig()
     assert pixelcnn_pp.training.adam_betas == (0.95, 0.9995)
     assert learning_rate(pixelcnn_pp.training, 100_000) == pytest.approx(1e-3 * math.exp(-0.5), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "recurrence", "hidden", "num_layers", "head_channels", "residual", "batch_size"),
+    [
+        ("row-lstm-cifar10", "row_lstm", 128, 12, 1024, True, 16),
+        ("row-lstm-imagenet32", "row_lstm", 384, 12, 1024, True, 64),
+        ("row-lstm-imagenet64", "row_lstm", 512, 4, 1024, False, 32),
+        ("diagonal-bilstm-cifar10", "diagonal_bilstm", 128, 12, 1024, True, 16),
+        ("diagonal-bilstm-mnist", "diagonal_bilstm", 16, 7, 32, True, 16),
+    ],
+)
+def test_pixelrnn_as_in_table_1(
+    name: str, recurrence: str, hidden: int, num_layers: int, head_channels: int, residual: bool, batch_size: int
+) -> None:
+    recipe = load_recipe(name)
+    expected = PixelRNNConfig(
+        recurrence=recurrence,  # type: ignore[arg-type]
+        hidden=hidden,
+        num_layers=num_layers,
+        head_channels=head_channels,
+        residual=residual,
+    )
+    assert replace(built(recipe).config, condition=ConditionConfig()) == expected
+    assert (recipe.training.optimiser, recipe.training.batch_size) == ("rmsprop", batch_size)
 
 
 def test_what_the_small_recipe_says_of_itself() -> None:
