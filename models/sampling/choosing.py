@@ -11,10 +11,14 @@ from models.sampling.departures import LaneDepartures
 from models.sampling.guidance import Rows
 
 MOST_LEVELS = 2**16
-"""Of a distribution that is truncated or guided: 16-bit audio. Every draw weighs all of them."""
+"""Of a distribution that is truncated or guided: 16-bit audio. Every draw weighs all of them.
+
+At so many a mixture of ten logistics takes 0.06 s for each draw of each lane on one core, a thousand times what the
+draw takes by itself: temperature alone costs nothing there.
+"""
 
 LOG_PROBABILITIES_AT_ONCE = 2**18
-"""Levels scored in one call. A mixture takes tens of numbers for each: so they stay below about 100 MB."""
+"""Levels scored in one call. A mixture takes tens of numbers for each: 16 lanes of the above then peak at 130 MB."""
 
 
 class Chooser:
