@@ -51,7 +51,15 @@ def test_the_recipes_are_these() -> None:
         "row-lstm-imagenet32",
         "row-lstm-imagenet64",
         "row-lstm-small",
+        "wavenet-context",
+        "wavenet-context-small",
+        "wavenet-ibab",
+        "wavenet-ibab-small",
+        "wavenet-nv",
+        "wavenet-nv-small",
         "wavenet-paper",
+        "wavenet-r9y9",
+        "wavenet-r9y9-small",
         "wavenet-small",
     ]
 

@@ -137,6 +137,32 @@ def test_parameters_counted_by_hand() -> None:
     assert model.num_parameters() == embedding + gates + residuals + skips + head + item + frames
 
 
+ALL_GATES = 4 * 8
+
+
+@pytest.mark.parametrize(
+    ("condition", "number"),
+    [
+        (ConditionConfig({"speaker": 3, "emotion": 2}, channels=4), 3 * 4 + 2 * 4 + 4 * ALL_GATES),
+        (ConditionConfig({"speaker": 3}, vector_size=5, channels=4), 3 * 4 + 5 * 4 + 4 * ALL_GATES),
+        (LOCAL, 2 * 4 + 4 * ALL_GATES),
+        (replace(LOCAL, hop=6, upsampling="linear"), 2 * 4 + 4 * ALL_GATES),
+        (replace(LOCAL, hop=6, upsampling="transposed"), 2 * 4 + 6 * 4 * 4 + 4 * ALL_GATES),
+        (
+            replace(LOCAL, hop=6, upsampling="transposed", upsampling_factors=(2, 3)),
+            2 * 4 + (2 + 3) * 4 * 4 + 4 * ALL_GATES,
+        ),
+    ],
+)
+def test_parameters_of_a_condition_counted_by_hand(condition: ConditionConfig, number: int) -> None:
+    assert small(condition=condition).num_parameters() - small().num_parameters() == number
+
+
+def test_planes_are_refused() -> None:
+    with pytest.raises(ValueError, match="frames for a waveform, got num_planes=2"):
+        small(condition=ConditionConfig(num_planes=2))
+
+
 def test_what_stands_before_the_first_timestep_is_zeros_in_every_layer() -> None:
     """Not what a layer makes of zeros, which its bias changes: that differs as far as the later layers look back."""
     model = small()
