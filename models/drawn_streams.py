@@ -10,6 +10,7 @@ for its four pixels.
 
 from collections.abc import Iterator, Sequence
 
+import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
@@ -87,7 +88,8 @@ class DrawnLayer:
         self.ul_first, self.ul_second = (DrawnPixels(conv, batch_size, width) for conv in (ul.first, ul.second))
         self.u_beside = DrawnRows(u.beside, batch_size, width) if u.beside is not None else None
         from_u, from_shortcut = ul.beside.weight().tensor_split([2 * len(ul.beside.bias)], 1)
-        self.from_u, self.from_shortcut = from_u[:, :, 0], DrawnPoint(from_shortcut, ul.beside.bias)
+        self.from_u, self.from_u_bias = from_u[:, :, 0], ul.beside.bias
+        self.from_shortcut = DrawnPoint(from_shortcut, torch.zeros_like(ul.beside.bias))
         self.u_bias, self.ul_bias = next(biases), next(biases)
 
     def row(self, number: int, u: Tensor, shortcut: Tensor | None) -> Tensor:
@@ -96,12 +98,14 @@ class DrawnLayer:
         if self.u_beside is not None and shortcut is not None:
             inside = inside + self.u_beside.push(concat_elu(shortcut))
         u = u + F.glu(plus_row(self.u_second.push(concat_elu(inside)), self.u_bias, number), 1)
-        self.ul_first.start_row(self.ul_first.row_above() + F.conv1d(concat_elu(u), self.from_u))
+        beside = F.conv1d(concat_elu(u), self.from_u, self.from_u_bias)
+        self.ul_first.start_row(self.ul_first.row_above() + beside)
         self.ul_second.start_row(plus_row(self.ul_second.row_above(), self.ul_bias, number))
         return u
 
     def pixel(self, column: int, ul: Tensor, shortcut: Tensor | None) -> Tensor:
         """Ul after the layer, at a pixel."""
-        beside = concat_elu(shortcut) if shortcut is not None else ul[:, :0]
-        inside = self.ul_first.push(column, concat_elu(ul)) + self.from_shortcut(beside)
+        inside = self.ul_first.push(column, concat_elu(ul))
+        if shortcut is not None:
+            inside = inside + self.from_shortcut(concat_elu(shortcut))
         return ul + F.glu(self.ul_second.push(column, concat_elu(inside)), 1)
