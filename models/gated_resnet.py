@@ -1,4 +1,4 @@
-"""The gated resnet of PixelCNN++ (Salimans et al. 2017, figure 2 and §2.3 to §2.5).
+"""The gated resnet of PixelCNN++ (Salimans et al. 2017; `gated_resnet` of openai/pixel-cnn).
 
 Axes: B batch, C channel (feature), H W.
 
@@ -24,7 +24,7 @@ GATE_START = 0.1
 
 
 class GatedResnet(nn.Module):
-    """x [B, filters, H, W] to the same; `beside` are maps of that size that feed it too (the paper's figure 2)."""
+    """x [B, filters, H, W] to the same; `beside` are maps of that size that feed it too."""
 
     def __init__(self, filters: int, reach: Reach, num_beside: int, dropout: float) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ one doubles them: pixel (r, c) looks at the cells that stand where a kernel arou
     W = g · V / ‖V‖, the norm over all that leads to an output feature             weight normalisation
     g = s / std(V ∗ x / ‖V‖),  b = -g · mean(V ∗ x / ‖V‖),  x the first batch      its data-dependent start
 
-Sources: Salimans and Kingma 2016, "Weight Normalization", §2 and §3; Salimans et al. 2017, §2.3 and §2.4.
+Sources: Salimans and Kingma 2016, "Weight Normalization", §2 and §3; Salimans et al. 2017, §2.3, and openai/pixel-cnn.
 """
 
 from abc import ABC, abstractmethod
