@@ -32,6 +32,9 @@ from torch import Tensor
 
 ROUNDING = torch.finfo(torch.float64).eps
 
+SMALLEST_COEFFICIENT = 1e-150
+"""Far below rounding beside the ones in F; LAPACK may not find the eigenvalues of a matrix with smaller entries."""
+
 MOST_DOUBLINGS = 64
 """A root within 2^-53 of the unit circle is as near as float64 can tell; its terms are gone after 2^60."""
 
@@ -89,7 +92,9 @@ class LinearProcess:
     @property
     def spectral_radius(self) -> float:
         """The largest eigenvalue of F in magnitude: how much of the past is left, a timestep later, in the long run."""
-        return float(torch.linalg.eigvals(self.companion).abs().max())
+        matrix = self.companion
+        matrix[matrix.abs() < SMALLEST_COEFFICIENT] = 0
+        return float(torch.linalg.eigvals(matrix).abs().max())
 
     @property
     def is_stationary(self) -> bool:
