@@ -3,10 +3,10 @@
 Axes: B lane, N position in drawing order, T timestep.
 
 A given level is fed to the model in place of a draw, and what comes after it in drawing order is drawn given it. An
-autoregressive model looks back only: given pixels below and to the right of a hole are kept, and do not shape what is
-drawn in it. The random numbers of all other positions are those that they would have without. nll_nats counts what was
-drawn, each level given all that stood before it; so it is a likelihood of the rest given the kept only where what is
-kept comes first.
+autoregressive model looks back only: given pixels that come later in that order, below a hole and to its right, are
+kept and do not shape what is drawn in it. The random numbers of all other positions are those that they would have
+without. nll_nats counts what was drawn, each level given all that stood before it; so it is a likelihood of the rest
+given the kept only where what is kept comes first.
 """
 
 from dataclasses import dataclass
