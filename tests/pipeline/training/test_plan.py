@@ -10,9 +10,10 @@ from models.gated_pixelcnn import GatedPixelCNNConfig
 from models.multiscale import MultiscaleConfig
 from models.pixelcnn import PixelCNNConfig
 from models.pixelcnn_pp import PixelCNNPPConfig
+from models.wavenet import WaveNetConfig
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError
-from pipeline.shards.schema import ImageConventions
+from pipeline.shards.schema import AudioConventions, ImageConventions
 from pipeline.training.export import model_settings
 from pipeline.training.plan import fit_to_dataset, require_buildable, require_size
 
@@ -65,6 +66,18 @@ def test_a_contradiction_is_named_where_it_stands(settings: dict[str, Any], said
 @pytest.mark.parametrize(("height", "width"), [(28, 28), (14, 42)])
 def test_pictures_that_all_sizes_divide_are_taken(height: int, width: int) -> None:
     require_size("multiscale", fitted(SETTINGS), ImageConventions(height, width, 1, 17))
+
+
+SPOKEN = Conditioning({}, ("a", "b"), hop=80)
+
+
+def test_how_frames_are_brought_to_timesteps_is_the_trainings_choice() -> None:
+    config: WaveNetConfig = fit_to_dataset(
+        "wavenet", {}, AudioConventions(16000), SPOKEN, 6, upsampling="transposed", factors=(4, 4, 5)
+    )
+    assert config.condition == SPOKEN.model_config(6, "transposed", (4, 4, 5))
+    with pytest.raises(ConfigError, match="^model wavenet: the product of upsampling_factors must be hop"):
+        fit_to_dataset("wavenet", {}, AudioConventions(16000), SPOKEN, 6, upsampling="transposed", factors=(4, 4))
 
 
 @pytest.mark.parametrize(("height", "width"), [(28, 30), (7, 14)])
