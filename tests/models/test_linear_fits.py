@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.linear_fits import autocovariances, fit_burg, fit_least_squares, fit_yule_walker
 from models.linear_process import LinearProcess, simulate
-from tests.models.test_linear_process import AR2, VAR2, float64
+from tests.models.linear_processes import AR2, VAR2, float64
 
 Fit = Callable[[Tensor, int], LinearProcess]
 FITS: list[Fit] = [fit_least_squares, fit_yule_walker, fit_burg]

@@ -12,7 +12,7 @@ from torch import Tensor
 from models.linear_fits import fit_least_squares
 from models.linear_order import CRITERIA, score_orders
 from models.linear_process import LinearProcess, simulate
-from tests.models.test_linear_process import AR2, VAR2
+from tests.models.linear_processes import AR2, VAR2
 
 MAX_ORDER = 5
 

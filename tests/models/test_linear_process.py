@@ -11,20 +11,8 @@ from statsmodels.tsa.vector_ar.var_model import VARProcess
 from torch import Tensor
 
 from models.linear_process import LinearProcess, simulate, symmetric_root
+from tests.models.linear_processes import AR1, AR2, NOISE, VAR2, float64
 
-
-def float64(values: object) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-AR1 = LinearProcess.scalar([0.8], intercept=1.0, noise_scale=0.5)
-AR2 = LinearProcess.scalar([1.3, -0.6], intercept=0.06, noise_scale=0.05)
-NOISE = LinearProcess.scalar([], intercept=3.0, noise_scale=2.0)
-VAR2 = LinearProcess(
-    float64([[[0.5, 0.1, 0], [0.2, 0.3, -0.1], [0, 0.2, 0.4]], [[-0.3, 0, 0.1], [0, 0.2, 0], [0.1, 0, -0.2]]]),
-    float64([1, 2, 3]),
-    float64([[1, 0.3, 0], [0.3, 0.5, 0.1], [0, 0.1, 0.2]]),
-)
 CYCLE = torch.arange(4096, dtype=torch.float64) / 4096 - 0.5
 """Frequencies over one cycle per timestep: the mean over them of what is smooth and periodic is its integral."""
 
