@@ -39,6 +39,7 @@ def test_the_recipes_are_these() -> None:
         "diagonal-bilstm-cifar10",
         "diagonal-bilstm-mnist",
         "diagonal-bilstm-small",
+        "gated-pixelcnn-paper",
         "gated-pixelcnn-small",
         "linear-ar",
         "multiscale-paper",
