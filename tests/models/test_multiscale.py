@@ -230,6 +230,17 @@ def test_the_parts_are_given_what_the_whole_says() -> None:
     assert (low.num_planes, low.plane_factor, low.channels) == (2, 3, LABELLED.map_channels)
 
 
+def test_parameters_of_the_paper_by_hand() -> None:
+    """Its Row LSTMs for ImageNet: h = 384 at 32 × 32, h = 512 at 64 × 64, whose sizes `test_pixelrnn.py` works out."""
+    base = PixelRNNConfig(recurrence="row_lstm", hidden=384)
+    upscaler = PixelRNNConfig(recurrence="row_lstm", hidden=512, num_layers=4, residual=False)
+    with torch.device("meta"):
+        model = Multiscale(MultiscaleConfig(base=base, upscaler=upscaler, map_channels=64))
+    map_network = (3 * 64 * 9 + 64) + (64 * 64 * 4 + 64)
+    to_layers = 64 * (512 + 4 * 4 * 512)  # the first convolution's features and four gates of h in every layer
+    assert model.num_parameters() == 54_760_960 + 22_339_840 + map_network + to_layers == 77_676_096
+
+
 def test_what_a_draw_costs() -> None:
     model = build(TWO_SCALES)
     expected = model.base.flops_per_draw((1, 4, 4)) / 4 + model.upscaler.flops_per_draw((1, 8, 8))
