@@ -100,7 +100,7 @@ class DiagonalBiLSTM(nn.Module):
         features = len(hidden)
         self.hidden = tuple(hidden)
         self.input_to_state = MaskedConv2d(colours_in, 8 * self.hidden, POINT, "B")
-        self.state_to_state = nn.Conv1d(2 * features, 8 * features, 2, groups=2, bias=False)  # called by `matrices`
+        self.state_to_state = nn.Conv1d(2 * features, 8 * features, 2, groups=2, bias=False)  # used by `matrices`
         self.initial_h, self.initial_c = (nn.Parameter(torch.zeros(2 * features)) for _ in range(2))
 
     def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:  # noqa: D102
@@ -130,7 +130,7 @@ class DiagonalBiLSTM(nn.Module):
         return self.initial_h.unflatten(0, (2, -1)), self.initial_c.unflatten(0, (2, -1))
 
     def matrices(self) -> Tensor:
-        """K_ss as a product, [D, 2h, 4h], twice as fast as a grouped convolution: the pixel above, the one beside."""
+        """K_ss as products, [D, 2h, 4h], faster than grouped convolutions: the pixel above, then the one beside."""
         kernels: Tensor = self.state_to_state.weight.unflatten(0, (2, -1))  # [D, 4h, h, 2]
         return kernels.permute(0, 3, 2, 1).flatten(1, 2)
 
