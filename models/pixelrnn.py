@@ -9,9 +9,9 @@ Axes: B batch, C channel (colour), H W, K levels.
 
 The LSTM is a Row LSTM or a Diagonal BiLSTM, and stands with equation 3 and sections 3.1 and 3.2 in `picture_lstm.py`.
 
-With mask A before it, no layer sees all that is drawn before a pixel: the last colour of a row's last pixel is in no
-feature of that row, and reaches the rows below through their own features of the first convolution alone, half its
-kernel wide. But for that one value, a Diagonal BiLSTM sees everything before, as the paper says.
+Mask A keeps the last colour of a row's last pixel out of every feature of that row; in the row below, only the pixels
+whose first convolution reaches it see it. But for that one value, Diagonal BiLSTMs see everything before, as the paper
+says. Row LSTMs see a triangle.
 
 Departures: on MNIST the paper ends in a sigmoid, here it is a softmax of two levels, the same family. A condition may
 add a bias to the first convolution and to each layer's input-to-state (`picture_condition.py`); of a map that is the
