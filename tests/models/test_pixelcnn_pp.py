@@ -11,7 +11,7 @@ from models.conditioning import Condition, ConditionConfig
 from models.counter_random import item_keys
 from models.dropout import set_dropout_keys
 from models.pixelcnn_pp import Layer, PixelCNNPP, PixelCNNPPConfig
-from tests.models.picture_checks import drawn_parameters, fit, randomise
+from tests.models.picture_checks import drawn_parameters, fit, gradient_at, randomise
 from tests.models.shifted_references import Maps, reference_conv, reference_resnet, reference_transposed
 from tests.models.test_shifted_conv import start_faults
 
@@ -103,6 +103,17 @@ def test_step_equals_forward_at_three_sizes_with_a_condition_and_dropout() -> No
         with torch.no_grad():
             expected = model.to_sequence(model(x, given))
         torch.testing.assert_close(drawn_parameters(model, x, given), expected, rtol=0, atol=1e-10)
+
+
+def test_what_a_pixel_sees_through_three_sizes() -> None:
+    model, shape = build(channels=1, num_resnets=1), (1, 16, 32)
+    inputs = model.encode(pictures(1, 1, shape[1:]))
+    unseen = 0
+    for row, column in [(0, 0), (3, 2), (7, 30), (13, 17), (15, 0), (14, 8)]:
+        seen = gradient_at(model, inputs, (0, row, column))[0] > 0
+        assert torch.equal(model.receptive_field(shape, row, column), seen)
+        unseen += row * shape[2] + column - int(seen.sum())
+    assert unseen > 0  # or all that is drawn before would do for an answer
 
 
 def test_a_map_is_brought_to_the_size_of_a_layer_by_the_mean_over_a_cell() -> None:
