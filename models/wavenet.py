@@ -151,7 +151,8 @@ class WaveNetCache:
     """What `step` carries, written in place.
 
     `recent` are the last inputs of the first convolution, newest last. `item_biases` [B, L·G] are those of all
-    convolutions plus V h; the stack's own `biases` are these and what frames and contexts add at the timestep at hand.
+    convolutions plus V h; the stack's own `biases` are these and what `frames` (one, where there is a local condition)
+    and `contexts` add at the timestep at hand.
     """
 
     stack: StackCache
@@ -213,7 +214,12 @@ class WaveNet(WaveformModel):
 
     def parameters_of(self, skips: Tensor) -> Tensor:
         """The head of figure 4: the skip connections' sum [..., S] to parameters [..., P]."""
-        parameters: Tensor = self.output(torch.relu(self.head(torch.relu(skips))))
+        hidden = torch.relu(self.head(torch.relu(skips)))
+        if self.config.output == "logistic_mixture":
+            # In full precision: bfloat16 has 128 numbers from 1/2 to 1, where 16,384 of 65,536 levels stand.
+            with torch.autocast(hidden.device.type, enabled=False):
+                return self.output(hidden.to(self.output.weight.dtype))  # type: ignore[no-any-return]
+        parameters: Tensor = self.output(hidden)
         return parameters
 
     @torch.no_grad()

@@ -3,7 +3,7 @@
 A smaller stack at a lower rate processes a long part of the signal and conditions the network locally:
 
     b_m = P · [e(x_m·pool), ..., e(x_(m+1)·pool - 1)] + p       the pooling layer: a block of inputs to one vector
-    c_m = stack(b_<m)                                           gated layers over blocks, shifted by one block
+    c_m = relu(stack(b_<m))                                     gated layers over blocks, shifted by one block
     U c_m is added to the gates of every layer at the timesteps of block m
 
 So the inputs of a block condition the timesteps of later blocks alone, whatever the phase of t in its own: the shift is
@@ -15,8 +15,8 @@ Axes: B batch, T timestep, M block of `pool` timesteps, E width of an input, R r
 the network that is conditioned.
 
 What the paper leaves open: it names "pooling layers" and no more. Here one is learned, a convolution whose kernel and
-stride are the block; a plain mean would forget in which order the block's inputs came. The output is relu(skips), held
-over the block. The context stack has no condition of its own: the network that it conditions has that.
+stride are the block; a plain mean would forget in which order the block's inputs came. The context is held over the
+block, as a repeated frame is. The stack has no condition of its own: the network that it conditions has that.
 
 In `step` the stack makes one low-rate step for a block, so its work for a timestep is the pool-th part of a step's.
 """

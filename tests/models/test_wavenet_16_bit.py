@@ -90,6 +90,18 @@ def test_scores_in_float32_are_those_of_float64() -> None:
     torch.testing.assert_close(found.double(), exact, rtol=1e-3, atol=2e-3)
 
 
+def test_training_in_bfloat16_tells_means_apart() -> None:
+    model, x = model_of(contexts=(ContextStackConfig(4, 8, 16, 8, dilations=(1, 2)),)), levels(2, 200)
+    with torch.autocast("cpu", torch.bfloat16):
+        parameters = model(x)
+        loss = model.nll_nats(x).mean()
+    loss.backward()
+    means = parameters.detach()[..., 10:20]
+    assert loss.dtype == means.dtype == torch.float32
+    assert (means != means.bfloat16()).any()
+    assert loss.item() == pytest.approx(model.nll_nats(x).mean().item(), abs=0.02)
+
+
 def test_it_learns_a_periodic_waveform() -> None:
     model = model_of(dilations=(1, 2), num_components=2)
     x = (torch.tensor([0, 20, 45, 60, 50, 30, 10, 5] * 6) * 1000)[None]

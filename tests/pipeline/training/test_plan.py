@@ -76,7 +76,7 @@ def test_how_frames_are_brought_to_timesteps_is_the_trainings_choice() -> None:
         "wavenet", {}, AudioConventions(16000), SPOKEN, 6, upsampling="transposed", factors=(4, 4, 5)
     )
     assert config.condition == SPOKEN.model_config(6, "transposed", (4, 4, 5))
-    with pytest.raises(ConfigError, match="^model wavenet: the product of upsampling_factors must be hop"):
+    with pytest.raises(ConfigError, match=r"^model wavenet: the product of upsampling_factors must be hop"):
         fit_to_dataset("wavenet", {}, AudioConventions(16000), SPOKEN, 6, upsampling="transposed", factors=(4, 4))
 
 
