@@ -4,7 +4,7 @@ Axes: B batch, N position in the order of drawing, T timestep, F frame, C channe
 
 A model maps integer levels to the parameters of a distribution over the next level; it never sees companding, files or
 Ray. Positions are numbered in the order in which they are drawn: timestep by timestep for a waveform; for an image row
-by row, pixel by pixel, channel by channel, the channel fastest.
+by row, pixel by pixel, channel by channel, the channel fastest (a multi-scale model begins with every f-th pixel).
 
     parameters        = model(x, condition)              # teacher-forced: every position, given the ones before it
     cache             = model.init_cache(batch_size, condition, shape)
@@ -125,7 +125,7 @@ class WaveformModel(Autoregressive):
 
 
 class ImageModel(Autoregressive):
-    """Items are [B, C, H, W]; the order of drawing is row, column, channel."""
+    """Items are [B, C, H, W]; the order of drawing is row, column, channel (`multiscale.py` has one of its own)."""
 
     @abstractmethod
     def receptive_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:

@@ -60,7 +60,7 @@ def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
     recipe = parse_config(Recipe, data, where)
     settings = dict(recipe.model)
     name = settings.pop("name", None)
-    if name not in MODELS:
+    if str(name) not in MODELS:
         raise ConfigError(f"{where}: model.name is {name!r}. {suggestion(str(name), MODELS)}")
     config_type = MODELS[name].config
     refuse_unknown_keys(config_type, settings, where, "model.")

@@ -127,6 +127,7 @@ def test_a_file_may_name_another_part(tmp_path: Any) -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
+        ("model.name=[1]", "model.name is [1]. Known here: gated_pixelcnn"),
         ("model.base.hiden=8", "unknown setting model.base.hiden. Did you mean model.base.hidden?"),
         ("model.base.name=pixlcnn", "model.base.name is 'pixlcnn'. Did you mean pixelcnn?"),
         ("model.upscaler.name=multiscale", "model.upscaler.name is 'multiscale'. Known here: gated_pixelcnn, pixelcnn"),
