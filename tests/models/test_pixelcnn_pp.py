@@ -122,6 +122,8 @@ def test_a_map_is_brought_to_the_size_of_a_layer_by_the_mean_over_a_cell() -> No
     full, got = model.condition(given, 1, (4, 8)), model.biases(given, 1, (4, 8))
     sizes = [1, 1, 2, 2, 4, 4, 4, 4, 2, 2, 2, 2, 1, 1, 1, 1]  # of u and ul: one layer each, then one, two and two
     for size, bias, expected in zip(sizes, got, full, strict=True):
+        assert bias is not None
+        assert expected is not None
         assert bias.shape == (1, 6, 4 // size, 8 // size)
         cell = expected[:, :, size * (bias.shape[2] - 1) :, :size]
         torch.testing.assert_close(bias[:, :, -1, 0], cell.mean((2, 3)), rtol=0, atol=1e-12)
