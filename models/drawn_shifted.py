@@ -4,7 +4,7 @@ Axes: B batch, C channel (feature), H W.
 
 What sees whole rows is computed when a row begins (`DrawnRows`). What sees the pixels to the left is computed pixel by
 pixel (`DrawnPixels`); what the row above adds to it, for the whole row as it begins. The weights are made once, so the
-model's must not change while a picture is drawn. A strided one keeps every row and pixel, and is taken at each other.
+model's must not change while a picture is drawn. A strided one takes every row and pixel, and answers at every other.
 """
 
 import torch

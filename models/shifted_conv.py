@@ -55,7 +55,7 @@ class WeightNormConv2d(nn.Module, ABC):
 
     @abstractmethod
     def seen_by(self, field: Tensor) -> Tensor:
-        """Which places of the input the places of a field of the output see, both [..., ...] bool."""
+        """Which places of the input the places of a field of the output see; both are [H, W] bool, each of its size."""
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         return self.convolve(x, self.weight(), self.bias)
