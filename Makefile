@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 EXTRAS := dev,demo,speech,lexicon,f0,pyin,s3,gcs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-all demo bench clean
+.PHONY: help setup check test test-all demo bench bench-quality bench-cuda clean
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/'
@@ -35,10 +35,20 @@ test-all: test ## every test, and the long ones: more kills at random points
 demo: setup ## the whole job on an embedded corpus; ends by naming a report to open
 	$(BIN)/ancestral demo demo
 
-bench: setup ## ours against peers and ceilings
+NO_BENCH := $(addprefix benchmarks/,__init__.py harness.py cuda_training.py)
+
+bench: setup ## speed: ours against peers and ceilings
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS),bench]'
-	@for subject in $(filter-out benchmarks/__init__.py benchmarks/harness.py,$(wildcard benchmarks/*.py)); do \
+	@for subject in $(filter-out $(NO_BENCH),$(wildcard benchmarks/*.py)); do \
 		$(BIN)/python -m benchmarks.$$(basename $$subject .py) || exit 1; done
+
+bench-quality: setup ## held-out bits: ours against peers on the corpora in ../shared/data, two hours
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS),bench]'
+	$(BIN)/python -m benchmarks.quality.audio
+	$(BIN)/python -m benchmarks.quality.images
+
+bench-cuda: setup ## the networks for CIFAR-10 in training, where there is a CUDA device
+	$(BIN)/python -m benchmarks.cuda_training --record
 
 clean: ## remove what the tools and the demo left, .venv stays
 	rm -rf demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -22,7 +22,8 @@ from typing import Any, Literal
 
 RESULTS = Path(__file__).parent / "results"
 
-PACKAGES = ("numpy", "torch", "soundfile", "soxr", "librosa", "lhotse", "pyworld-prebuilt", "pyarrow", "ray")
+PACKAGES = ("numpy", "torch", "soundfile", "soxr", "pyworld-prebuilt", "pyarrow", "ray")
+PEERS = ("librosa", "lhotse", "wavenet_vocoder")
 
 
 @dataclass(frozen=True)
@@ -115,18 +116,22 @@ def main(subject: str, cases: Callable[[], Iterable[Case]]) -> list[Figure]:
     return figures
 
 
-def record(subject: str, figures: Sequence[Figure], folder: Path = RESULTS) -> Path:
-    """Write figures with what they were taken on."""
+def record(subject: str, figures: Sequence[object], folder: Path = RESULTS, on: str = "") -> Path:
+    """Write figures (dataclasses) with what they were taken `on`, this processor unless said otherwise.
+
+    `subject` is the module's name below `benchmarks`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    slug = re.sub(r"[^a-z0-9]+", "-", hardware().lower()).strip("-")
-    path = folder / f"{subject}_{slug}_{time.strftime('%Y-%m')}.json"
+    on = on or hardware()
+    slug = re.sub(r"[^a-z0-9]+", "-", on.lower()).strip("-")
+    path = folder / f"{subject.replace('.', '_')}_{slug}_{time.strftime('%Y-%m')}.json"
     page: dict[str, Any] = {
         "subject": subject,
-        "hardware": hardware(),
+        "hardware": on,
         "python": platform.python_version(),
-        "packages": {name: found for name in PACKAGES if (found := installed(name))},
+        "packages": {name: found for name in (*PACKAGES, *PEERS) if (found := installed(name))},
         "command": f"python -m benchmarks.{subject} {' '.join(sys.argv[1:])}".strip(),
-        "figures": [figure.__dict__ for figure in figures],
+        "figures": [vars(figure) for figure in figures],
     }
     path.write_text(json.dumps(page, indent=1) + "\n")
     return path
