@@ -104,3 +104,15 @@ def stepped_in_turn(model: Autoregressive, xs: list[Tensor], conditions: list[Co
             parameters, caches[i] = model.step(previous, caches[i])
             collected[i].append(parameters.clone())
     return [torch.stack(parts, 1) for parts in collected]
+
+
+@all_models
+def test_what_the_caller_brings_stays_as_it_is(name: str) -> None:
+    kind = TINY[name].conditions[-1]
+    model, x, condition, keys = tiny_model(name, kind), tiny_levels(name), tiny_condition(kind), keys_of(3)
+    given = [x, keys, *([] if condition is None else [v for v in vars(condition).values() if v is not None])]
+    before = [tensor.clone() for tensor in given]
+    forwarded(model, x, condition)
+    stepped(model, x, condition)
+    sample_cached(model, TINY[name].shape, condition, keys)
+    assert all(torch.equal(a, b) for a, b in zip(given, before, strict=True))

@@ -9,12 +9,20 @@ from torch.utils.flop_counter import FlopCounterMode
 from models import drawn_conv
 from models.linear_ar import LinearAR, LinearARConfig
 from tests.models.contract_checks import stepped
-from tests.models.tiny import CASES, TINY, tiny_condition, tiny_model
+from tests.models.tiny import TINY, tiny_condition, tiny_model
 
-HEIGHT, WIDTH = 8, 2
+HEIGHT, WIDTH = 8, 4
 """Of pictures. What finished rows add to the one below is computed for one row less than there are."""
 
-with_products = pytest.mark.parametrize(("name", "kind"), [(n, k) for n, k in CASES if TINY[n].model != "linear_ar"])
+with_products = pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (name, kind)
+        for name, tiny in TINY.items()
+        for kind in dict.fromkeys((tiny.conditions[0], tiny.conditions[-1]))
+        if tiny.model != "linear_ar"
+    ],
+)
 
 
 def added_product(_: Any, left: list[int], right: list[int], **__: Any) -> int:

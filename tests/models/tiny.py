@@ -6,7 +6,7 @@ one included, without its condition.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from models import MODELS, build
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition, ConditionConfig
 from models.gated_pixelcnn import GatedPixelCNNConfig
+from models.multiscale import MultiscaleConfig
 from models.pixelcnn import PixelCNNConfig
 from models.wavenet_context import ContextStackConfig
 
@@ -44,14 +45,14 @@ class Tiny:
     """How to build a small one: the model's name, its config from num_levels and a condition; the shape of its items.
 
     `conditions` are the kinds of condition it is tried with. `enumerated` are a number of levels and a shape so small
-    that all items can be listed.
+    that all items can be listed in a moment; None where there is no such shape (`test_multiscale.py` takes its time).
     """
 
     model: str
     config: Callable[[int, ConditionConfig], Any]
     shape: tuple[int, ...]
     conditions: tuple[str, ...] = ("none",)
-    enumerated: tuple[int, tuple[int, ...]] = (2, (12,))
+    enumerated: tuple[int, tuple[int, ...]] | None = (2, (12,))
 
 
 def waveforms(model: str, conditions: tuple[str, ...] = ("none",), **settings: Any) -> Tiny:
@@ -89,6 +90,12 @@ MIXTURE = {"input": "scalar", "output": "logistic_mixture", "num_components": 2,
 PIXELCNN: dict[str, Any] = {"hidden": 25, "num_layers": 2, "head_channels": 32, "first_kernel": 3}
 PIXELRNN = PIXELCNN | {"first_kernel": 5}
 PIXELCNN_PP = {"filters": 4, "num_resnets": 1, "num_resolutions": 2, "num_components": 2, "dropout": 0.0}
+NARROW = PIXELCNN | {"hidden": 8, "head_channels": 8}
+THREE_SCALES: dict[str, Any] = {
+    "map_channels": 4,
+    "base": MultiscaleConfig(base=PixelCNNConfig(**NARROW), upscaler=GatedPixelCNNConfig(**NARROW)),
+    "upscaler": PixelCNNConfig(**NARROW),
+}
 ROW, UNRESIDUAL = {"recurrence": "row_lstm"}, {"residual": False, "skip": True}
 
 TINY = {
@@ -127,6 +134,7 @@ TINY = {
         base=PixelCNNConfig(**PIXELCNN),
         upscaler=GatedPixelCNNConfig(**PIXELCNN),
     ),
+    "multiscale of three": replace(pictures("multiscale", (1, 4, 8), **THREE_SCALES), enumerated=None),
 }
 """The first variant of each model bears its name."""
 
