@@ -121,7 +121,10 @@ class LevelConvolution(nn.Module):
 
     def newest(self, recent: list[Tensor], out: Tensor) -> None:
         """The same at one timestep: part j of the j-th of the last k inputs."""
-        torch.sum(torch.stack([inputs.chunk(self.num_taps, -1)[j] for j, inputs in enumerate(recent)]), 0, out=out)
+        first, *later = [inputs.chunk(self.num_taps, -1)[j] for j, inputs in enumerate(recent)]
+        out.copy_(first)
+        for tap in later:
+            out.add_(tap)
 
 
 class ScalarConvolution(nn.Module):
