@@ -20,7 +20,6 @@ from benchmarks.harness import Case, Contestant, main
 from models.autoregressive import Autoregressive
 from models.counter_random import item_keys
 from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
-from models.masked_conv import MaskedConv2d
 from models.sampling import sample_cached, sample_naive
 from models.wavenet import WaveNet, WaveNetConfig
 
@@ -109,7 +108,7 @@ def wavenet_case(name: str, config: WaveNetConfig, num_lanes: int) -> Case:
         [
             Contestant("cached", "ours", cached, num_lanes * NUM_TIMESTEPS),
             *naive(model, config.num_levels, (model.receptive_field,), "its receptive field"),
-            ceiling(2 * wavenet_macs(model)),
+            ceiling(model.flops_per_draw((NUM_TIMESTEPS,))),
         ],
     )
 
@@ -130,22 +129,9 @@ def pixelcnn_case(name: str, config: GatedPixelCNNConfig, shape: tuple[int, int,
         [
             Contestant("cached", "ours", cached, num_lanes * ROWS_DRAWN * width * channels),
             *naive(model, config.num_levels, shape, "the picture"),
-            ceiling(2 * picture_macs(model) / channels),
+            ceiling(model.flops_per_draw(shape)),
         ],
     )
-
-
-def wavenet_macs(model: WaveNet) -> int:
-    """Multiplications of one timestep: every weight once, but the embedding, which is looked up."""
-    return sum(
-        weight.numel() for name, weight in model.named_parameters() if weight.ndim > 1 and "embedding" not in name
-    )
-
-
-def picture_macs(model: Autoregressive) -> int:
-    """Multiplications of one pixel, all colours: every weight once that no mask hides."""
-    hidden = sum(int((module.mask == 0).sum()) for module in model.modules() if isinstance(module, MaskedConv2d))
-    return sum(weight.numel() for weight in model.parameters() if weight.ndim > 1) - hidden
 
 
 def cases() -> Iterator[Case]:

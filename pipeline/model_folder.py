@@ -25,7 +25,7 @@ from pipeline.shards.schema import Conventions, conventions_from
 from pipeline.storage import Location
 
 FORMAT = "ancestral-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 MODEL_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
