@@ -1,6 +1,6 @@
 """Small models with random weights, saved as `train` saves one, for the tests of generation and evaluation."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from pipeline.speech.utterance import Phone, Utterance, Word
 from pipeline.storage import Location
 
 AUDIO = AudioConventions(sample_rate_hz=1000, num_levels=32)
+FINE_AUDIO = AudioConventions(sample_rate_hz=1000, companding="linear", num_levels=65536)
 IMAGE = ImageConventions(height=5, width=4, channels=3, num_levels=8)
 
 SPEECH = Conditioning({"speaker": ("ann", "bob"), "emotion": ("calm", "glad")}, ("a", "b", "sil"), hop=5)
@@ -54,4 +55,13 @@ def save_tiny(folder: Location, kind: str, conditioning: Conditioning) -> Export
             parameter.add_(torch.randn_like(parameter) * 0.3)
     conventions: Conventions = AUDIO if kind == "audio" else IMAGE
     save_model(folder, model, ModelInfo(name, asdict(config), conventions, conditioning, ""), "# tiny\n")
+    return load_model(folder)
+
+
+def save_fine(folder: Location) -> ExportedModel:
+    """A WaveNet of 65,536 levels, which are two bytes each."""
+    torch.manual_seed(7)
+    config = replace(wavenet(ConditionConfig()), num_levels=65536, input="scalar", output="logistic_mixture")
+    info = ModelInfo("wavenet", asdict(config), FINE_AUDIO, NOTHING, "")
+    save_model(folder, build("wavenet", config), info, "# tiny\n")
     return load_model(folder)
