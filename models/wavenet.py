@@ -75,8 +75,11 @@ class WaveNetConfig:
 
     def __post_init__(self) -> None:
         check_stack(self)
-        if self.input_kernel_size < 1:
-            raise ValueError(f"input_kernel_size must be at least 1, got {self.input_kernel_size}")
+        if min(self.input_kernel_size, self.head_channels) < 1:
+            raise ValueError(
+                f"input_kernel_size and head_channels must be at least 1, got {self.input_kernel_size} and "
+                f"{self.head_channels}"
+            )
 
     @property
     def layer_dilations(self) -> tuple[int, ...]:

@@ -48,6 +48,9 @@ def check_stack(shape: StackShape) -> None:
     """A ValueError unless a stack can be built of it."""
     if shape.gate_channels % 2:
         raise ValueError(f"gate_channels holds two equal halves, so it must be even, got {shape.gate_channels}")
+    widths = shape.residual_channels, shape.gate_channels, shape.skip_channels
+    if min(widths) < 1:
+        raise ValueError(f"residual_channels, gate_channels and skip_channels must be at least 1, got {widths}")
     if not shape.dilations or min(*shape.dilations, shape.num_stacks) < 1:
         raise ValueError(f"dilations and num_stacks must be at least 1, got {shape}")
     if shape.kernel_size < 2:

@@ -358,6 +358,11 @@ def test_it_learns_a_periodic_waveform_by_heart() -> None:
         ({"dilations": (1, 0)}, "must be at least 1"),
         ({"num_stacks": 0}, "must be at least 1"),
         ({"kernel_size": 1}, "kernel_size must be at least 2"),
+        ({"residual_channels": 0}, "residual_channels, gate_channels and skip_channels must be at least 1"),
+        ({"gate_channels": -2}, "residual_channels, gate_channels and skip_channels must be at least 1"),
+        ({"skip_channels": 0}, "residual_channels, gate_channels and skip_channels must be at least 1"),
+        ({"input_kernel_size": 0}, "input_kernel_size and head_channels must be at least 1, got 0 and 256"),
+        ({"head_channels": 0}, "input_kernel_size and head_channels must be at least 1, got 1 and 0"),
     ],
 )
 def test_a_config_that_makes_no_network_is_refused(settings: dict[str, Any], message: str) -> None:

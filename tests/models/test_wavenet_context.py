@@ -167,6 +167,7 @@ def test_work_and_weights_by_hand() -> None:
         ({"gate_channels": 5}, "gate_channels holds two equal halves, so it must be even, got 5"),
         ({"dilations": ()}, "dilations and num_stacks must be at least 1"),
         ({"kernel_size": 1}, "kernel_size must be at least 2"),
+        ({"skip_channels": 0}, "skip_channels must be at least 1, got (32, 64, 0)"),
     ],
 )
 def test_a_config_that_makes_no_stack_is_refused(settings: dict[str, Any], message: str) -> None:
