@@ -59,6 +59,8 @@ class ConditionConfig:
             raise ValueError(f"num_phones, num_features, vector_size and num_planes cannot be negative, got {self}")
         if self.upsampling_factors and math.prod(self.upsampling_factors) != self.hop:
             raise ValueError(f"the product of upsampling_factors must be hop, got {self}")
+        if self.upsampling_factors and self.upsampling != "transposed":
+            raise ValueError(f"upsampling_factors are those of upsampling=transposed, got {self}")
 
     @property
     def has_global(self) -> bool:

@@ -27,7 +27,6 @@ NUM_ROUNDS = 10
 WORD = 0xFFFFFFFF
 WORDS_PER_BLOCK = 4
 BYTES_PER_BLOCK = 16
-BYTES_PER_BLOCK = 16
 
 
 def philox4x32(counter: Words4[Array], key: tuple[Array, Array]) -> Words4[Array]:

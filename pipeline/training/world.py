@@ -48,7 +48,8 @@ class Distributed:
         self.device = torch.device(device)
 
     def wrap(self, model: Autoregressive) -> nn.Module:  # noqa: D102
-        return cast(nn.Module, DistributedDataParallel(model))
+        # The buffers are masks, the same on every worker from the start: as many numbers as weights, sent for nothing.
+        return cast(nn.Module, DistributedDataParallel(model, forward_sync_buffers=False))
 
     def sum(self, values: list[float]) -> list[float]:  # noqa: D102
         total: Any = torch.tensor(values, dtype=torch.float64, device=self.device)

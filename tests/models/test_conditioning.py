@@ -11,6 +11,7 @@ from models.conditioning import (
     ConditionConfig,
     FrameEmbedding,
     GlobalEmbedding,
+    Upsampling,
     check_condition,
     check_frames,
 )
@@ -62,6 +63,12 @@ def test_frames_cover_the_timesteps_exactly() -> None:
 def test_a_config_that_means_nothing_is_refused(settings: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="got ConditionConfig"):
         ConditionConfig(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("upsampling", ["repeat", "linear"])
+def test_factors_are_those_of_the_learned_upsampling(upsampling: Upsampling) -> None:
+    with pytest.raises(ValueError, match="upsampling_factors are those of upsampling=transposed"):
+        ConditionConfig(num_phones=4, hop=4, upsampling=upsampling, upsampling_factors=(2, 2))
 
 
 def test_global_vectors_are_summed_over_attributes() -> None:

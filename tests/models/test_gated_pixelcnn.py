@@ -86,11 +86,21 @@ def test_there_is_no_blind_spot(first_kernel: int, num_layers: int, reach: int) 
     assert torch.equal(seen, box)
 
 
+def by_hand(h: int, layers: int, first_kernel: int, kernel: int) -> int:
+    """Of h features, 1024 head channels, 3 colours of 256 levels: what each layer has in its two stacks."""
+    halves, head = 2 * h, (h * 1024 + 1024) + (1024 * 768 + 768)
+
+    def layer(features_in: int, k: int) -> int:
+        vertical = features_in * halves * (k // 2 + 1) * k + halves
+        horizontal = features_in * halves * (k // 2 + 1) + halves
+        return vertical + halves * halves + horizontal + (h * h + h)
+
+    return layer(3, first_kernel) + (layers - 1) * layer(h, kernel) + head
+
+
 def test_parameters_by_hand() -> None:
-    """15 layers of 128 features, 1024 head channels, 3 colours of 256 levels."""
-    halves = 2 * 128
-    first = (3 * halves * (4 * 7) + halves) + halves * halves + (3 * halves * 4 + halves) + (128 * 128 + 128)
-    layer = (128 * halves * (2 * 3) + halves) + halves * halves + (128 * halves * 2 + halves) + (128 * 128 + 128)
-    head = (128 * 1024 + 1024) + (1024 * 768 + 768)
-    model = GatedPixelCNN(GatedPixelCNNConfig())
-    assert model.num_parameters() == first + 14 * layer + head == 5_852_288
+    """Ours of 15 layers, and the paper's: 20 layers of 384 features, 5×5."""
+    assert GatedPixelCNN(GatedPixelCNNConfig()).num_parameters() == by_hand(128, 15, 7, 3) == 5_852_288
+    with torch.device("meta"):
+        paper = GatedPixelCNN(GatedPixelCNNConfig(hidden=384, num_layers=20, kernel=5))
+    assert paper.num_parameters() == by_hand(384, 20, 7, 5) == 116_899_072

@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import nn
 
+from models import build
 from models.autoregressive import Autoregressive
+from models.pixelcnn import PixelCNNConfig
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
 from pipeline.training.loop import Run, run
@@ -85,6 +87,17 @@ def work(rank: int, size: int, meeting: str, plan: RunPlan) -> None:
     )
     run(plan, Distributed())
     torch.distributed.destroy_process_group()
+
+
+def test_masks_are_not_sent_at_every_step(tmp_path: Path) -> None:
+    model = build("pixelcnn", PixelCNNConfig(2, channels=1, hidden=2, num_layers=1, head_channels=2))
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meeting", rank=0, world_size=1)
+    try:
+        network: Any = Distributed().wrap(model)
+        assert list(model.buffers())
+        assert not network.will_sync_module_buffers()
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def run_with_processes(plan: RunPlan, size: int, meeting: Path) -> None:
