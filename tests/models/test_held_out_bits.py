@@ -38,8 +38,8 @@ from models.wavenet_context import ContextStackConfig
 from pipeline.audio.companding import encode
 
 PAGE = Path(__file__).parent.parent / "golden" / "held_out_bits.json"
-TOLERANCE = 0.005
-"""Of the bits recorded: weights that start a millionth off move them by 0.0003 of themselves at the most."""
+TOLERANCE = 0.01
+"""Of the bits recorded: weights that start a millionth off move them by 0.0004 of themselves at the most."""
 
 HELD_OUT = 128
 
@@ -114,8 +114,10 @@ SUBJECTS = {
             upscaler=GatedPixelCNNConfig(**SMALL),
         ),
     ),
-    "wavenet": Subject("wavenet", (digits,), lambda k, _: WaveNetConfig(k, **WAVENET)),
-    "wavenet_context": Subject("wavenet", (digits,), lambda k, _: WaveNetConfig(k, contexts=(CONTEXT,), **WAVENET)),
+    "wavenet": Subject("wavenet", (digits,), lambda k, _: WaveNetConfig(k, **WAVENET), 0.02, 100),
+    "wavenet_context": Subject(
+        "wavenet", (digits,), lambda k, _: WaveNetConfig(k, contexts=(CONTEXT,), **WAVENET), 0.02, 100
+    ),
     "wavenet_mixture": Subject("wavenet", (digits,), lambda k, _: WaveNetConfig(k, **MIXTURE, **WAVENET)),
     "linear_ar": Subject("linear_ar", (digits,), lambda k, _: LinearARConfig(16, k)),
 }
