@@ -20,8 +20,6 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks.harness import pin_threads
 from benchmarks.quality import starts
 from benchmarks.quality.data import CORPORA, Material, prepared
@@ -36,7 +34,7 @@ from pipeline.training.config import TrainingConfig
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from the defaults: settings of training, Adam's two decays, or how the weights start.
+    """What differs from the defaults: settings of training, or how the weights start.
 
     A setting may be a function of the number of steps.
     """
@@ -44,7 +42,6 @@ class Variant:
     group: str
     name: str
     training: Mapping[str, Any] = field(default_factory=dict)
-    betas: tuple[float, float] | None = None
     start: starts.Start | None = None
 
 
@@ -88,7 +85,7 @@ def settings() -> Iterator[Variant]:
     for rate in (0.0003, 0.001, 0.003):
         yield Variant("learning rate", f"rmsprop {rate:g}", {"learning_rate": rate, "optimiser": "rmsprop"})
     for betas in ((0.9, 0.99), (0.95, 0.9995), (0.8, 0.999)):
-        yield Variant("betas", f"adam {betas[0]:g}, {betas[1]:g}", betas=betas)
+        yield Variant("betas", f"adam {betas[0]:g}, {betas[1]:g}", {"adam_betas": betas})
     for steps in (0, 20, 200):
         yield Variant("warm-up", f"{steps} steps", {"warm_up_steps": steps})
     yield Variant("schedule", "constant", {"decay": "constant"})
@@ -119,8 +116,6 @@ def racer_of(subject: Subject, variant: Variant, base: TrainingConfig, num_steps
     if variant.start:
         variant.start(learner.model)
         learner.restart_average()
-    if variant.betas:
-        learner.optimiser = torch.optim.Adam(learner.model.parameters(), betas=variant.betas)
     return racer
 
 

@@ -1,7 +1,7 @@
 """Our picture models beside each other and beside the papers' baselines: held-out bits after equal CPU seconds.
 
-    python -m benchmarks.quality.images                          120 CPU seconds each, three seeds: an hour
-    python -m benchmarks.quality.images --only MNIST --record    one corpus; writes benchmarks/results/
+    python -m benchmarks.quality.images                          120 CPU seconds each, three seeds: two hours
+    python -m benchmarks.quality.images --only "MNIST, 14 × 14, 8 levels: baselines" --record
     python -m benchmarks.quality.images --data FOLDER            where the corpora lie, if not in ../shared/data
 
 Ours are trained as their small recipes say. The baselines are those of the papers in plain torch, trained as published
@@ -26,6 +26,8 @@ from benchmarks.quality.racers import Peer, Racer, ours
 from jobs.recipes import load_recipe
 from models.gated_pixelcnn import GatedPixelCNNConfig
 from models.pixelcnn import PixelCNNConfig
+from models.pixelcnn_pp import PixelCNNPPConfig
+from models.pixelrnn import PixelRNNConfig
 from pipeline.preparation.config import ImageConfig, PrepareConfig
 from pipeline.shards.schema import ImageConventions
 
@@ -40,46 +42,78 @@ GATED = (32, 64)
 
 @dataclass(frozen=True)
 class Pictures:
-    """A corpus, and the features of a layer and of the head that give a PixelCNN as many weights as the gated one."""
+    """A corpus, and what gives each network as many weights as the gated one has.
+
+    Features of a layer and of the head for a PixelCNN, a Row LSTM and a Diagonal BiLSTM; for PixelCNN++, which has no
+    head, those of a layer, and how many layers stand at one size of two.
+    """
 
     name: str
     corpus: str
     image: ImageConfig
     plain: tuple[int, int]
+    row: tuple[int, int]
+    diagonal: tuple[int, int]
+    plus_plus: tuple[int, int]
 
+
+MNIST = ImageConfig(14, 14, num_levels=8, filter="box")
+CIFAR = ImageConfig(16, 16, num_levels=8, filter="box")
 
 CORPORA = (
-    Pictures("MNIST, 14 × 14, 8 levels", "mnist", ImageConfig(14, 14, num_levels=8, filter="box"), (45, 90)),
-    Pictures("CIFAR-10, 16 × 16, 8 levels", "cifar10-png", ImageConfig(16, 16, num_levels=8, filter="box"), (48, 100)),
+    Pictures("MNIST, 14 × 14, 8 levels", "mnist", MNIST, (45, 90), (25, 66), (24, 32), (20, 1)),
+    Pictures("CIFAR-10, 16 × 16, 8 levels", "cifar10-png", CIFAR, (48, 100), (26, 68), (26, 24), (15, 2)),
 )
 
 
 def cases(data: Path, folder: Path) -> Iterator[Case]:
-    """A case for each corpus, prepared into a folder."""
+    """Two cases for each corpus, prepared into a folder: beside the baselines, and among each other."""
     for pictures in CORPORA:
         dataset = prepared(data / pictures.corpus, folder / pictures.corpus, PrepareConfig(image=pictures.image))
-        material = Material(dataset, BATCH_SIZE, NUM_HELD_OUT)
-        conventions = dataset.info.conventions
+        material, conventions = Material(dataset, BATCH_SIZE, NUM_HELD_OUT), dataset.info.conventions
         assert isinstance(conventions, ImageConventions)
-        yield Case(pictures.name, "bits/dim", material, partial(entrants, conventions, pictures))
+        shape = (conventions.num_levels, conventions.channels)
+        for name, entrants in ENTRANTS.items():
+            yield Case(f"{pictures.name}: {name}", "bits/dim", material, partial(entrants, shape, pictures))
 
 
-def entrants(conventions: ImageConventions, pictures: Pictures, seed: int) -> Sequence[Racer]:
-    """Ours and the papers'."""
-    shape, plain = (conventions.num_levels, conventions.channels), pictures.plain
+def beside_baselines(shape: tuple[int, int], pictures: Pictures, seed: int) -> Sequence[Racer]:
+    """Ours and the papers'; `shape` is levels and colours."""
     torch.manual_seed(seed)
-    gated, pixelcnn = PlainGatedPixelCNN(*shape, *GATED, LAYERS), PlainPixelCNN(*shape, *plain, LAYERS)
+    gated, pixelcnn = PlainGatedPixelCNN(*shape, *GATED, LAYERS), PlainPixelCNN(*shape, *pictures.plain, LAYERS)
+    hidden, head = pictures.plain
     return [
-        by_recipe("gated-pixelcnn-small", GatedPixelCNNConfig(*shape, GATED[0], LAYERS, GATED[1]), seed),
-        by_recipe("pixelcnn-small", PixelCNNConfig(*shape, plain[0], LAYERS, plain[1]), seed),
+        our_gated(shape, seed),
+        by_recipe("pixelcnn-small", PixelCNNConfig(*shape, hidden, LAYERS, head), seed),
         Peer("Gated PixelCNN, plain, as published", gated, TRAINING),
         Peer("PixelCNN, plain, as published", pixelcnn, TRAINING),
     ]
 
 
+def among_each_other(shape: tuple[int, int], pictures: Pictures, seed: int) -> Sequence[Racer]:
+    """Those of ours that the papers set beside each other."""
+    (row, row_head), (diagonal, diagonal_head), (filters, resnets) = pictures.row, pictures.diagonal, pictures.plus_plus
+    return [
+        our_gated(shape, seed),
+        by_recipe("row-lstm-small", PixelRNNConfig(*shape, "row_lstm", row, LAYERS, row_head), seed),
+        by_recipe(
+            "diagonal-bilstm-small", PixelRNNConfig(*shape, "diagonal_bilstm", diagonal, LAYERS, diagonal_head), seed
+        ),
+        by_recipe("pixelcnn-pp-small", PixelCNNPPConfig(*shape, filters, resnets, 2, 5, dropout=0.0), seed),
+    ]
+
+
+ENTRANTS = {"baselines": beside_baselines, "the family": among_each_other}
+
+
+def our_gated(shape: tuple[int, int], seed: int) -> Racer:
+    """What all others are compared with."""
+    return by_recipe("gated-pixelcnn-small", GatedPixelCNNConfig(*shape, GATED[0], LAYERS, GATED[1]), seed)
+
+
 def by_recipe(recipe: str, config: Any, seed: int) -> Racer:
     """A model of ours in another size, trained as the recipe says."""
-    return ours(f"{config.name}, as {recipe}", config.name, config, replace(load_recipe(recipe).training, seed=seed))
+    return ours(f"{config.name}, {recipe}", config.name, config, replace(load_recipe(recipe).training, seed=seed))
 
 
 if __name__ == "__main__":

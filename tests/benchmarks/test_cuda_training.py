@@ -16,13 +16,13 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_network_learns_in_bfloat16(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda_training, "matrix_product_flops", lambda device: 1e9)
+    monkeypatch.setattr(cuda_training, "matrix_product_flops", lambda device: 1e7)
     monkeypatch.setattr(cuda_training, "made_pictures", lambda number, shape: made_pictures(10, (3, 4, 4)))
     arguments = ["--device", "cpu", "--tiny", "--eager", "--seconds", "0.02", "--points", "2", "--only", name]
     (figure,) = main(arguments)
     assert [point["num_pictures"] for point in figure.curve][-1] >= 2 * 4
     assert all(4 < point["held_out_bits_per_dim"] < 12 for point in figure.curve)
-    assert figure.share_of_matrix_product == pytest.approx(figure.images_per_s * figure.flops_per_image / 1e9, rel=0.01)
+    assert figure.share_of_matrix_product == pytest.approx(figure.images_per_s * figure.flops_per_image / 1e7, rel=0.03)
     assert name in summary(figure)
 
 

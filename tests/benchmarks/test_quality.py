@@ -14,14 +14,13 @@ from benchmarks.quality import choices, race
 from benchmarks.quality.audio import PEER_SHAPE
 from benchmarks.quality.choices import SUBJECTS, Subject, Variant, bits_of, variants
 from benchmarks.quality.data import Material
-from benchmarks.quality.images import CORPORA, entrants
+from benchmarks.quality.images import CORPORA, ENTRANTS
 from benchmarks.quality.peer_pictures import PlainGatedPixelCNN, PlainPixelCNN
 from benchmarks.quality.race import Case, Lane, check_sizes, table
 from benchmarks.quality.racers import LentLearner, Ours, Peer, PeerNetwork, PublishedTraining, bits_by, ours
 from models import build
 from models.gated_pixelcnn import GatedPixelCNNConfig
 from pipeline.preparation.config import PrepareConfig
-from pipeline.shards.schema import ImageConventions
 from pipeline.training.config import TrainingConfig
 from tests.pipeline.training.datasets import audio_dataset, image_dataset
 
@@ -119,10 +118,13 @@ def test_a_peer_of_another_size_is_found() -> None:
         check_sizes(racers)
 
 
-@pytest.mark.parametrize("pictures", CORPORA, ids=lambda it: it.name)
-def test_the_picture_races_are_between_equals(pictures: Any) -> None:
-    image = pictures.image
-    check_sizes(entrants(ImageConventions(16, 16, 3 if "CIFAR" in pictures.name else 1, image.num_levels), pictures, 0))
+@pytest.mark.parametrize("entrants", ENTRANTS.values())
+@pytest.mark.parametrize("pictures", CORPORA, ids=["mnist", "cifar"])
+def test_the_picture_races_are_between_equals(pictures: Any, entrants: Any) -> None:
+    colours = 3 if pictures.corpus == "cifar10-png" else 1
+    racers = entrants((pictures.image.num_levels, colours), pictures, 0)
+    check_sizes(racers)
+    assert len({racer.name for racer in racers}) == 4
 
 
 def test_a_peer_is_scored_by_the_better_of_its_weights(pictures: Material) -> None:
