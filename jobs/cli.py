@@ -153,11 +153,11 @@ def train(
 
     ancestral train --recipe wavenet-small --show-config
     """
-    from jobs.recipes import load_recipe
+    from jobs.recipes import in_full, load_recipe
 
     chosen = load_recipe(recipe, file_place(context, config), sets or [])
     if show_config:
-        print_config(chosen)
+        print_config(in_full(chosen))
     from jobs.cluster import connect
     from jobs.train import train as run
 

@@ -5,16 +5,19 @@ workers. Settings that follow from the dataset (levels, colours, speakers, phone
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from typing import Any
 
 from jobs.config import overlay, parse_config, parse_set, parse_yaml, read_yaml, refuse_unknown_keys, suggestion
 from models import MODELS
 from pipeline.errors import ConfigError
-from pipeline.plain_configs import named_settings
+from pipeline.plain_configs import from_plain, named_settings
 from pipeline.storage import Location
 from pipeline.training.config import TrainingConfig
+
+DECIDED_BY_DATASET = ("num_levels", "channels", "condition")
+"""Settings of models that a recipe leaves out."""
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,18 @@ def as_given(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         key: as_given(value, settings[key]) if key in named_settings(type(config)) else value
         for key, value in parsed.items()
     }
+
+
+def in_full(recipe: Recipe) -> Recipe:
+    """The same recipe with every setting of its model, the defaults too; what the dataset decides stays out."""
+    settings = dict(recipe.model)
+    name = settings.pop("name")
+    return replace(recipe, model=every_setting(name, from_plain(MODELS[name].config, settings), settings))
+
+
+def every_setting(name: str, config: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A config's values, its name first; of its parts too."""
+    keys = [entry.name for entry in fields(config) if entry.name in given or entry.name not in DECIDED_BY_DATASET]
+    values = {"name": name, **{key: getattr(config, key) for key in keys}}
+    parts = {key: every_setting(values[key].name, values[key], given[key]) for key in named_settings(type(config))}
+    return {**values, **parts}

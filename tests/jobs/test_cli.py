@@ -171,6 +171,13 @@ def test_settings_are_shown_without_naming_a_corpus(capsys: pytest.CaptureFixtur
     assert "  sample_rate_hz: 8000\n" in capsys.readouterr().out
 
 
+def test_the_settings_of_a_recipe_s_model_are_shown_with_their_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "--recipe", "wavenet-small", "--set", "model.input=scalar", "--show-config") == 0
+    shown = capsys.readouterr().out
+    assert "  input: scalar\n" in shown
+    assert "  output: softmax\n" in shown
+
+
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "demo"])
 def test_each_verb_takes_settings_and_an_address(verb: str) -> None:
     options = {option for parameter in verbs()[verb].params for option in parameter.opts}

@@ -1,14 +1,15 @@
 """Recipes: every one is complete and builds its model; what is laid over them is checked as strictly as they are."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from jobs.recipes import Recipe, load_recipe, recipe_names
+from jobs.config import parse_yaml, to_yaml
+from jobs.recipes import DECIDED_BY_DATASET, Recipe, in_full, load_recipe, parse_recipe, recipe_names
 from models import MODELS, build
 from models.conditioning import ConditionConfig
 from models.pixelcnn_pp import PixelCNNPPConfig
@@ -68,6 +69,23 @@ def test_the_recipes_are_these() -> None:
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_builds_its_model(name: str) -> None:
     assert built(load_recipe(name)).num_parameters() > 10
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_is_shown_in_full_and_read_again_as_what_it_is(name: str) -> None:
+    recipe = load_recipe(name)
+    shown = in_full(recipe)
+    missing = {entry.name for entry in fields(MODELS[recipe.model["name"]].config)} - set(shown.model)
+    assert missing <= {*DECIDED_BY_DATASET}
+    again = parse_recipe(parse_yaml(to_yaml(shown), "shown"), "shown")
+    assert replace(again, model=recipe.model) == recipe
+    assert built(again).config == built(recipe).config
+
+
+def test_the_parts_of_a_model_are_shown_in_full_too() -> None:
+    shown = in_full(load_recipe("multiscale-small", sets=["model.upscaler.name=pixelcnn_pp"])).model["upscaler"]
+    assert (shown["name"], shown["filters"], shown["dropout"]) == ("pixelcnn_pp", 160, 0.5)
+    assert not {*DECIDED_BY_DATASET} & {*shown}
 
 
 @pytest.mark.parametrize("name", recipe_names())
