@@ -28,7 +28,6 @@ SMALLEST_UNIFORM = 2.0**-25
 NARROWEST_SCALE_IN_BINS = 0.1
 """A bin holds all but 6e-7 of a Gaussian this narrow: levels cannot tell a narrower one, and its gradient overflows."""
 
-
 THIN_BIN = 1e-3
 """Bins thinner than this (in scales, times the distance from the mean) are scored by a series, good to 1e-13 there."""
 
@@ -267,13 +266,19 @@ def log_gaussian_in_thin_bin(a: Tensor, b: Tensor) -> Tensor:
 
 def log_logistic_bin(value: Tensor, mean: Tensor, log_scale: Tensor, num_levels: int) -> Tensor:
     """The log of what a discretised logistic gives the bins of scaled levels; the log scale is kept in bounds here."""
-    return log_logistic_between(*standardised_bin(value, mean, bounded(log_scale, num_levels), num_levels))
+    log_scale = bounded(log_scale, num_levels)
+    width = 2 / (num_levels - 1) * torch.exp(-log_scale)
+    return log_logistic_between(*standardised_bin(value, mean, log_scale, num_levels), width)
 
 
-def log_logistic_between(lower: Tensor, upper: Tensor) -> Tensor:
-    """log(σ(upper) - σ(lower)) = log σ(upper) + log σ(-lower) + log(1 - e^(lower - upper)), exact in both tails."""
+def log_logistic_between(lower: Tensor, upper: Tensor, width: Tensor) -> Tensor:
+    """log(σ(upper) - σ(lower)) = log σ(upper) + log σ(-lower) + log(1 - e^-width), exact in both tails.
+
+    The width of the bin is given: as upper - lower it would be rounded away, in float32, where bins are thin or the
+    mean is far off. It is kept above zero, which a very wide scale would make of it.
+    """
     open_ended = torch.isinf(lower) | torch.isinf(upper)
-    width = (upper - lower).masked_fill(open_ended, 1)
+    width = width.clamp(min=torch.finfo(width.dtype).tiny).masked_fill(open_ended, 1)
     log_upper = F.logsigmoid(upper.masked_fill(upper == math.inf, 0)).masked_fill(upper == math.inf, 0)
     log_lower = F.logsigmoid(-lower.masked_fill(lower == -math.inf, 0)).masked_fill(lower == -math.inf, 0)
     return log_upper + log_lower + torch.log(-torch.expm1(-width)).masked_fill(open_ended, 0)

@@ -123,6 +123,23 @@ def test_gaussian_bins_are_differences_of_the_cumulative() -> None:
     assert p == pytest.approx([b - a for a, b in itertools.pairwise(cumulative)], abs=1e-12)
 
 
+@pytest.mark.parametrize("log_scale", [-9.0, 0.0, 50.0, 110.0])
+@pytest.mark.parametrize("mean", [0.5, 8.0, 300.0, -1e4])
+def test_a_logistic_in_float32_has_the_bins_and_the_gradient_of_float64(mean: float, log_scale: float) -> None:
+    # Its bins are 3e-5 wide, and near 8 float32 tells 1e-6 apart. At a scale of e^110 it takes the inverse for zero.
+    distribution, x = DiscretisedLogisticMixture(65536, 1), torch.tensor([0, 1, 20000, 65535])
+    exact, found = (torch.tensor([0.0, mean, log_scale], dtype=t, requires_grad=True) for t in (torch.float64, None))
+    nats = [distribution.nll_nats(parameters.expand(4, 3), x) for parameters in (exact, found)]
+    for one in nats:
+        one.sum().backward()
+    assert exact.grad is not None
+    assert found.grad is not None
+    assert found.grad.isfinite().all()
+    if log_scale < 88:
+        torch.testing.assert_close(nats[1].double(), nats[0], rtol=1e-5, atol=1e-3)
+        torch.testing.assert_close(found.grad.double(), exact.grad, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("log_scale", [0.0, 3.0, 10.0, 25.0])
 @pytest.mark.parametrize("mean", [0.0, 4.0, -300.0])
 def test_bins_far_thinner_than_the_scale(mean: float, log_scale: float) -> None:
