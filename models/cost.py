@@ -6,7 +6,7 @@ comes with an addition); biases, gates and softmax are left out, as in the usual
 
 from torch import nn
 
-from models.masked_conv import MaskedConv2d
+from models.layers.masked_conv import MaskedConv2d
 
 FLOPS_PER_MULTIPLICATION = 2
 

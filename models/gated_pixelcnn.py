@@ -26,8 +26,8 @@ from models.autoregressive import ImageModel
 from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, scaled
-from models.drawn_conv import FinishedRows, PixelConv, Raster
-from models.masked_conv import (
+from models.drawn.conv import FinishedRows, PixelConv, Raster
+from models.layers.masked_conv import (
     POINT,
     MaskedConv2d,
     VerticalConv2d,
@@ -38,8 +38,8 @@ from models.masked_conv import (
     masked_points,
     shift_down,
 )
-from models.picture_condition import PictureCondition, plus, plus_row
-from models.picture_field import masked_offsets, one_pixel, seen_from, vertical_offsets, without_itself
+from models.layers.picture_condition import PictureCondition, plus, plus_row
+from models.layers.picture_field import masked_offsets, one_pixel, seen_from, vertical_offsets, without_itself
 
 
 @dataclass(frozen=True)

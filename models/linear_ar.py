@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from models.autoregressive import WaveformModel
-from models.causal_conv import shift
 from models.conditioning import Condition, ConditionConfig, check_condition
 from models.distributions import DiscretisedGaussian, scaled
+from models.layers.causal_conv import shift
 from models.linear_fits import fit_least_squares, is_long_enough
 
 SMALLEST_SCALE = 1e-6

@@ -30,9 +30,9 @@ from torch import Tensor
 from models.autoregressive import ImageModel
 from models.conditioning import Condition, ConditionConfig
 from models.distributions import scaled
-from models.drawn_conv import Raster
+from models.drawn.conv import Raster
 from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
-from models.picture_condition import cells_seen
+from models.layers.picture_condition import cells_seen
 from models.pixelcnn import PixelCNN, PixelCNNConfig
 from models.pixelcnn_pp import PixelCNNPP, PixelCNNPPConfig
 from models.pixelrnn import PixelRNN, PixelRNNConfig

@@ -33,15 +33,15 @@ from models.autoregressive import ImageModel
 from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import DiscretisedLogisticMixture, scaled
-from models.drawn_conv import Raster
-from models.drawn_shifted import DrawnGrowth, DrawnPixels, DrawnPoint, DrawnRows
-from models.drawn_streams import DrawnLayer, DrawnLevel, DrawnSmaller
-from models.gated_resnet import GatedResnet
-from models.masked_conv import POINT, Reach, shift_down
-from models.picture_condition import PictureCondition
-from models.picture_field import one_pixel, seen_from
-from models.pixel_mixture import PixelMixture, num_outputs
-from models.shifted_conv import ABOVE, UP_LEFT, ShiftedConv2d, TransposedConv2d, spread, started_from_data
+from models.drawn.conv import Raster
+from models.drawn.shifted import DrawnGrowth, DrawnPixels, DrawnPoint, DrawnRows
+from models.drawn.streams import DrawnLayer, DrawnLevel, DrawnSmaller
+from models.layers.gated_resnet import GatedResnet
+from models.layers.masked_conv import POINT, Reach, shift_down
+from models.layers.picture_condition import PictureCondition
+from models.layers.picture_field import one_pixel, seen_from
+from models.layers.pixel_mixture import PixelMixture, num_outputs
+from models.layers.shifted_conv import ABOVE, UP_LEFT, ShiftedConv2d, TransposedConv2d, spread, started_from_data
 
 
 @dataclass(frozen=True)

@@ -29,12 +29,12 @@ from models.autoregressive import ImageModel
 from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, scaled
-from models.drawn_conv import PixelConv, Raster, SquareConv
-from models.drawn_lstm import DrawnDiagonalBiLSTM, DrawnRowLSTM
-from models.masked_conv import POINT, MaskedConv2d, around, by_colour, colour_of_each, masked_points
-from models.picture_condition import PictureCondition, plus
-from models.picture_field import masked_offsets, one_pixel, seen_from, without_itself
-from models.picture_lstm import DiagonalBiLSTM, RowLSTM
+from models.drawn.conv import PixelConv, Raster, SquareConv
+from models.drawn.lstm import DrawnDiagonalBiLSTM, DrawnRowLSTM
+from models.layers.masked_conv import POINT, MaskedConv2d, around, by_colour, colour_of_each, masked_points
+from models.layers.picture_condition import PictureCondition, plus
+from models.layers.picture_field import masked_offsets, one_pixel, seen_from, without_itself
+from models.layers.picture_lstm import DiagonalBiLSTM, RowLSTM
 
 
 @dataclass(frozen=True)

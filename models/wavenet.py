@@ -37,11 +37,11 @@ import torch
 from torch import Tensor, nn
 
 from models.autoregressive import WaveformModel
-from models.causal_conv import CausalConv1d, delay, shift
 from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, DiscretisedLogisticMixture, scaled
-from models.waveform_condition import DrawnFrames, WaveformCondition
+from models.layers.causal_conv import CausalConv1d, delay, shift
+from models.layers.waveform_condition import DrawnFrames, WaveformCondition
 from models.wavenet_context import ContextStack, ContextStackConfig, DrawnContext
 from models.wavenet_stack import GatedStack, StackCache, check_stack, layer_dilations, stack_reach
 

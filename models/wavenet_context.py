@@ -27,11 +27,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from models.causal_conv import shift
 from models.cost import num_multiplications
 from models.distributions import scaled
-from models.upsampling import repeated
-from models.waveform_condition import LayerBias
+from models.layers.causal_conv import shift
+from models.layers.upsampling import repeated
+from models.layers.waveform_condition import LayerBias
 from models.wavenet_stack import GatedStack, check_stack, stack_reach
 
 

@@ -23,8 +23,8 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from models.causal_conv import CausalConv1d
-from models.waveform_condition import LayerBias
+from models.layers.causal_conv import CausalConv1d
+from models.layers.waveform_condition import LayerBias
 
 
 class StackShape(Protocol):

@@ -25,7 +25,7 @@ from pipeline.shards.schema import AudioConventions, ImageConventions
 class Batch:
     """x: levels [B, T] or [B, C, H, W] int64. scored: the same shape, true where the likelihood counts.
 
-    dropout_keys: [B, 2] int64 while training, what the masks of dropout are made from (`models/dropout.py`).
+    dropout_keys: [B, 2] int64 while training, what the masks of dropout are made from (`models/layers/dropout.py`).
     """
 
     x: Tensor

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import nn
 
-from models.masked_conv import MaskedConv2d
+from models.layers.masked_conv import MaskedConv2d
 
 Start = Callable[[nn.Module], None]
 """Changes a fresh model's weights."""

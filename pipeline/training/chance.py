@@ -37,7 +37,7 @@ def dropped_conditions(seed: int, step: int, numbers: Sequence[int], share: floa
 
 
 def dropout_keys(seed: int, step: int, numbers: Sequence[int]) -> Tensor:
-    """[B, 2] int64: a key for each window, as `models/dropout.py` takes them."""
+    """[B, 2] int64: a key for each window, as `models/layers/dropout.py` takes them."""
     numbered = torch.tensor(numbers, dtype=torch.int64)
     nothing = torch.zeros_like(numbered)
     first, second = (torch.tensor(word) for word in item_key(seed, DROPOUT))

@@ -15,8 +15,8 @@ class TrainingConfig:
     given (speaker, emotion, language, label), `phones`, and with phones `linguistic` (stress, and where the phone
     stands in its syllable, word, phrase and utterance) and `f0` (pitch and voicing). `frame_period_s` is one frame of
     these; `upsampling` brings frames to timesteps, a learned one in stages of `upsampling_factors`, whose product is
-    the number of timesteps in a frame (`models/upsampling.py`). A window is trained on without its condition with
-    probability `condition_dropout`, so that the model can be guided when it is drawn from. The windows of
+    the number of timesteps in a frame (`models/layers/upsampling.py`). A window is trained on without its condition
+    with probability `condition_dropout`, so that the model can be guided when it is drawn from. The windows of
     `shards_in_memory` shards are shuffled together, and every worker holds so many shards.
 
     The optimiser: the learning rate rises linearly over `warm_up_steps`, then stays (`constant`), falls along half a

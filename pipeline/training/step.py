@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models import build
 from models.autoregressive import Autoregressive
-from models.dropout import set_dropout_keys
+from models.layers.dropout import set_dropout_keys
 from pipeline.batches import Batch
 from pipeline.training.config import TrainingConfig
 from pipeline.training.schedule import learning_rate

@@ -8,7 +8,7 @@ import torch
 
 from benchmarks import cuda_training
 from benchmarks.cuda_training import RECIPES, SHAPE, TINY_SHAPE, Run, fitted, line, made_pictures, main, parsed, summary
-from models.masked_conv import MaskedConv2d
+from models.layers.masked_conv import MaskedConv2d
 from models.pixelcnn import PixelCNN
 
 CPU = torch.device("cpu")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from models.picture_lstm import DiagonalBiLSTM, RowLSTM
+from models.layers.picture_lstm import DiagonalBiLSTM, RowLSTM
 from tests.models.picture_checks import reference_masked_conv
 
 Map = np.ndarray

@@ -3,8 +3,8 @@
 import numpy as np
 from torch import nn
 
-from models.gated_resnet import GatedResnet
-from models.shifted_conv import WeightNormConv2d
+from models.layers.gated_resnet import GatedResnet
+from models.layers.shifted_conv import WeightNormConv2d
 
 Maps = np.ndarray
 """[C, H, W], of one picture."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from models import drawn_conv
+from models.drawn import conv
 from models.linear_ar import LinearAR, LinearARConfig
 from tests.models.contract_checks import stepped
 from tests.models.tiny import TINY, tiny_condition, tiny_model
@@ -41,7 +41,7 @@ def flops_of_steps(name: str, kind: str, shape: tuple[int, ...]) -> int:
 
 @with_products
 def test_a_draw_costs_what_is_said(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawn_conv, "WHOLE_VECTORS", 1)  # columns of zeros that fill products up are no work
+    monkeypatch.setattr(conv, "WHOLE_VECTORS", 1)  # columns of zeros that fill products up are no work
     shape = TINY[name].shape if len(TINY[name].shape) == 1 else (TINY[name].shape[0], HEIGHT, WIDTH)
     said = tiny_model(name, kind).flops_per_draw(shape) * torch.Size(shape).numel()
     # 1.02: linear interpolation embeds the first and the last frame once more.

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.gated_pixelcnn import GatedLayer, GatedPixelCNN, GatedPixelCNNConfig
-from models.masked_conv import colour_of_each
+from models.layers.masked_conv import colour_of_each
 from tests.models.picture_checks import gradient_at, make_positive, randomise, reference_masked_conv
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.masked_conv import MaskedConv2d, around
+from models.layers.masked_conv import MaskedConv2d, around
 from models.pixelcnn import PixelCNN, PixelCNNConfig, ResidualBlock
 from tests.models.picture_checks import gradient_at, make_positive, randomise, reference_masked_conv
 

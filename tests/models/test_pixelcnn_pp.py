@@ -9,11 +9,11 @@ from torch import Tensor
 
 from models.conditioning import Condition, ConditionConfig
 from models.counter_random import item_keys
-from models.dropout import set_dropout_keys
+from models.layers.dropout import set_dropout_keys
 from models.pixelcnn_pp import Layer, PixelCNNPP, PixelCNNPPConfig
+from tests.models.layers.test_shifted_conv import start_faults
 from tests.models.picture_checks import drawn_parameters, fit, gradient_at, randomise
 from tests.models.shifted_references import Maps, reference_conv, reference_resnet, reference_transposed
-from tests.models.test_shifted_conv import start_faults
 
 TINY: dict[str, Any] = {"num_levels": 4, "filters": 3, "num_resnets": 2, "num_resolutions": 3, "num_components": 2}
 

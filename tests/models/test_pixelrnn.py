@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.masked_conv import MaskedConv2d
-from models.picture_lstm import RowLSTM
+from models.layers.masked_conv import MaskedConv2d
+from models.layers.picture_lstm import RowLSTM
 from models.pixelrnn import PixelRNN, PixelRNNConfig
 from tests.models.lstm_references import Map, reference_diagonal, reference_row
 from tests.models.picture_checks import (

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from models import wavenet_context
-from models.causal_conv import delay
 from models.conditioning import Condition, ConditionConfig
+from models.layers.causal_conv import delay
 from models.wavenet import WaveNet, WaveNetConfig
 from models.wavenet_context import ContextStackConfig
 from pipeline.batches import Cut, cut_windows

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
-from models.causal_conv import delay
+from models.layers.causal_conv import delay
+from models.layers.masked_conv import MaskedConv2d
+from models.layers.pixel_mixture import PixelMixture
 from models.linear_process import LinearProcess
-from models.masked_conv import MaskedConv2d
 from models.multiscale import Multiscale, with_map
-from models.pixel_mixture import PixelMixture
 from models.wavenet_stack import GatedLayer, GatedStack, LayerStep, StackCache
 from pipeline.audio import companding
 from pipeline.batches import Batch

@@ -18,19 +18,18 @@ from models import (
     linear_ar,
     linear_fits,
     linear_process,
-    picture_lstm,
     pixelcnn,
-    waveform_condition,
     wavenet,
     wavenet_context,
 )
 from models.conditioning import FrameEmbedding
+from models.layers import picture_lstm, waveform_condition
+from models.layers.masked_conv import MaskedConv2d
+from models.layers.pixel_mixture import PixelMixture
+from models.layers.shifted_conv import WeightNormConv2d
 from models.linear_process import LinearProcess
-from models.masked_conv import MaskedConv2d
 from models.multiscale import Multiscale
-from models.pixel_mixture import PixelMixture
 from models.sampling.draws import Draws
-from models.shifted_conv import WeightNormConv2d
 from models.wavenet_stack import GatedStack
 from pipeline import batches
 from tests.models import test_contract as contract
@@ -39,10 +38,10 @@ from tests.models import test_contract_draws as draws
 from tests.models import test_linear_ar as ar
 from tests.models import test_linear_fits as fits
 from tests.models import test_linear_process as process
-from tests.models import test_masked_conv as masked
 from tests.models import test_pixelcnn_pp as pp
 from tests.models import test_receptive_field as field
 from tests.models import test_wavenet as waves
+from tests.models.layers import test_masked_conv as masked
 from tests.pipeline import test_batches as batching
 from tests.pipeline.audio import test_companding as mu_law
 from tests.traps import mistakes

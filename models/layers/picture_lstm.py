@@ -26,9 +26,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from models.masked_conv import POINT, MaskedConv2d, leftward, shift_down
-from models.picture_condition import plus
-from models.picture_field import masked_offsets, seen_at_last, seen_from
+from models.layers.masked_conv import POINT, MaskedConv2d, leftward, shift_down
+from models.layers.picture_condition import plus
+from models.layers.picture_field import masked_offsets, seen_at_last, seen_from
 
 
 def lstm(gates: Tensor, c: Tensor, dim: int) -> tuple[Tensor, Tensor]:

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
-from models.drawn_shifted import DrawnGrowth, DrawnPixels, DrawnPoint, DrawnRows
-from models.gated_resnet import GatedResnet, concat_elu
-from models.picture_condition import plus_row
+from models.drawn.shifted import DrawnGrowth, DrawnPixels, DrawnPoint, DrawnRows
+from models.layers.gated_resnet import GatedResnet, concat_elu
+from models.layers.picture_condition import plus_row
 
 
 class DrawnLevel:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.conditioning import Condition, ConditionConfig
-from models.picture_condition import MapNetwork, PictureCondition, cells_seen
+from models.layers.picture_condition import MapNetwork, PictureCondition, cells_seen
 from tests.models.picture_checks import make_positive, randomise
 
 MAP = ConditionConfig(num_planes=2, plane_factor=3, channels=4)
@@ -62,7 +62,9 @@ def test_each_layer_gets_its_own_features_of_both() -> None:
     given = Condition(torch.tensor([[1]]), planes=torch.randn(1, 1, 2, 3, dtype=torch.float64))
     first, second = condition(given, 1, (2, 3))
     assert (first.shape, second.shape) == ((1, 2, 2, 3), (1, 5, 2, 3))
-    item = condition.to_layers.weight @ condition.embed.tables[0].weight[1]
+    table = condition.embed.tables[0]
+    assert isinstance(table, torch.nn.Embedding)
+    item = condition.to_layers.weight @ table.weight[1]
     pixels = torch.einsum(
         "od,dhw->ohw", condition.map_to_layers.weight[:, :, 0, 0], condition.upsample(given.planes)[0]
     )

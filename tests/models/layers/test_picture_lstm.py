@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.drawn_lstm import runs
-from models.picture_field import one_pixel
-from models.picture_lstm import DiagonalBiLSTM, RowLSTM, lstm, skew, unskew
+from models.drawn.lstm import runs
+from models.layers.picture_field import one_pixel
+from models.layers.picture_lstm import DiagonalBiLSTM, RowLSTM, lstm, skew, unskew
 from tests.models.lstm_references import reference_diagonal, reference_lstm, reference_row
 from tests.models.picture_checks import make_positive, randomise
 

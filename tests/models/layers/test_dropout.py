@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from models.counter_random import philox4x32, random_bytes
-from models.dropout import KeyedDropout, set_dropout_keys
+from models.layers.dropout import KeyedDropout, set_dropout_keys
 
 KEYS = torch.tensor([[1, 2], [3, 2**32 - 1], [5, 6]])
 ONES = torch.ones(3, 4, 5, 6, dtype=torch.float64)

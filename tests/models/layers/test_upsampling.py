@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.conditioning import ConditionConfig, Upsampling
-from models.upsampling import Interpolation, TransposedConvolutions, interpolated, repeated, upsampling_of
+from models.layers.upsampling import Interpolation, TransposedConvolutions, interpolated, repeated, upsampling_of
 from tests.models.wavenet_reference import upsampled
 
 FRAMES = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -25,8 +25,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from models.masked_conv import Reach
-from models.picture_field import seen_from, vertical_offsets
+from models.layers.masked_conv import Reach
+from models.layers.picture_field import seen_from, vertical_offsets
 
 ABOVE = Reach(up=1, left=1, right=1)
 UP_LEFT = Reach(up=1, left=1, right=0)

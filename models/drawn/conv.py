@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
-from models.masked_conv import MaskedConv2d
-from models.picture_condition import plus_row
+from models.layers.masked_conv import MaskedConv2d
+from models.layers.picture_condition import plus_row
 
 WHOLE_VECTORS = 16
 """A product of few columns, no multiple of 8 or 16, rounds a row by where it stands among the others. Colours make such

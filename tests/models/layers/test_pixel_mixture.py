@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.distributions import DiscretisedLogisticMixture, scaled
-from models.pixel_mixture import PixelMixture, num_outputs
+from models.layers.pixel_mixture import PixelMixture, num_outputs
 
 COMPONENTS = 3
 

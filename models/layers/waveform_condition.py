@@ -22,7 +22,7 @@ from models.conditioning import (
     check_frames,
 )
 from models.cost import num_multiplications
-from models.upsampling import upsampling_of
+from models.layers.upsampling import upsampling_of
 
 LayerBias = Callable[[int], Tensor]
 """What is added to the gate of layer number l: [B, N, 1, G], each of the N at T / N timesteps."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from models.masked_conv import Reach
+from models.layers.masked_conv import Reach
 
 Offset = tuple[int, int]
 """Rows and columns from the pixel that looks to the one that it sees: (-1, 2) is one row up, two columns right."""

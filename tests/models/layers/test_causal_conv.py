@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.causal_conv import CausalConv1d, delay, shift
+from models.layers.causal_conv import CausalConv1d, delay, shift
 
 
 @pytest.mark.parametrize(("kernel_size", "dilation"), [(1, 1), (2, 1), (2, 4), (3, 2), (3, 50)])

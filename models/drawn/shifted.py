@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
-from models.drawn_conv import in_whole_vectors
-from models.shifted_conv import ShiftedConv2d, TransposedConv2d
+from models.drawn.conv import in_whole_vectors
+from models.layers.shifted_conv import ShiftedConv2d, TransposedConv2d
 
 
 class DrawnRows:

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 import torch
 
-from models.masked_conv import (
+from models.layers.masked_conv import (
     POINT,
     MaskedConv2d,
     MaskType,

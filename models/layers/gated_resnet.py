@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from models.dropout import KeyedDropout
-from models.masked_conv import POINT, Reach
-from models.picture_condition import plus
-from models.shifted_conv import ShiftedConv2d
+from models.layers.dropout import KeyedDropout
+from models.layers.masked_conv import POINT, Reach
+from models.layers.picture_condition import plus
+from models.layers.shifted_conv import ShiftedConv2d
 
 GATE_START = 0.1
 """A resnet begins near the identity: what it adds has a tenth of the deviation of other layers."""

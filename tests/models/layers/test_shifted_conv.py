@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.drawn_shifted import DrawnGrowth, DrawnPixels, DrawnRows
-from models.gated_resnet import GatedResnet
-from models.masked_conv import POINT, Reach
-from models.shifted_conv import (
+from models.drawn.shifted import DrawnGrowth, DrawnPixels, DrawnRows
+from models.layers.gated_resnet import GatedResnet
+from models.layers.masked_conv import POINT, Reach
+from models.layers.shifted_conv import (
     ABOVE,
     UP_LEFT,
     ShiftedConv2d,

@@ -2,7 +2,7 @@
 
 Axes: B batch, H W; 4h four gates of h features.
 
-K_is sees what is drawn so far and is computed colour by colour, as in `drawn_conv.py`. K_ss sees finished pixels alone,
+K_is sees what is drawn so far and is computed colour by colour, as in `drawn/conv.py`. K_ss sees finished pixels alone,
 every colour of them, and is computed once for all colours. So each state is computed once, and is final.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from models.drawn_conv import PixelConv, in_whole_vectors
-from models.picture_condition import plus_row
-from models.picture_lstm import DiagonalBiLSTM, RowLSTM, lstm
+from models.drawn.conv import PixelConv, in_whole_vectors
+from models.layers.picture_condition import plus_row
+from models.layers.picture_lstm import DiagonalBiLSTM, RowLSTM, lstm
 
 
 def runs(colours: Sequence[int]) -> list[slice]:

@@ -2,8 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 
-from models.drawn_conv import FinishedRows, PixelConv, Raster, SquareConv
-from models.masked_conv import MaskedConv2d, MaskType, around, colour_of_each
+from models.drawn.conv import FinishedRows, PixelConv, Raster, SquareConv
+from models.layers.masked_conv import MaskedConv2d, MaskType, around, colour_of_each
 from tests.models.picture_checks import randomise
 
 

@@ -21,7 +21,7 @@ from models.conditioning import (
     without_dropped,
 )
 from models.cost import num_multiplications
-from models.picture_field import seen_from
+from models.layers.picture_field import seen_from
 
 
 class PictureCondition(nn.Module):

@@ -1,0 +1,1 @@
+"""The layers of pictures again, computed one position at a time as a picture is drawn, each feature once."""
