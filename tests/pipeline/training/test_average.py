@@ -14,7 +14,7 @@ from pipeline.training.loop import Run, run
 from pipeline.training.plan import make_plan
 from pipeline.training.step import average_decay, move_average
 from pipeline.training.world import Alone
-from tests.pipeline.training.datasets import audio_dataset
+from tests.pipeline.training.datasets import audio_dataset, image_dataset
 from tests.pipeline.training.runs import TRAINING, Watcher, small_plan
 
 
@@ -56,3 +56,18 @@ def test_the_best_is_exported_and_not_the_last(tmp_path: Path, monkeypatch: pyte
     best, worse = (load_model(Location(str(tmp_path / name))) for name in ("stops_at_best", "gets_worse"))
     assert worse.info.figures["best_step"] == 4
     assert worse.info.weights_sha256 == best.info.weights_sha256
+
+
+def test_it_is_scored_without_dropout(tmp_path: Path) -> None:
+    """Dropout is for the weights that learn; held-out bits have no chance in them."""
+    dataset = image_dataset(tmp_path / "data")
+    model = {"name": "pixelcnn_pp", "filters": 4, "num_resnets": 1, "num_resolutions": 1, "num_components": 2}
+    plan = make_plan(dataset, Location(str(tmp_path / "out")), model, replace(TRAINING, condition_on=()))
+    runner = Run(plan, dataset, Alone(), Watcher())
+    runner.initialise()
+    runner.take_step(runner.learner.model)
+    assert runner.learner.model.training
+    first = runner.validate()
+    assert runner.validate() == first
+    runner.learner.average.train()
+    assert runner.validate() != first, "there is no dropout: nothing is tested"
