@@ -92,10 +92,12 @@ class Layer(nn.Module):
         self.u = GatedResnet(config.filters, ABOVE, int(shortcut), config.dropout)
         self.ul = GatedResnet(config.filters, UP_LEFT, 1 + int(shortcut), config.dropout)
 
-    def forward(self, streams: Streams, shortcut: Streams | None, biases: Iterator[Tensor | None]) -> Streams:
+    def forward(
+        self, streams: Streams, shortcut: Streams | None, u_bias: Tensor | None, ul_bias: Tensor | None
+    ) -> Streams:
         """The streams after the layer."""
-        u = self.u(streams.u, [shortcut.u] if shortcut else [], next(biases))
-        ul = self.ul(streams.ul, [u, shortcut.ul] if shortcut else [u], next(biases))
+        u = self.u(streams.u, [shortcut.u] if shortcut else [], u_bias)
+        ul = self.ul(streams.ul, [u, shortcut.ul] if shortcut else [u], ul_bias)
         return Streams(u, ul)
 
     def seen_by(self, fields: Streams) -> tuple[Streams, Streams]:
@@ -119,10 +121,10 @@ class Level(nn.Module):
     def forward(self, streams: Streams, biases: Iterator[Tensor | None]) -> Streams:  # noqa: D102
         kept = [streams]
         for layer in self.down:
-            kept.append(layer(kept[-1], None, biases))
+            kept.append(layer(kept[-1], None, next(biases), next(biases)))
         streams = self.smaller(kept[-1], biases) if self.smaller is not None else kept.pop()
         for layer in self.up:
-            streams = layer(streams, kept.pop(), biases)
+            streams = layer(streams, kept.pop(), next(biases), next(biases))
         return streams
 
     def drawn(self, batch_size: int, width: int, biases: Iterator[Tensor | None]) -> DrawnLevel:
@@ -234,7 +236,9 @@ class PixelCNNPP(ImageModel):
         x = torch.cat([inputs, torch.ones_like(inputs[:, :1])], 1)  # the ones tell the picture from what is outside
         ul = shift_down(self.row_above(x)) + shift_right(self.left(x))
         _, ul = self.level(Streams(shift_down(self.above(x)), ul), iter(biases))
-        output: Tensor = self.head(F.elu(ul))
+        # In full precision: of the means between 1/2 and 1, bfloat16 has two for each of 256 levels.
+        with torch.autocast(ul.device.type, enabled=False):
+            output: Tensor = self.head(F.elu(ul.to(self.head.bias.dtype)))
         return output
 
     def biases(self, condition: Condition | None, batch_size: int, size: tuple[int, int]) -> list[Tensor | None]:

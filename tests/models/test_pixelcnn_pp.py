@@ -10,7 +10,7 @@ from torch import Tensor
 from models.conditioning import Condition, ConditionConfig
 from models.counter_random import item_keys
 from models.layers.dropout import set_dropout_keys
-from models.pixelcnn_pp import Layer, PixelCNNPP, PixelCNNPPConfig
+from models.pixelcnn_pp import Layer, PixelCNNPP, PixelCNNPPConfig, Streams
 from tests.models.layers.test_shifted_conv import start_faults
 from tests.models.picture_checks import drawn_parameters, fit, gradient_at, randomise
 from tests.models.shifted_references import Maps, reference_conv, reference_resnet, reference_transposed
@@ -162,6 +162,24 @@ def test_dropout_belongs_to_the_picture() -> None:
     set_dropout_keys(model, keys.flip(0))
     assert not torch.allclose(model.nll_nats(x)[2], together[2])
     assert not torch.allclose(model.eval().nll_nats(x), together)
+
+
+def test_training_in_bfloat16_tells_means_apart() -> None:
+    model = build(num_resnets=1, num_resolutions=2).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        parameters = model(pictures())
+    means = parameters[:, 0, ..., 2:4]  # of red: those of the later colours move with what it is
+    assert means.dtype == torch.float32
+    assert (means != means.bfloat16()).any()
+
+
+@pytest.mark.parametrize("shortcut", [False, True])
+def test_a_layer_is_compiled_in_one_piece(shortcut: bool) -> None:
+    layer = Layer(PixelCNNPPConfig(filters=3, dropout=0.5), shortcut=shortcut).train()
+    streams = Streams(torch.randn(1, 3, 4, 4), torch.randn(1, 3, 4, 4))
+    given = streams, streams if shortcut else None, None, torch.randn(1, 6, 1, 1)
+    set_dropout_keys(layer, item_keys([(0, "picture")]))
+    torch.testing.assert_close(torch.compile(layer, backend="eager", fullgraph=True)(*given), layer(*given))
 
 
 def test_one_batch_is_learned_by_heart() -> None:
