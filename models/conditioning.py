@@ -58,9 +58,15 @@ class ConditionConfig:
         if min(self.num_phones, self.num_features, self.vector_size, self.num_planes) < 0:
             raise ValueError(f"num_phones, num_features, vector_size and num_planes cannot be negative, got {self}")
         if self.upsampling_factors and math.prod(self.upsampling_factors) != self.hop:
-            raise ValueError(f"the product of upsampling_factors must be hop, got {self}")
+            raise ValueError(
+                f"the product of upsampling_factors must be hop, {self.hop} timesteps a frame, got "
+                f"{list(self.upsampling_factors)}, which make {math.prod(self.upsampling_factors)}"
+            )
         if self.upsampling_factors and self.upsampling != "transposed":
-            raise ValueError(f"upsampling_factors are those of upsampling=transposed, got {self}")
+            raise ValueError(
+                f"upsampling_factors are those of upsampling=transposed, got {list(self.upsampling_factors)} and "
+                f"upsampling={self.upsampling}"
+            )
 
     @property
     def has_global(self) -> bool:

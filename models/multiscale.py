@@ -118,7 +118,8 @@ class Multiscale(ImageModel):
         if self.upscaler.distribution != self.distribution:
             raise ValueError(
                 f"base and upscaler must give the same distribution, got {self.distribution} ({config.base.name}) and "
-                f"{self.upscaler.distribution} ({config.upscaler.name})"
+                f"{self.upscaler.distribution} ({config.upscaler.name}): let both end in a softmax, or both be "
+                "pixelcnn_pp with equally many components"
             )
 
     def encode(self, x: Tensor) -> Tensor:  # noqa: D102

@@ -75,6 +75,7 @@ class TrainingConfig:
             raise ValueError(f"frame_period_s must be above 0, got {self.frame_period_s}")
         require_shares(self)
         require_condition_to_drop(self)
+        require_frames_to_bring(self)
 
 
 def require_shares(config: TrainingConfig) -> None:
@@ -93,6 +94,15 @@ def require_condition_to_drop(config: TrainingConfig) -> None:
         raise ValueError(
             f"condition_dropout is {config.condition_dropout} and condition_on is empty: there is no condition to "
             "drop; name one in condition_on, or leave condition_dropout at 0"
+        )
+
+
+def require_frames_to_bring(config: TrainingConfig) -> None:
+    """A ValueError for stages that nothing goes through."""
+    if config.upsampling_factors and "phones" not in config.condition_on:
+        raise ValueError(
+            f"upsampling_factors are {list(config.upsampling_factors)} and condition_on names no phones: there are no "
+            "frames to bring to timesteps; ask for phones, or leave upsampling_factors out"
         )
 
 

@@ -14,7 +14,9 @@ from typing import Any
 import torch
 
 from models import MODELS, build
+from models.autoregressive import Autoregressive
 from models.conditioning import Upsampling
+from models.distributions import Categorical
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError, ModelError, OccupiedError
 from pipeline.model_folder import MODEL_FILE, ModelInfo, read_model_info
@@ -34,6 +36,9 @@ PLAN_FILE = "plan.json"
 
 TRAIN_SPLIT = "train"
 HELD_OUT_SPLIT = "validation"
+
+MOST_SOFTMAX_LEVELS = 4096
+"""12 bits. A batch of 8 windows is a gigabyte of logits then, and as much again for their gradient."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def make_plan(dataset: Dataset, out: Location, model: Mapping[str, Any], trainin
         factors=training.upsampling_factors,
     )
     require_size(name, config, conventions)
-    require_buildable(name, config)
+    require_few_for_softmax(name, require_buildable(name, config))
     return RunPlan(dataset.folder, out, dataset.info.digest, name, config, training, conventions, conditioning)
 
 
@@ -151,13 +156,24 @@ def require_size(name: str, config: Any, conventions: Conventions) -> None:
         )
 
 
-def require_buildable(name: str, config: Any) -> None:
-    """An error where the network itself has something against its config; built without memory for weights."""
+def require_buildable(name: str, config: Any) -> Autoregressive:
+    """The network without memory for weights; an error where it has something against its config."""
     try:
         with torch.device("meta"):
-            build(name, config)
+            return build(name, config)
     except ValueError as error:
         raise ConfigError(f"model {name}: {error}") from error
+
+
+def require_few_for_softmax(name: str, model: Autoregressive) -> None:
+    """An error for a softmax over more levels than memory and patience are made for; mixtures take any number."""
+    distribution = model.distribution
+    if isinstance(distribution, Categorical) and distribution.num_levels > MOST_SOFTMAX_LEVELS:
+        raise ConfigError(
+            f"model {name}, as it is set, ends in a softmax, and {distribution.num_levels} levels are more than its "
+            f"{MOST_SOFTMAX_LEVELS}: it gives a number for each at every timestep. Choose a mixture for a WaveNet "
+            "(--set model.input=scalar --set model.output=logistic_mixture), or prepare the dataset with fewer levels."
+        )
 
 
 def filled_in(config_type: Any, settings: Mapping[str, Any], decided: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The model that fits a dataset: what the dataset decides is filled in, everywhere, and may not be contradicted."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -14,8 +14,9 @@ from models.wavenet import WaveNetConfig
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError
 from pipeline.shards.schema import AudioConventions, ImageConventions
+from pipeline.training.config import TrainingConfig
 from pipeline.training.export import model_settings
-from pipeline.training.plan import fit_to_dataset, require_buildable, require_size
+from pipeline.training.plan import fit_to_dataset, require_buildable, require_few_for_softmax, require_size
 
 DIGITS = ImageConventions(28, 28, 1, 17)
 LABELLED = Conditioning({"label": ("0", "1", "2")})
@@ -76,8 +77,23 @@ def test_how_frames_are_brought_to_timesteps_is_the_trainings_choice() -> None:
         "wavenet", {}, AudioConventions(16000), SPOKEN, 6, upsampling="transposed", factors=(4, 4, 5)
     )
     assert config.condition == SPOKEN.model_config(6, "transposed", (4, 4, 5))
-    with pytest.raises(ConfigError, match=r"^model wavenet: the product of upsampling_factors must be hop"):
+    said = r"^model wavenet: .* must be hop, 80 timesteps a frame, got \[4, 4\], which make 16$"
+    with pytest.raises(ConfigError, match=said):
         fit_to_dataset("wavenet", {}, AudioConventions(16000), SPOKEN, 6, upsampling="transposed", factors=(4, 4))
+
+
+def test_factors_without_frames_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"upsampling_factors are \[5, 8\] and condition_on names no phones"):
+        TrainingConfig(condition_on=("speaker",), upsampling="transposed", upsampling_factors=(5, 8))
+    TrainingConfig(condition_on=("phones",), upsampling="transposed", upsampling_factors=(5, 8))
+
+
+def test_a_softmax_over_16_bits_is_refused_before_any_work() -> None:
+    fine = WaveNetConfig(num_levels=65536, input="scalar", residual_channels=2, skip_channels=2, head_channels=2)
+    with pytest.raises(ConfigError, match=r"a softmax, and 65536 levels are more than .*model.output=logistic_mixture"):
+        require_few_for_softmax("wavenet", require_buildable("wavenet", fine))
+    for config in (replace(fine, output="logistic_mixture"), replace(fine, num_levels=4096)):
+        require_few_for_softmax("wavenet", require_buildable("wavenet", config))
 
 
 @pytest.mark.parametrize(("height", "width"), [(28, 30), (7, 14)])
