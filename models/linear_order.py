@@ -42,12 +42,12 @@ class Fit:
 
     @property
     def num_coefficients(self) -> int:
-        """M D²."""
+        """How many numbers its coefficients are: m D²."""
         return self.order * self.dimension**2
 
     @property
     def unknowns(self) -> int:
-        """MD + 1, in one equation: the q above."""
+        """How many numbers one equation has to find: q = mD + 1."""
         return self.order * self.dimension + 1
 
 

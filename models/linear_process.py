@@ -73,12 +73,12 @@ class LinearProcess:
 
     @property
     def order(self) -> int:
-        """P, how many values back it looks."""
+        """How many values back it looks: p."""
         return self.coefficients.shape[0]
 
     @property
     def dimension(self) -> int:
-        """D, how many numbers a value has."""
+        """How many numbers a value has: D."""
         return self.intercept.shape[0]
 
     @property

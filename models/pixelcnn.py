@@ -10,6 +10,9 @@ Axes: B batch, C channel (colour), H W, K levels.
 Stacked square masks leave a blind spot: pixels above to the right, further right than they are above, are never seen.
 It is the paper's, and kept; `gated_pixelcnn.py` is without it.
 
+Of the two 1×1 layers the first has `head_channels` features and the second gives the logits. (Table 1 may also be read
+as two of so many features, and the logits from a third.)
+
 Departure: the paper's PixelCNN is unconditional. Here a condition may add a bias to what the 7×7 and the 3×3
 convolutions give, as in the gated one (`picture_condition.py`).
 """

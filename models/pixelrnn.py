@@ -13,6 +13,8 @@ Mask A keeps the last colour of a row's last pixel out of every feature of that 
 whose first convolution reaches it see it. But for that one value, Diagonal BiLSTMs see everything before, as the paper
 says. Row LSTMs see a triangle.
 
+The two 1×1 layers are those of `pixelcnn.py`: one of `head_channels` features, one of the logits.
+
 Departures: on MNIST the paper ends in a sigmoid, here it is a softmax of two levels, the same family. A condition may
 add a bias to the first convolution and to each layer's input-to-state (`picture_condition.py`); of a map that is the
 unmasked 1×1 convolution of §3.6.

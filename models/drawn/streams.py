@@ -104,7 +104,7 @@ class DrawnLayer:
         return u
 
     def pixel(self, column: int, ul: Tensor, shortcut: Tensor | None) -> Tensor:
-        """Ul after the layer, at a pixel."""
+        """What ul is after the layer, at a pixel."""
         inside = self.ul_first.push(column, concat_elu(ul))
         if shortcut is not None:
             inside = inside + self.from_shortcut(concat_elu(shortcut))
