@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,3 +31,13 @@ def test_its_weights_are_those_of_the_recipe(recipe: str, weights: str) -> None:
     with torch.device("meta"):
         model = build(name, fit_to_dataset(name, settings, conventions, Conditioning(), 32))
     assert f"{model.num_parameters():,}" == weights
+
+
+def test_its_python_runs() -> None:
+    names: dict[str, Any] = {}
+    lines = re.findall(r"^    (\S.*)$", PAGE.replace("1600", "20").replace(":800", ":10"), re.MULTILINE)
+    exec("\n".join(lines), names)
+    assert names["kept"].levels.shape == (2, 20)
+    assert names["order"] == 2
+    assert names["fitted"].coefficients.flatten().tolist() == pytest.approx([1.6, -0.81], abs=0.02)
+    assert round(names["process"].entropy_rate_bits, 2) == 0.31
