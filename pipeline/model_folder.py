@@ -113,7 +113,7 @@ def check_format(data: Any, where: str) -> None:
     if data.get("format_version") != FORMAT_VERSION:
         raise ModelError(
             f"{where}: format version {data.get('format_version')}, this release reads version {FORMAT_VERSION}; "
-            "train the model again with this release."
+            "train the model again with this release, into a new folder."
         )
     if data.get("name") not in MODELS:
         raise ModelError(

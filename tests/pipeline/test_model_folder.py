@@ -100,7 +100,7 @@ def test_an_exchanged_config_does_not_fit(folder: Path) -> None:
     ("key", "value", "message"),
     [
         ("format", "other", "holds no model of ours"),
-        ("format_version", 1, "format version 1, this release reads version 2"),
+        ("format_version", 1, "format version 1, this release reads version 2; .* into a new folder"),
         ("name", "gpt", "a model named 'gpt'; this release knows"),
         ("config", {"wings": 2}, "no setting wings; another release wrote this"),
         ("conventions", {"kind": "video"}, "expected the conventions of an audio or image dataset"),
