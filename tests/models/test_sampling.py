@@ -61,27 +61,6 @@ def test_draws_follow_the_joint_distribution(sample: Sampler) -> None:
     assert ((counts - expected) ** 2 / expected).sum() < 8 + 4 * 4  # mean 8, standard deviation 4
 
 
-def surprise(model: Autoregressive, levels: Tensor) -> float:
-    """How many standard deviations the chi-square of drawn levels [B, ...] is above its mean, over all positions.
-
-    A level is expected at a position as often as the items' own pasts make it likely there, summed over the items.
-    """
-    with torch.no_grad():
-        expected = model.distribution.log_probabilities(model.to_sequence(model(levels))).exp().sum(0)
-    counts = torch.nn.functional.one_hot(model.to_sequence(levels), expected.shape[-1]).sum(0)
-    freedom = expected.shape[0] * (expected.shape[1] - 1)
-    return float((((counts - expected) ** 2 / expected).sum() - freedom) / (2 * freedom) ** 0.5)
-
-
-@pytest.mark.parametrize("name", [name for name in MODELS if name in TINY])
-def test_drawn_levels_follow_the_probabilities_of_every_model(name: str) -> None:
-    model, shape = tiny_model(name), TINY[name].shape
-    perturb(model, seed=3, by=0.4)
-    drawn = sample_cached(model, shape, None, keys_of(400))
-    assert surprise(model, drawn.levels) < 4
-    assert surprise(model, sample_cached(model, shape, None, keys_of(400), Departures(1.5)).levels) > 10
-
-
 @pytest.mark.parametrize(("name", "kind"), CASES)
 @both_samplers
 def test_nll_is_that_of_the_model_at_any_temperature(sample: Sampler, name: str, kind: str) -> None:
