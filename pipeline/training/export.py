@@ -14,6 +14,8 @@ NUM_LICENCES_SHOWN = 20
 OF_THE_WHOLE = ("num_levels", "channels", "condition")
 """What a part of a model has from the whole, and the card need not repeat."""
 
+KINDS = {"audio": "audio", "image": "pictures"}
+
 
 def export(
     plan: RunPlan,
@@ -67,7 +69,7 @@ def card(info: ModelInfo) -> str:
         "\n\n".join(
             [
                 f"# {info.name}, trained with ancestral",
-                f"An autoregressive model of {info.conventions.kind}: it gives the probability of each {level}, "
+                f"An autoregressive model of {KINDS[info.conventions.kind]}: it gives the probability of each {level}, "
                 "given the ones before it" + (f" and {conditions(info)}." if conditions(info) else "."),
                 "## Figures\n\n" + table(shown_figures(info.figures, level)),
                 "## What its levels mean\n\n" + table(level_conventions(info)),
@@ -143,12 +145,21 @@ def model_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in config.items():
         if key == "condition":
             shown[key] = "see above"
-        elif isinstance(value, Mapping):
-            own = {name: setting for name, setting in model_settings(value).items() if name not in OF_THE_WHOLE}
-            shown |= {f"{key}.{name}": setting for name, setting in own.items()}
+        elif parts := parts_of(key, value):
+            for place, part in parts.items():
+                own = {name: setting for name, setting in model_settings(part).items() if name not in OF_THE_WHOLE}
+                shown |= {f"{place}.{name}": setting for name, setting in own.items()}
         else:
             shown[key] = value
     return shown
+
+
+def parts_of(key: str, value: Any) -> dict[str, Mapping[str, Any]]:
+    """The configs that a setting holds, one or a sequence of them, by their dotted names; empty for plain values."""
+    if isinstance(value, Mapping):
+        return {key: value}
+    entries = value if isinstance(value, list | tuple) else ()
+    return {f"{key}.{number}": entry for number, entry in enumerate(entries) if isinstance(entry, Mapping)}
 
 
 def data_section(lineage: dict[str, Any]) -> str:
@@ -179,5 +190,5 @@ def table(rows: dict[str, Any]) -> str:
 
 def cell(value: Any) -> str:
     """A value that cannot break its row."""
-    text = ", ".join(str(entry) for entry in value) if isinstance(value, list | tuple) else str(value)
+    text = ", ".join(str(entry) for entry in value) or "none" if isinstance(value, list | tuple) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")

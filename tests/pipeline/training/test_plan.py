@@ -11,11 +11,12 @@ from models.multiscale import MultiscaleConfig
 from models.pixelcnn import PixelCNNConfig
 from models.pixelcnn_pp import PixelCNNPPConfig
 from models.wavenet import WaveNetConfig
+from models.wavenet_context import ContextStackConfig
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError
 from pipeline.shards.schema import AudioConventions, ImageConventions
 from pipeline.training.config import TrainingConfig
-from pipeline.training.export import model_settings
+from pipeline.training.export import model_settings, table
 from pipeline.training.plan import fit_to_dataset, require_buildable, require_few_for_softmax, require_size
 
 DIGITS = ImageConventions(28, 28, 1, 17)
@@ -134,3 +135,10 @@ def test_the_card_shows_the_settings_of_every_part_once() -> None:
         "base.base.name": "pixelcnn",
     }
     assert not any(isinstance(value, dict) for value in shown.values())
+
+
+def test_the_card_shows_each_of_several_parts() -> None:
+    shown = model_settings(asdict(WaveNetConfig(contexts=(ContextStackConfig(pool=4), ContextStackConfig(pool=16)))))
+    assert [shown["contexts.0.pool"], shown["contexts.1.pool"]] == [4, 16]
+    assert "contexts" not in shown
+    assert "| contexts | none |" in table(model_settings(asdict(WaveNetConfig())))
