@@ -153,13 +153,17 @@ class Multiscale(ImageModel):
         self.low(flags).fill_(True)
         return self.upscaler.to_sequence(flags)[0]
 
+    def drawn_after(self, shape: tuple[int, ...]) -> Tensor:
+        """Which positions, numbered in raster order, do not belong to it."""
+        return (~self.copied(shape)).nonzero().flatten()
+
     def to_sequence(self, x: Tensor) -> Tensor:  # noqa: D102
-        rest = ~self.copied(tuple(x.shape[1:4])).to(x.device)
+        rest = self.drawn_after(tuple(x.shape[1:4])).to(x.device)
         return torch.cat([self.base.to_sequence(self.low(x)), self.upscaler.to_sequence(x)[:, rest]], 1)
 
     def from_sequence(self, sequence: Tensor, shape: tuple[int, ...]) -> Tensor:  # noqa: D102
         low_shape = self.low_shape(shape)
-        rest, num_low = ~self.copied(shape).to(sequence.device), math.prod(low_shape)
+        rest, num_low = self.drawn_after(shape).to(sequence.device), math.prod(low_shape)
         raster = torch.zeros_like(sequence)
         raster[:, rest] = sequence[:, num_low:]
         x = self.upscaler.from_sequence(raster, shape)

@@ -41,6 +41,7 @@ from models.layers.masked_conv import POINT, Reach, shift_down
 from models.layers.picture_condition import PictureCondition
 from models.layers.picture_field import one_pixel, seen_from
 from models.layers.pixel_mixture import PixelMixture, num_outputs
+from models.layers.precision import full_precision
 from models.layers.shifted_conv import ABOVE, UP_LEFT, ShiftedConv2d, TransposedConv2d, spread, started_from_data
 
 
@@ -237,7 +238,7 @@ class PixelCNNPP(ImageModel):
         ul = shift_down(self.row_above(x)) + shift_right(self.left(x))
         _, ul = self.level(Streams(shift_down(self.above(x)), ul), iter(biases))
         # In full precision: of the means between 1/2 and 1, bfloat16 has two for each of 256 levels.
-        with torch.autocast(ul.device.type, enabled=False):
+        with full_precision(ul.device):
             output: Tensor = self.head(F.elu(ul.to(self.head.bias.dtype)))
         return output
 

@@ -41,6 +41,7 @@ from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, DiscretisedLogisticMixture, scaled
 from models.layers.causal_conv import CausalConv1d, delay, shift
+from models.layers.precision import full_precision
 from models.layers.waveform_condition import DrawnFrames, WaveformCondition
 from models.wavenet_context import ContextStack, ContextStackConfig, DrawnContext
 from models.wavenet_stack import GatedStack, StackCache, check_stack, layer_dilations, stack_reach
@@ -223,7 +224,7 @@ class WaveNet(WaveformModel):
         hidden = torch.relu(self.head(torch.relu(skips)))
         if self.config.output == "logistic_mixture":
             # In full precision: bfloat16 has 128 numbers from 1/2 to 1, where 16,384 of 65,536 levels stand.
-            with torch.autocast(hidden.device.type, enabled=False):
+            with full_precision(hidden.device):
                 return self.output(hidden.to(self.output.weight.dtype))  # type: ignore[no-any-return]
         parameters: Tensor = self.output(hidden)
         return parameters
