@@ -18,7 +18,8 @@ from models.sampling.choosing import truncated
 from tests.models.tiny import CASES, CONDITIONS, TINY, tiny_condition, tiny_levels, tiny_model
 
 META = torch.device("meta")
-LAST = dict((n, k) for n, k in CASES if not (CONDITIONS[k].attributes or CONDITIONS[k].num_phones))
+LAST = {n: k for n, k in CASES if not (CONDITIONS[k].attributes or CONDITIONS[k].num_phones)}
+"""The last kind of condition of each variant that goes."""
 all_models = pytest.mark.parametrize(("name", "kind"), LAST.items())
 
 
