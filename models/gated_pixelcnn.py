@@ -39,7 +39,14 @@ from models.layers.masked_conv import (
     shift_down,
 )
 from models.layers.picture_condition import PictureCondition, plus, plus_row
-from models.layers.picture_field import masked_offsets, one_pixel, seen_from, vertical_offsets, without_itself
+from models.layers.picture_field import (
+    masked_offsets,
+    one_pixel,
+    seen_from,
+    seen_through_mask_a,
+    vertical_offsets,
+    without_itself,
+)
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ class GatedPixelCNN(ImageModel):
         vertical, horizontal = self.first_fields(shape, row, column)
         reaches = self.layers[0].vertical.reach, self.layers[0].horizontal.reach
         vertical = seen_from(vertical, vertical_offsets(reaches[0]))
-        horizontal = seen_from(horizontal, masked_offsets(reaches[1], centre=shape[0] > 1))
+        horizontal = seen_through_mask_a(horizontal, reaches[1], shape[0])
         return without_itself(vertical | horizontal, row, column)
 
     def conditioned_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:  # noqa: D102

@@ -35,7 +35,7 @@ from models.drawn.conv import PixelConv, Raster, SquareConv
 from models.drawn.lstm import DrawnDiagonalBiLSTM, DrawnRowLSTM
 from models.layers.masked_conv import POINT, MaskedConv2d, around, by_colour, colour_of_each, masked_points
 from models.layers.picture_condition import PictureCondition, plus
-from models.layers.picture_field import masked_offsets, one_pixel, seen_from, without_itself
+from models.layers.picture_field import one_pixel, seen_through_mask_a, without_itself
 from models.layers.picture_lstm import DiagonalBiLSTM, RowLSTM
 
 
@@ -125,9 +125,7 @@ class PixelRNN(ImageModel):
         )
 
     def receptive_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:  # noqa: D102
-        field = self.conditioned_field(shape, row, column)
-        # Mask A shows the colours before one's own: of another pixel, all but the last, and none where there is one.
-        field = seen_from(field, masked_offsets(self.first.reach, centre=shape[0] > 1))
+        field = seen_through_mask_a(self.conditioned_field(shape, row, column), self.first.reach, shape[0])
         return without_itself(field, row, column)
 
     def conditioned_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:  # noqa: D102

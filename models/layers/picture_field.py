@@ -48,6 +48,14 @@ def masked_offsets(reach: Reach, *, centre: bool) -> list[Offset]:
     return above + left + [(0, 0)] * centre
 
 
+def seen_through_mask_a(field: Tensor, reach: Reach, num_colours: int) -> Tensor:
+    """What a field sees through a first convolution, with the pixels themselves where there are colours before others.
+
+    Mask A shows the colours before one's own: of another pixel, all but the last, and none where there is one.
+    """
+    return seen_from(field, masked_offsets(reach, centre=num_colours > 1))
+
+
 def vertical_offsets(reach: Reach) -> list[Offset]:
     """What an unmasked convolution sees that ends in the row of its centre: that row and those above, side to side."""
     return [(-up, right) for up in range(reach.up + 1) for right in range(-reach.left, reach.right + 1)]
