@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -66,9 +66,15 @@ PlainDumper.yaml_implicit_resolvers = {
 def load_config(config_type: type[Config], file: Location | None = None, sets: Iterable[str] = ()) -> Config:
     """A config from its defaults, a YAML file and `a.b=c` settings, each over the one before."""
     data: dict[str, Any] = read_yaml(file) if file else {}
-    for setting in sets:
+    settings = tuple(sets)
+    for setting in settings:
         data = overlay(data, parse_set(setting))
-    return parse_config(config_type, data, str(file) if file else "--set")
+    return parse_config(config_type, data, origin(str(file), settings) if file else "--set")
+
+
+def origin(where: str, sets: Sequence[str]) -> str:
+    """What an error blames: a file or a recipe, and what was laid over it."""
+    return f"{where} with --set" if sets else where
 
 
 def parse_config(config_type: type[Config], data: Mapping[str, Any], where: str) -> Config:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from typing import Any
 
-from jobs.config import overlay, parse_config, parse_set, parse_yaml, read_yaml, refuse_unknown_keys, suggestion
+from jobs.config import origin, overlay, parse_config, parse_set, parse_yaml, read_yaml, refuse_unknown_keys, suggestion
 from models import MODELS
 from pipeline.errors import ConfigError
 from pipeline.plain_configs import from_plain, named_settings
@@ -53,9 +53,10 @@ def load_recipe(name: str, file: Location | None = None, sets: Iterable[str] = (
     data = parse_yaml(files(__name__).joinpath(f"{name}.yaml").read_text("utf-8"), f"recipe {name}")
     if file:
         data = overlay(data, read_yaml(file))
-    for setting in sets:
+    settings = tuple(sets)
+    for setting in settings:
         data = overlay(data, parse_set(setting))
-    return parse_recipe(data, str(file) if file else f"recipe {name}")
+    return parse_recipe(data, origin(str(file) if file else f"recipe {name}", settings))
 
 
 def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:

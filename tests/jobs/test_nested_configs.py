@@ -139,5 +139,5 @@ def test_a_file_may_name_another_part(tmp_path: Any) -> None:
 def test_what_is_wrong_in_a_recipe_is_told_once(setting: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         model(setting)
-    assert str(caught.value).startswith(f"recipe {SMALL}: {said}")
+    assert str(caught.value).startswith(f"recipe {SMALL} with --set: {said}")
     assert "Config" not in str(caught.value)

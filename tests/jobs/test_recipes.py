@@ -181,6 +181,18 @@ def test_what_is_wrong_is_named(name: str, setting: str, message: str) -> None:
         load_recipe(name, sets=[setting])
 
 
+def test_what_is_wrong_is_blamed_on_what_was_laid_over_the_recipe(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("model:\n  num_stacks: 3\n")
+    with pytest.raises(ConfigError, match=rf"^recipe {SMALL} with --set: unknown setting model.num_stack\."):
+        load_recipe(SMALL, sets=["model.num_stack=3"])
+    with pytest.raises(ConfigError, match=rf"^{file} with --set: unknown setting model.num_stack\."):
+        load_recipe(SMALL, Location(str(file)), ["model.num_stack=3"])
+    file.write_text("model:\n  num_stack: 3\n")
+    with pytest.raises(ConfigError, match=rf"^{file}: unknown setting model.num_stack\."):
+        load_recipe(SMALL, Location(str(file)))
+
+
 def test_the_schedule_by_hand() -> None:
     config = load_recipe("wavenet-paper").training
     assert learning_rate(config, 0) == pytest.approx(1e-6)
