@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.audio.companding import decode_levels
 from pipeline.reports.data_uri import data_uri, wav_uri
+from pipeline.reports.departures import departures
 from pipeline.reports.rows import Place, best_match, look, spread, with_levels
 from pipeline.reports.spectrogram import LEFT, RIGHT, Waveform, spectrogram_png
 from pipeline.reports.subjects import DatasetSubject
@@ -143,16 +144,22 @@ def player(
     waveform = waveform_of(subject, levels[place.shard, place.number])
     duration_s = len(waveform) / rate
     waveform = waveform[: round(MOST_SECONDS * rate)]
-    cut = duration_s > MOST_SECONDS
     return Player(
         item_id=place.row["item_id"],
         duration_s=duration_s,
-        note=f"first {MOST_SECONDS:g} s" if cut else "held out" if place.row["split"] in ("validation", "test") else "",
+        note=note_on(place, is_cut=duration_s > MOST_SECONDS),
         wav_uri=wav_uri(waveform, rate),
         spectrogram_uri=data_uri(spectrogram_png(waveform, rate, width_s), "image/png"),
         spectrogram_alt=f"Spectrogram of {place.row['item_id']}, {duration_s:.2f} s, up to {rate / 2000:g} kHz",
         phones=phone_marks(place, rate, width_s),
     )
+
+
+def note_on(place: Place, *, is_cut: bool) -> str:
+    """What is to be known of an item beside its name: that it is cut, that training had not seen it, how it departs."""
+    is_held_out = place.row["split"] in ("validation", "test")
+    where = f"first {MOST_SECONDS:g} s" if is_cut else "held out" if is_held_out else ""
+    return ", ".join(filter(None, [where, departures([place])]))
 
 
 def waveform_of(subject: DatasetSubject, levels: bytes) -> Waveform:

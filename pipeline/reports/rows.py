@@ -43,7 +43,7 @@ def look(dataset: Dataset) -> list[Place]:
 
 def walk(dataset: Dataset) -> Iterator[Place]:
     """All rows in order, one shard in memory at a time."""
-    columns = ["item_id", "split", "label"]
+    columns = ["item_id", "split", "label", "request"]
     if isinstance(dataset.info.conventions, AudioConventions):
         columns += ["speaker", "emotion", "language", "text", "num_timesteps", "phone", "phone_start", "phone_end"]
     for shard in range(len(dataset.info.shards)):

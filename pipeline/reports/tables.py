@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.errors import DatasetError
+from pipeline.reports.departures import departures
+from pipeline.reports.rows import look
 from pipeline.reports.subjects import UNITS, DatasetSubject, EvaluationSubject, ModelSubject
 from pipeline.shards.dataset import FAILURES_FILE, Dataset
 from pipeline.shards.schema import AudioConventions, ImageConventions
@@ -109,7 +111,7 @@ def totals(subject: DatasetSubject) -> DatasetTotals:
     return DatasetTotals(
         name=subject.name,
         kind=info.conventions.kind,
-        made_by="generated" if subject.is_generated else "prepared",
+        made_by=made_by(subject),
         rows=f"{info.num_rows:,}",
         amount=amount(subject.dataset),
         splits=", ".join(f"{count:,} {split}" for split, count in sorted(info.tally.num_rows.items())),
@@ -117,6 +119,13 @@ def totals(subject: DatasetSubject) -> DatasetTotals:
         num_failures=info.num_failures,
         failures=failures(subject.dataset) if info.num_failures else (),
     )
+
+
+def made_by(subject: DatasetSubject) -> str:
+    """What made it; where a model did, how its draws departed from it."""
+    if not subject.is_generated:
+        return "prepared"
+    return ", ".join(["generated", *filter(None, [departures(look(subject.dataset))])])
 
 
 def amount(dataset: Dataset) -> str:
