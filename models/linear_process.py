@@ -165,6 +165,11 @@ class LinearProcess:
     def residuals(self, series: Tensor) -> Tensor:
         """ε [B, T-p, D] of series [B, T, D] (or [B, T]): what the p values before each do not tell of it."""
         vectors = as_vectors(series)
+        if vectors.shape[1] < self.order or vectors.shape[2] != self.dimension:
+            raise ValueError(
+                f"expected series [B, T, D] with T of at least {self.order} and D = {self.dimension}, got "
+                f"{tuple(vectors.shape)}"
+            )
         return vectors[:, self.order :] - self.intercept - past_values(vectors, self.order) @ newest_first(self)
 
     def nll_nats(self, series: Tensor) -> Tensor:

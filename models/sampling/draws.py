@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.autoregressive import Autoregressive
+from models.autoregressive import Autoregressive, WaveformModel
 from models.counter_random import uniforms
 from models.sampling.choosing import Chooser
 from models.sampling.departures import Departures
@@ -51,6 +51,7 @@ class Draws:
         lengths: Tensor | None,
         kept: Kept | None,
     ) -> None:
+        refuse_picture_shape(model, shape)
         self.model, self.shape = model, shape
         self.num_positions = math.prod(shape)
         self.num_channels = shape[0] if len(shape) > 1 else 1
@@ -114,6 +115,12 @@ class Draws:
             )
         lanes_alone = slice(self.rows.num_lanes)
         return Drawn(self.items(self.levels[lanes_alone]).clone(), self.nll_nats[lanes_alone].clone())
+
+
+def refuse_picture_shape(model: Autoregressive, shape: tuple[int, ...]) -> None:
+    """A ValueError for a waveform of more than one axis: it would be drawn, in an order that no model has learnt."""
+    if isinstance(model, WaveformModel) and len(shape) != 1:
+        raise ValueError(f"the model makes waveforms: expected a shape (T,), got {tuple(shape)}")
 
 
 def checked_lengths(lengths: Tensor | None, num_lanes: int, num_positions: int, device: torch.device) -> Tensor:

@@ -91,6 +91,13 @@ def test_entropy_rate_is_that_of_the_noise() -> None:
     assert LinearProcess.scalar([0.5], noise_scale=0.0).entropy_rate_bits == -math.inf
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (3, 10, 2), (3, 1, 1)])
+def test_series_that_a_process_cannot_predict_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"T of at least 2 and D = 1, got \(\d, \d+, \d\)"):
+        AR2.nll_nats(torch.zeros(shape))
+    assert AR2.nll_nats(torch.zeros(3, 2)).shape == (3, 0)
+
+
 def test_nll_is_a_gaussian_density_and_approaches_the_entropy_rate() -> None:
     series = simulate(VAR2, num_series=4, num_timesteps=2500, seed=1)
     nll_nats = VAR2.nll_nats(series)

@@ -291,3 +291,10 @@ def test_cached_sampling_is_hundreds_of_times_faster_than_naive() -> None:
             _, cache = model.step(previous, cache)
         cached_s = (time.process_time() - start) / 100
     assert naive_s / cached_s > 100
+
+
+@both_samplers
+@pytest.mark.parametrize("shape", [(1, 4, 4), ()])
+def test_a_waveform_has_one_axis(sample: Sampler, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"expected a shape \(T,\), got \("):
+        sample(LinearAR(LinearARConfig(order=2, num_levels=4)), shape, None, keys_of(1))
