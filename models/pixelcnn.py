@@ -4,14 +4,13 @@ Axes: B batch, C channel (colour), H W, K levels.
 
     7×7 mask A, to 2h
     num_layers ×  [ ReLU, 1×1 B, 2h → h;  ReLU, 3×3 B;  ReLU, 1×1 B, h → 2h;  + skip ]      Figure 5, left
-    2 ×           [ ReLU, 1×1 B ]
-    a softmax over K levels for each colour
+    2 ×           [ ReLU, 1×1 B, to head_channels ]
+    ReLU, 1×1 B, to K logits for each colour; a softmax
 
 Stacked square masks leave a blind spot: pixels above to the right, further right than they are above, are never seen.
 It is the paper's, and kept; `gated_pixelcnn.py` is without it.
 
-Of the two 1×1 layers the first has `head_channels` features and the second gives the logits. (Table 1 may also be read
-as two of so many features, and the logits from a third.)
+Table 1's two layers of `head_channels` features are read as standing before the layer of the logits, not as counting it.
 
 Departure: the paper's PixelCNN is unconditional. Here a condition may add a bias to what the 7×7 and the 3×3
 convolutions give, as in the gated one (`picture_condition.py`).
@@ -93,7 +92,7 @@ class PixelCNN(ImageModel):
         self.first = MaskedConv2d(picture, stream, around(config.first_kernel), "A")
         blocks = nn.ModuleList(ResidualBlock(stream, inside, config.kernel) for _ in range(config.num_layers))
         self.blocks = cast(Sequence[ResidualBlock], blocks)
-        self.head = masked_points(stream, head, logits)
+        self.head = masked_points(stream, head, head, logits)
         self.condition = PictureCondition(config.condition, [len(stream)] + [len(inside)] * config.num_layers)
 
     def encode(self, x: Tensor) -> Tensor:  # noqa: D102

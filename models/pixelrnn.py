@@ -4,8 +4,8 @@ Axes: B batch, C channel (colour), H W, K levels.
 
     7×7 mask A, to 2h
     num_layers ×  [ LSTM, 2h → h;  1×1 B, h → 2h;  + the layer's input ]      Figure 5, right
-    2 ×           [ ReLU, 1×1 B ]
-    a softmax over K levels for each colour
+    2 ×           [ ReLU, 1×1 B, to head_channels ]
+    ReLU, 1×1 B, to K logits for each colour; a softmax
 
 The LSTM is a Row LSTM or a Diagonal BiLSTM, and stands with equation 3 and sections 3.1 and 3.2 in `picture_lstm.py`.
 
@@ -13,7 +13,7 @@ Mask A keeps the last colour of a row's last pixel out of every feature of that 
 whose first convolution reaches it see it. But for that one value, Diagonal BiLSTMs see everything before, as the paper
 says. Row LSTMs see a triangle.
 
-The two 1×1 layers are those of `pixelcnn.py`: one of `head_channels` features, one of the logits.
+The head is that of `pixelcnn.py`: two 1×1 layers of `head_channels` features, then one of the logits.
 
 Departures: on MNIST the paper ends in a sigmoid, here it is a softmax of two levels, the same family. A condition may
 add a bias to the first convolution and to each layer's input-to-state (`picture_condition.py`); of a map that is the
@@ -98,7 +98,7 @@ class PixelRNN(ImageModel):
         self.first = MaskedConv2d(picture, stream, around(config.first_kernel), "A")
         blocks = nn.ModuleList(Block(config, stream, hidden) for _ in range(config.num_layers))
         self.blocks = cast(Sequence[Block], blocks)
-        self.head = masked_points(stream, head, logits)
+        self.head = masked_points(stream, head, head, logits)
         gates = [len(block.lstm.input_to_state.colours_out) for block in self.blocks]
         self.condition = PictureCondition(config.condition, [len(stream), *gates])
 

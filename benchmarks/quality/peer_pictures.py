@@ -8,6 +8,8 @@ average; RMSProp and batch 16 as in 2016a. Neither paper says the learning rate 
 Axes: B batch, C channel (colour), H W, K levels.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -42,15 +44,13 @@ class Masked(nn.Conv2d):
 
 
 class PlainPictures(PeerNetwork):
-    """What both share: the first features, a stack, two 1×1 layers, K logits of each colour."""
+    """What both share: the first features, a stack, 1×1 layers of so many features each, K logits of each colour."""
 
-    def __init__(self, num_levels: int, colours: int, width: int, head: int) -> None:
+    def __init__(self, num_levels: int, colours: int, width: int, head: Sequence[int]) -> None:
         super().__init__(num_levels)
         self.colours = colours
-        self.head = nn.Sequential(
-            nn.ReLU(), Masked(width, head, (1, 1), "B", colours),
-            nn.ReLU(), Masked(head, colours * num_levels, (1, 1), "B", colours),
-        )  # fmt: skip
+        points = [Masked(*ends, (1, 1), "B", colours) for ends in pairwise([width, *head, colours * num_levels])]
+        self.head = nn.Sequential(*(layer for point in points for layer in (nn.ReLU(), point)))
 
     def logits(self, x: Tensor) -> Tensor:  # noqa: D102
         inputs = x.to(next(self.parameters()).dtype) * (2 / (self.distribution.num_levels - 1)) - 1
@@ -63,10 +63,10 @@ class PlainPictures(PeerNetwork):
 
 
 class PlainPixelCNN(PlainPictures):
-    """7×7 A to 2h; residual blocks 1×1, 3×3, 1×1 of mask B, each after a ReLU."""
+    """7×7 A to 2h; residual blocks 1×1, 3×3, 1×1 of mask B, each after a ReLU; two 1×1 layers before the logits."""
 
     def __init__(self, num_levels: int, colours: int, hidden: int, head: int, layers: int) -> None:
-        super().__init__(num_levels, colours, 2 * hidden, head)
+        super().__init__(num_levels, colours, 2 * hidden, (head, head))
         self.first = Masked(colours, 2 * hidden, (7, 7), "A", colours)
         self.blocks = nn.ModuleList(
             nn.Sequential(
@@ -111,7 +111,7 @@ class PlainGatedPixelCNN(PlainPictures):
     """A first layer of 7×7 and mask A, then layers of 3×3 and mask B."""
 
     def __init__(self, num_levels: int, colours: int, hidden: int, head: int, layers: int) -> None:
-        super().__init__(num_levels, colours, hidden, head)
+        super().__init__(num_levels, colours, hidden, (head,))
         later = [PlainGatedLayer(hidden, hidden, 3, "B", colours) for _ in range(layers - 1)]
         self.layers = nn.ModuleList([PlainGatedLayer(colours, hidden, 7, "A", colours), *later])
 

@@ -69,8 +69,8 @@ GATED_PIXELCNN: Mapping[str, Start] = {
 }
 
 PIXELCNN: Mapping[str, Start] = {
-    "output x 0.1": scale("head.1.weight", 0.1),
-    "output 0": scale("head.1.weight", 0),
+    "output x 0.1": scale("head.2.weight", 0.1),
+    "output 0": scale("head.2.weight", 0),
     "residual 0": scale("expand.weight", 0),
     "residual x 0.4": scale("expand.weight", 0.4),
     "residual x 3": scale("expand.weight", 3),

@@ -82,9 +82,9 @@ def num_parameters(**settings: Any) -> int:
 
 
 def first_and_head(stream: int, head: int, colours: int, levels: int) -> int:
-    """7×7 mask A without the rows below; ReLU and 1×1, twice."""
+    """7×7 mask A without the rows below; ReLU and 1×1, twice; the logits."""
     first = (colours * stream) * (4 * 7) + stream
-    return first + (stream * head + head) + (head * colours * levels + colours * levels)
+    return first + (stream * head + head) + (head * head + head) + (head * colours * levels + colours * levels)
 
 
 def row_layer(stream: int, h: int, *, residual: bool = True) -> int:
@@ -103,15 +103,15 @@ def test_parameters_of_the_paper_by_hand() -> None:
     """Table 1 and section 5: CIFAR-10, MNIST (two levels), ImageNet 32 × 32, ImageNet 64 × 64 (nothing residual)."""
     row = {"recurrence": ROW}
     cifar = first_and_head(256, 1024, 3, 256)
-    assert num_parameters(**row) == cifar + 12 * row_layer(256, 128) == 6_982_656
-    assert num_parameters() == cifar + 12 * diagonal_layer(256, 128) == 7_778_304
+    assert num_parameters(**row) == cifar + 12 * row_layer(256, 128) == 8_032_256
+    assert num_parameters() == cifar + 12 * diagonal_layer(256, 128) == 8_827_904
     mnist = {"channels": 1, "num_levels": 2, "hidden": 16, "num_layers": 7, "head_channels": 32}
-    assert num_parameters(**mnist) == first_and_head(32, 32, 1, 2) + 7 * diagonal_layer(32, 16) == 64_546
+    assert num_parameters(**mnist) == first_and_head(32, 32, 1, 2) + 7 * diagonal_layer(32, 16) == 65_602
     imagenet32 = row | {"hidden": 384}
-    assert num_parameters(**imagenet32) == first_and_head(768, 1024, 3, 256) + 12 * row_layer(768, 384) == 54_760_960
+    assert num_parameters(**imagenet32) == first_and_head(768, 1024, 3, 256) + 12 * row_layer(768, 384) == 55_810_560
     imagenet64 = row | {"hidden": 512, "num_layers": 4, "residual": False}
     expected = first_and_head(512, 1024, 3, 256) + 4 * row_layer(512, 512, residual=False)
-    assert num_parameters(**imagenet64) == expected == 22_339_840
+    assert num_parameters(**imagenet64) == expected == 23_389_440
 
 
 def test_a_skip_is_a_point_of_each_layer() -> None:
