@@ -140,7 +140,7 @@ def local_ray(*, dashboard: bool = False) -> Iterator[str]:
 
 def start_local(folder: Path, dashboard: bool) -> str:
     """Start Ray in this folder, on free ports, so that two commands can run side by side."""
-    with agent_on_free_port():
+    with agent_on_free_port(), start_explained():
         context = ray.init(
             address=LOCAL,
             include_dashboard=dashboard,
@@ -151,6 +151,23 @@ def start_local(folder: Path, dashboard: bool) -> str:
             _temp_dir=str(folder),
         )
     return f"http://{context.dashboard_url}" if context.dashboard_url else ""
+
+
+@contextlib.contextmanager
+def start_explained() -> Iterator[None]:
+    """What keeps Ray from starting here, told with what to do; a full disk stays what it is.
+
+    On a machine with far too much to do its processes miss Ray's own time limit, which Ray raises as a bare Exception.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise ClusterError(
+            f"Ray did not start on this machine: {error} A likely cause is that it has too much to do, or too little "
+            "memory. Run the same command again later, or name a running Ray by --address."
+        ) from error
 
 
 @contextlib.contextmanager

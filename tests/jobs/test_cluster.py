@@ -1,5 +1,6 @@
 """Connecting: a local Ray that leaves nothing behind, addresses that are wrong in every way, the code that travels."""
 
+import errno
 import fcntl
 import json
 import os
@@ -13,7 +14,7 @@ import pytest
 import ray
 
 from jobs import cluster as subject
-from jobs.cluster import LOCAL, clear_abandoned, code_to_send, connect, own_environment, ray_folder
+from jobs.cluster import LOCAL, clear_abandoned, code_to_send, connect, own_environment, ray_folder, start_explained
 from pipeline.errors import ClusterError
 
 
@@ -49,6 +50,14 @@ def test_a_local_ray_is_quiet_leaves_nothing_and_ignores_a_stale_address() -> No
     assert after == "127.0.0.1:1 False", "the user's own environment was not put back"
     assert stderr == ""
     assert not Path(folder).parent.exists()
+
+
+def test_a_ray_that_does_not_start_is_told_with_what_to_do() -> None:
+    said = r"^Ray did not start on this machine: The current node timed out. .* Run the same command again later"
+    with pytest.raises(ClusterError, match=said), start_explained():
+        raise Exception("The current node timed out.")  # as Ray does
+    with pytest.raises(OSError, match="No space left"), start_explained():
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.ray
