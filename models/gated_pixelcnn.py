@@ -38,7 +38,7 @@ from models.layers.masked_conv import (
     masked_points,
     shift_down,
 )
-from models.layers.picture_condition import PictureCondition, plus, plus_row
+from models.layers.picture_condition import LayerBias, PictureCondition, plus, plus_row
 from models.layers.picture_field import (
     masked_offsets,
     one_pixel,
@@ -85,7 +85,7 @@ class GatedLayer(nn.Module):
         self.output = MaskedConv2d(hidden, hidden, POINT, "B")
 
     def forward(
-        self, v: Tensor, h: Tensor, vertical_bias: Tensor | None, horizontal_bias: Tensor | None
+        self, v: Tensor, h: Tensor, vertical_bias: LayerBias, horizontal_bias: LayerBias
     ) -> tuple[Tensor, Tensor]:
         """The layer's two maps."""
         above = plus(self.vertical(v), vertical_bias)
@@ -117,7 +117,7 @@ class GatedPixelCNN(ImageModel):
 
     def biases(
         self, condition: Condition | None, batch_size: int, size: tuple[int, int]
-    ) -> list[tuple[Tensor | None, Tensor | None]]:
+    ) -> list[tuple[LayerBias, LayerBias]]:
         """What the condition adds to each layer's vertical and horizontal stack."""
         biases = self.condition(condition, batch_size, size)
         return list(zip(biases[::2], biases[1::2], strict=True))
@@ -219,23 +219,24 @@ class DrawnLayer:
     """A gated layer: the vertical stack for a row at once, the horizontal stack for one colour of one pixel."""
 
     def __init__(
-        self, layer: GatedLayer, batch_size: int, width: int, vertical: Tensor | None, horizontal: Tensor | None
+        self, layer: GatedLayer, batch_size: int, width: int, vertical: LayerBias, horizontal: LayerBias
     ) -> None:
         conv = layer.vertical.conv
         self.vertical, self.vertical_bias = FinishedRows(conv.weight, conv.bias, batch_size, width), vertical
         self.horizontal = PixelConv(layer.horizontal, batch_size, width)
         self.output = PixelConv(layer.output, batch_size, width)
         self.down = layer.down
-        bias = layer.horizontal.bias[:, None, None].expand(batch_size, -1, 1, 1)
-        self.offset = plus(bias, horizontal)  # [B, 2 hidden, 1 or H, 1 or W]
+        self.offset, self.horizontal_bias = layer.horizontal.bias[:, None], horizontal
         self.finished = 0
-        self.horizontal.start_row(plus_row(bias.new_zeros(1, 1, width), self.offset, 0))  # nothing stands above it
+        nothing_above = self.offset.expand(batch_size, -1, width)
+        self.horizontal.start_row(plus_row(nothing_above, horizontal, 0))
 
     def next_row(self, row: Tensor) -> Tensor:
         """Take a finished row [B, C_in, W] and begin the one below it; gives the next layer's finished row."""
         above = plus_row(self.vertical.push(row), self.vertical_bias, self.finished)
         self.finished += 1
-        self.horizontal.start_row(plus_row(self.down(above[:, :, None])[:, :, 0], self.offset, self.finished))
+        offset = self.down(above[:, :, None])[:, :, 0] + self.offset
+        self.horizontal.start_row(plus_row(offset, self.horizontal_bias, self.finished))
         return gate(above)
 
     def across(self, colour: int, column: int) -> Tensor:

@@ -38,7 +38,7 @@ from models.drawn.shifted import DrawnGrowth, DrawnPixels, DrawnPoint, DrawnRows
 from models.drawn.streams import DrawnLayer, DrawnLevel, DrawnSmaller
 from models.layers.gated_resnet import GatedResnet
 from models.layers.masked_conv import POINT, Reach, shift_down
-from models.layers.picture_condition import PictureCondition
+from models.layers.picture_condition import LayerBias, PictureCondition
 from models.layers.picture_field import one_pixel, seen_from
 from models.layers.pixel_mixture import PixelMixture, num_outputs
 from models.layers.precision import full_precision
@@ -93,9 +93,7 @@ class Layer(nn.Module):
         self.u = GatedResnet(config.filters, ABOVE, int(shortcut), config.dropout)
         self.ul = GatedResnet(config.filters, UP_LEFT, 1 + int(shortcut), config.dropout)
 
-    def forward(
-        self, streams: Streams, shortcut: Streams | None, u_bias: Tensor | None, ul_bias: Tensor | None
-    ) -> Streams:
+    def forward(self, streams: Streams, shortcut: Streams | None, u_bias: LayerBias, ul_bias: LayerBias) -> Streams:
         """The streams after the layer."""
         u = self.u(streams.u, [shortcut.u] if shortcut else [], u_bias)
         ul = self.ul(streams.ul, [u, shortcut.ul] if shortcut else [u], ul_bias)
@@ -119,7 +117,7 @@ class Level(nn.Module):
         num_up = config.num_resnets + (self.smaller is not None)
         self.up = cast(Sequence[Layer], nn.ModuleList(Layer(config, shortcut=True) for _ in range(num_up)))
 
-    def forward(self, streams: Streams, biases: Iterator[Tensor | None]) -> Streams:  # noqa: D102
+    def forward(self, streams: Streams, biases: Iterator[LayerBias]) -> Streams:  # noqa: D102
         kept = [streams]
         for layer in self.down:
             kept.append(layer(kept[-1], None, next(biases), next(biases)))
@@ -128,7 +126,7 @@ class Level(nn.Module):
             streams = layer(streams, kept.pop(), next(biases), next(biases))
         return streams
 
-    def drawn(self, batch_size: int, width: int, biases: Iterator[Tensor | None]) -> DrawnLevel:
+    def drawn(self, batch_size: int, width: int, biases: Iterator[LayerBias]) -> DrawnLevel:
         """The level as it is drawn, pixel by pixel."""
         down = [DrawnLayer(layer.u, layer.ul, batch_size, width, biases) for layer in self.down]
         smaller = self.smaller.drawn(batch_size, width, biases) if self.smaller is not None else None
@@ -173,11 +171,11 @@ class Smaller(nn.Module):
         self.grow_u = TransposedConv2d(filters, filters, ABOVE)
         self.grow_ul = TransposedConv2d(filters, filters, UP_LEFT)
 
-    def forward(self, streams: Streams, biases: Iterator[Tensor | None]) -> Streams:  # noqa: D102
+    def forward(self, streams: Streams, biases: Iterator[LayerBias]) -> Streams:  # noqa: D102
         u, ul = self.level(Streams(self.shrink_u(streams.u), self.shrink_ul(streams.ul)), biases)
         return Streams(self.grow_u(u), self.grow_ul(ul))
 
-    def drawn(self, batch_size: int, width: int, biases: Iterator[Tensor | None]) -> DrawnSmaller:
+    def drawn(self, batch_size: int, width: int, biases: Iterator[LayerBias]) -> DrawnSmaller:
         """The same as it is drawn; `width` is that of the level around it."""
         shrink = DrawnRows(self.shrink_u, batch_size, width), DrawnPixels(self.shrink_ul, batch_size, width)
         grow = DrawnGrowth(self.grow_u, batch_size, width), DrawnGrowth(self.grow_ul, batch_size, width)
@@ -214,7 +212,8 @@ class PixelCNNPP(ImageModel):
         self.left = ShiftedConv2d(features, filters, Reach(up=1, left=0, right=0))
         self.level = Level(config, config.num_resolutions - 1)
         self.head = ShiftedConv2d(filters, num_outputs(config.channels, config.num_components), POINT)
-        self.condition = PictureCondition(config.condition, [2 * filters] * len(self.level.sizes()))
+        sizes = self.level.sizes()
+        self.condition = PictureCondition(config.condition, [2 * filters] * len(sizes), sizes)
 
     def encode(self, x: Tensor) -> Tensor:  # noqa: D102
         return scaled(x, self.config.num_levels).to(self.head.bias.dtype)
@@ -242,7 +241,7 @@ class PixelCNNPP(ImageModel):
             output: Tensor = self.head(F.elu(ul.to(self.head.bias.dtype)))
         return output
 
-    def biases(self, condition: Condition | None, batch_size: int, size: tuple[int, int]) -> list[Tensor | None]:
+    def biases(self, condition: Condition | None, batch_size: int, size: tuple[int, int]) -> list[LayerBias]:
         """What the condition adds in each stream of each layer, at the layer's size."""
         largest = self.config.size_divisor
         if size[0] % largest or size[1] % largest:
@@ -250,8 +249,8 @@ class PixelCNNPP(ImageModel):
                 f"expected a height and a width divisible by {largest}, since num_resolutions is "
                 f"{self.config.num_resolutions}, got {size[0]} × {size[1]}: give other pictures or fewer resolutions"
             )
-        biases = self.condition(condition, batch_size, size)
-        return [mean_of_cells(bias, smaller) for bias, smaller in zip(biases, self.level.sizes(), strict=True)]
+        biases: list[LayerBias] = self.condition(condition, batch_size, size)
+        return biases
 
     @torch.no_grad()
     def initialise(self, x: Tensor, condition: Condition | None = None) -> None:
@@ -299,13 +298,6 @@ class PixelCNNPP(ImageModel):
 def shift_right(x: Tensor) -> Tensor:
     """Each column moved to the next, zeros into the first: column c of the result is column c - 1 of x [B, C, H, W]."""
     return F.pad(x, (1, 0))[..., :-1]
-
-
-def mean_of_cells(bias: Tensor | None, smaller: int) -> Tensor | None:
-    """A layer's bias at a size so many times smaller; what is the same at every pixel stays as it is."""
-    if bias is None or bias.shape[2:] == (1, 1):
-        return bias
-    return F.avg_pool2d(bias, smaller)
 
 
 class DrawnPixelCNNPP:

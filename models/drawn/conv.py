@@ -19,7 +19,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
 from models.layers.masked_conv import MaskedConv2d
-from models.layers.picture_condition import plus_row
+from models.layers.picture_condition import LayerBias, plus_row
 
 WHOLE_VECTORS = 16
 """A product of few columns, no multiple of 8 or 16, rounds a row by where it stands among the others. Colours make such
@@ -160,10 +160,10 @@ class FinishedRows:
 class SquareConv:
     """A masked k×k convolution as it is drawn: the rows above once per row, the current row colour by colour.
 
-    `bias` [B, C_out, 1 or H, 1 or W], if given, is added (the condition).
+    `bias` is what the condition adds.
     """
 
-    def __init__(self, conv: MaskedConv2d, batch_size: int, width: int, bias: Tensor | None) -> None:
+    def __init__(self, conv: MaskedConv2d, batch_size: int, width: int, bias: LayerBias) -> None:
         self.pixel = PixelConv(conv, batch_size, width)
         self.above = FinishedRows(conv.weight[:, :, :-1], conv.bias, batch_size, width)
         self.bias = bias

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from models.drawn.conv import PixelConv, in_whole_vectors
-from models.layers.picture_condition import plus_row
+from models.layers.picture_condition import LayerBias, plus_row
 from models.layers.picture_lstm import DiagonalBiLSTM, RowLSTM, lstm
 
 
@@ -28,7 +28,7 @@ class DrawnRowLSTM:
     `h` and `c` [B, h, W] are the states of the row above, until a pixel's own take their place.
     """
 
-    def __init__(self, layer: RowLSTM, batch_size: int, width: int, bias: Tensor | None) -> None:
+    def __init__(self, layer: RowLSTM, batch_size: int, width: int, bias: LayerBias) -> None:
         self.layer, self.bias = layer, bias
         self.gates = PixelConv(layer.input_to_state, batch_size, width)
         self.places = runs(layer.hidden)
@@ -85,7 +85,7 @@ class DrawnDiagonalBiLSTM:
     colour. The right one, which computes whole pixels, puts them back in the order of the weights, by gate.
     """
 
-    def __init__(self, layer: DiagonalBiLSTM, batch_size: int, width: int, bias: Tensor | None) -> None:
+    def __init__(self, layer: DiagonalBiLSTM, batch_size: int, width: int, bias: LayerBias) -> None:
         self.layer, self.bias = layer, bias
         self.gates = PixelConv(layer.input_to_state, batch_size, width)
         self.places = runs(layer.hidden)

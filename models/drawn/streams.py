@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.drawn.shifted import DrawnGrowth, DrawnPixels, DrawnPoint, DrawnRows
 from models.layers.gated_resnet import GatedResnet, concat_elu
-from models.layers.picture_condition import plus_row
+from models.layers.picture_condition import LayerBias, plus_row
 
 
 class DrawnLevel:
@@ -81,7 +81,7 @@ class DrawnLayer:
     """A layer: u for a row at once, with what it gives ul; then ul pixel by pixel."""
 
     def __init__(
-        self, u: GatedResnet, ul: GatedResnet, batch_size: int, width: int, biases: Iterator[Tensor | None]
+        self, u: GatedResnet, ul: GatedResnet, batch_size: int, width: int, biases: Iterator[LayerBias]
     ) -> None:
         assert ul.beside is not None
         self.u_first, self.u_second = (DrawnRows(conv, batch_size, width) for conv in (u.first, u.second))

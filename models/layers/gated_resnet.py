@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.layers.dropout import KeyedDropout
 from models.layers.masked_conv import POINT, Reach
-from models.layers.picture_condition import plus
+from models.layers.picture_condition import LayerBias, plus
 from models.layers.shifted_conv import ShiftedConv2d
 
 GATE_START = 0.1
@@ -33,7 +33,7 @@ class GatedResnet(nn.Module):
         self.dropout = KeyedDropout(dropout)
         self.second = ShiftedConv2d(2 * filters, 2 * filters, reach, start_scale=GATE_START)
 
-    def forward(self, x: Tensor, beside: Sequence[Tensor], bias: Tensor | None) -> Tensor:  # noqa: D102
+    def forward(self, x: Tensor, beside: Sequence[Tensor], bias: LayerBias) -> Tensor:  # noqa: D102
         inside = self.first(concat_elu(x))
         if self.beside is not None:
             inside = inside + self.beside(torch.cat([concat_elu(features) for features in beside], 1))

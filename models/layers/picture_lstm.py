@@ -27,7 +27,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from models.layers.masked_conv import POINT, MaskedConv2d, leftward, shift_down
-from models.layers.picture_condition import plus
+from models.layers.picture_condition import LayerBias, plus
 from models.layers.picture_field import masked_offsets, seen_at_last, seen_from
 
 
@@ -39,7 +39,7 @@ def lstm(gates: Tensor, c: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
 
 class RowLSTM(nn.Module):
-    """Row by row from the top: [B, C_in, H, W] to [B, h, H, W]. A `bias` [B, 4h, 1|H, 1|W] is added to K_is ∗ x."""
+    """Row by row from the top: [B, C_in, H, W] to [B, h, H, W]. A `bias` of 4h features is added to K_is ∗ x."""
 
     def __init__(self, colours_in: Sequence[int], hidden: Sequence[int], kernel: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class RowLSTM(nn.Module):
         self.state_to_state = nn.Conv1d(features, 4 * features, kernel, padding=kernel // 2, bias=False)
         self.initial_h, self.initial_c = (nn.Parameter(torch.zeros(features)) for _ in range(2))
 
-    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:  # noqa: D102
+    def forward(self, x: Tensor, bias: LayerBias) -> Tensor:  # noqa: D102
         gates = plus(self.input_to_state(x), bias)
         h, c = self.initial_state(len(x), x.shape[3])
         rows = []
@@ -92,7 +92,7 @@ class DiagonalBiLSTM(nn.Module):
     """Diagonal by diagonal, from both top corners: [B, C_in, H, W] to [B, h, H, W].
 
     One convolution K_is gives the gates of both directions, first those of the left one, which begins at the top left.
-    A `bias` [B, 8h, 1|H, 1|W] is added to K_is ∗ x.
+    A `bias` of 8h features is added to K_is ∗ x.
     """
 
     def __init__(self, colours_in: Sequence[int], hidden: Sequence[int]) -> None:
@@ -103,7 +103,7 @@ class DiagonalBiLSTM(nn.Module):
         self.state_to_state = nn.Conv1d(2 * features, 8 * features, 2, groups=2, bias=False)  # used by `matrices`
         self.initial_h, self.initial_c = (nn.Parameter(torch.zeros(2 * features)) for _ in range(2))
 
-    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:  # noqa: D102
+    def forward(self, x: Tensor, bias: LayerBias) -> Tensor:  # noqa: D102
         left, right = plus(self.input_to_state(x), bias).chunk(2, dim=1)
         left, right = self.scan(torch.stack([left, right.flip(3)]))
         summed: Tensor = left + shift_down(right.flip(3))

@@ -10,6 +10,7 @@ from torch import Tensor
 from models.conditioning import Condition, ConditionConfig
 from models.counter_random import item_keys
 from models.layers.dropout import set_dropout_keys
+from models.layers.picture_condition import MapBias, plus
 from models.pixelcnn_pp import Layer, PixelCNNPP, PixelCNNPPConfig, Streams
 from tests.models.layers.test_shifted_conv import start_faults
 from tests.models.picture_checks import drawn_parameters, fit, gradient_at, randomise
@@ -119,14 +120,12 @@ def test_what_a_pixel_sees_through_three_sizes() -> None:
 def test_a_map_is_brought_to_the_size_of_a_layer_by_the_mean_over_a_cell() -> None:
     model = build(condition=ConditionConfig(num_planes=1, channels=2), num_resnets=1)
     given = Condition(planes=torch.randn(1, 1, 4, 8, dtype=torch.float64))
-    full, got = model.condition(given, 1, (4, 8)), model.biases(given, 1, (4, 8))
+    features, weights = model.condition.upsample(given.planes), model.condition.map_to_layers.weight.split(6)
     sizes = [1, 1, 2, 2, 4, 4, 4, 4, 2, 2, 2, 2, 1, 1, 1, 1]  # of u and ul: one layer each, then one, two and two
-    for size, bias, expected in zip(sizes, got, full, strict=True):
-        assert bias is not None
-        assert expected is not None
-        assert bias.shape == (1, 6, 4 // size, 8 // size)
-        cell = expected[:, :, size * (bias.shape[2] - 1) :, :size]
-        torch.testing.assert_close(bias[:, :, -1, 0], cell.mean((2, 3)), rtol=0, atol=1e-12)
+    for size, bias, weight in zip(sizes, model.biases(given, 1, (4, 8)), weights, strict=True):
+        added = plus(features.new_zeros(1, 6, 4 // size, 8 // size), bias)
+        cell = torch.nn.functional.conv2d(features, weight)[:, :, -size:, :size]
+        torch.testing.assert_close(added[:, :, -1, 0], cell.mean((2, 3)), rtol=0, atol=1e-12)
 
 
 def test_a_size_that_cannot_be_halved_is_refused() -> None:
@@ -177,7 +176,8 @@ def test_training_in_bfloat16_tells_means_apart() -> None:
 def test_a_layer_is_compiled_in_one_piece(shortcut: bool) -> None:
     layer = Layer(PixelCNNPPConfig(filters=3, dropout=0.5), shortcut=shortcut).train()
     streams = Streams(torch.randn(1, 3, 4, 4), torch.randn(1, 3, 4, 4))
-    given = streams, streams if shortcut else None, None, torch.randn(1, 6, 1, 1)
+    biases = None, MapBias(torch.randn(1, 2, 4, 4), torch.randn(6, 2, 1, 1), torch.randn(1, 6, 1, 1))
+    given = streams, streams if shortcut else None, *biases
     set_dropout_keys(layer, item_keys([(0, "picture")]))
     torch.testing.assert_close(torch.compile(layer, backend="eager", fullgraph=True)(*given), layer(*given))
 

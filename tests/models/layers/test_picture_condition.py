@@ -1,12 +1,18 @@
 """The condition of a picture: the network that brings a map to its pixels, and which layer gets what."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from models.conditioning import Condition, ConditionConfig
-from models.layers.picture_condition import MapNetwork, PictureCondition, cells_seen
+from models.layers.picture_condition import MapNetwork, PictureCondition, cells_seen, plus
 from tests.models.picture_checks import make_positive, randomise
+from tests.models.tiny import tiny_condition, tiny_model
 
 MAP = ConditionConfig(num_planes=2, plane_factor=3, channels=4)
 
@@ -60,7 +66,7 @@ def test_each_layer_gets_its_own_features_of_both() -> None:
     condition = PictureCondition(config, [2, 5]).double()
     randomise(condition)
     given = Condition(torch.tensor([[1]]), planes=torch.randn(1, 1, 2, 3, dtype=torch.float64))
-    first, second = condition(given, 1, (2, 3))
+    first, second = (bias.rows(slice(None)) for bias in condition(given, 1, (2, 3)))
     assert (first.shape, second.shape) == ((1, 2, 2, 3), (1, 5, 2, 3))
     table = condition.embed.tables[0]
     assert isinstance(table, torch.nn.Embedding)
@@ -76,9 +82,32 @@ def test_a_map_that_is_a_part_of_the_item_is_not_dropped_with_the_condition(stay
     condition = PictureCondition(ConditionConfig(num_planes=1, planes_of_item=stays), [3])
     planes = torch.ones(2, 1, 2, 2)
     (bias,) = condition(Condition(planes=planes, dropped=torch.tensor([True, False])), 2, (2, 2))
-    assert bias is not None
-    assert bool(bias[0].any()) is stays
-    assert bias[1].any()
+    dropped, kept = plus(torch.zeros(2, 3, 2, 2), bias)
+    assert bool(dropped.any()) is stays
+    assert kept.any()
+
+
+class Largest(TorchDispatchMode):
+    """Notes the size of the largest tensor that is made, forward or backward."""
+
+    numel: int = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        outcome = func(*args, **(kwargs or {}))
+        self.numel = max(self.numel, *(it.numel() for it in tree_leaves(outcome) if isinstance(it, Tensor)), 0)
+        return outcome
+
+
+@pytest.mark.parametrize("name", ["pixelcnn grey", "pixelrnn grey", "gated_pixelcnn grey", "pixelcnn_pp grey"])
+def test_a_maps_biases_are_never_held_for_all_layers(name: str) -> None:
+    def largest(kind: str) -> int:
+        model = tiny_model(name, kind)
+        x, condition = torch.zeros(1, 1, 16, 16, dtype=torch.int64), tiny_condition(kind, batch_size=1, size=(16, 16))
+        with Largest() as mode:  # type: ignore[no-untyped-call]
+            model.nll_nats(x, condition).mean().backward()
+        return int(mode.numel)
+
+    assert largest("planes") <= largest("none")
 
 
 def test_what_does_not_fit_is_refused() -> None:
