@@ -31,6 +31,9 @@ MODEL_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "README.md"
 
+MOST_CHARACTERS = 400
+"""Of what torch says of weights that do not fit: it names every one of them."""
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -134,5 +137,9 @@ def load_model(folder: Location) -> ExportedModel:
         model = build(info.name, from_plain(MODELS[info.name].config, info.config))
         model.load_state_dict(safetensors.torch.load(data))
     except (safetensors.SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{folder}: weights and config do not fit together: {error}") from error
+        said = " ".join(str(error).split())  # torch tells each weight on a line of its own
+        raise ModelError(
+            f"{folder}: weights and config do not fit together: {said[:MOST_CHARACTERS]} One of them was exchanged, or "
+            "another release wrote them; train the model again, into a new folder."
+        ) from error
     return ExportedModel(folder, info, model.eval())
