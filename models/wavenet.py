@@ -144,8 +144,13 @@ class ScalarConvolution(nn.Module):
         return scaled(x, self.num_levels).to(self.conv.weight.dtype).unsqueeze(-1)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """[B, T, 1] to [B, T, R]."""
-        y: Tensor = self.conv(inputs)
+        """[B, T, 1] to [B, T, R].
+
+        In full precision, as the head: bfloat16 takes 128 levels beside each other for one. The stream then carries
+        what tells them apart on to every layer.
+        """
+        with full_precision(inputs.device):
+            y: Tensor = self.conv(inputs.to(self.conv.weight.dtype))
         return y
 
     def newest(self, recent: list[Tensor], out: Tensor) -> None:

@@ -102,6 +102,16 @@ def test_training_in_bfloat16_tells_means_apart() -> None:
     assert loss.item() == pytest.approx(model.nll_nats(x).mean().item(), abs=0.02)
 
 
+def test_a_level_is_told_from_the_next_one_in_bfloat16() -> None:
+    model = model_of()
+    x = torch.full((2, 4), 50000)
+    x[1, 0] += 1
+    with torch.autocast("cpu", torch.bfloat16):
+        one, other = model.first(model.encode(x))
+    assert (one[0] != other[0]).all()
+    torch.testing.assert_close(one, model.first(model.encode(x))[0], rtol=0, atol=0)
+
+
 def test_it_learns_a_periodic_waveform() -> None:
     model = model_of(dilations=(1, 2), num_components=2)
     x = (torch.tensor([0, 20, 45, 60, 50, 30, 10, 5] * 6) * 1000)[None]
