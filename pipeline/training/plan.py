@@ -34,6 +34,8 @@ FORMAT_VERSION = 1
 RUN_FOLDER = "run"
 PLAN_FILE = "plan.json"
 
+IN_WORDS = {"audio": "waveforms", "image": "pictures"}
+
 TRAIN_SPLIT = "train"
 HELD_OUT_SPLIT = "validation"
 
@@ -80,8 +82,8 @@ def make_plan(dataset: Dataset, out: Location, model: Mapping[str, Any], trainin
     kind, conventions = MODELS[name].kind, dataset.info.conventions
     if kind != conventions.kind:
         raise ConfigError(
-            f"model {name} makes {kind}, and {dataset.folder} holds {conventions.kind}; "
-            f"choose a recipe for {conventions.kind}, or another dataset."
+            f"model {name} makes {IN_WORDS[kind]}, and {dataset.folder} holds {IN_WORDS[conventions.kind]}; "
+            f"choose a recipe for {IN_WORDS[conventions.kind]}, or another dataset."
         )
     require_rows(dataset)
     conditioning = conditioning_of(

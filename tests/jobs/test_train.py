@@ -232,7 +232,7 @@ def test_the_end_of_a_long_message() -> None:
 def test_a_dataset_that_does_not_fit_is_told_before_anything_is_started(dataset: Dataset, tmp_path: Path) -> None:
     cluster, (screen, _) = RunningCluster("local", 2, 0), console()
     recipe = Recipe({"name": "pixelcnn"}, TRAINING)
-    with pytest.raises(ConfigError, match=r"model pixelcnn makes image, and .* holds audio"):
+    with pytest.raises(ConfigError, match=r"model pixelcnn makes pictures, and .* holds waveforms"):
         train(dataset.folder, Location(str(tmp_path / "out")), recipe, cluster, screen)
     assert not (tmp_path / "out").exists()
 
