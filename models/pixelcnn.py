@@ -10,7 +10,7 @@ Axes: B batch, C channel (colour), H W, K levels.
 Stacked square masks leave a blind spot: pixels above to the right, further right than they are above, are never seen.
 It is the paper's, and kept; `gated_pixelcnn.py` is without it.
 
-Table 1's two layers of `head_channels` features are read as standing before the layer of the logits, not as counting it.
+Table 1's two layers of `head_channels` features are read as standing before that of the logits, not as counting it.
 
 Departure: the paper's PixelCNN is unconditional. Here a condition may add a bias to what the 7×7 and the 3×3
 convolutions give, as in the gated one (`picture_condition.py`).

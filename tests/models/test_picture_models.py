@@ -16,8 +16,10 @@ from tests.models.picture_checks import all_pictures, drawn_parameters, fit, gra
 CONDITIONS = ConditionConfig(attributes={"label": 3, "style": 2}, channels=5)
 ATTRIBUTES = torch.tensor([[0, 1], [2, 0]])
 GIVEN = Condition(attributes=ATTRIBUTES)
-TINY: dict[str, Any] = {"num_levels": 4, "hidden": 7, "num_layers": 2, "head_channels": 8, "first_kernel": 5}
-"""7 features of 3 colours are 3, 2 and 2: every mask meets the remainder."""
+TINY: dict[str, Any] = {"num_levels": 4, "hidden": 7, "num_layers": 2, "head_channels": 14, "first_kernel": 5}
+"""7 features of 3 colours are 3, 2 and 2, and 14 are 5, 5 and 4: every mask meets the remainder. Of fewer in the head
+all of a colour's may be shut by a ReLU at the pixel that is looked at.
+"""
 
 KINDS = [PixelCNN, GatedPixelCNN]
 
