@@ -95,3 +95,10 @@ def test_frames_that_do_not_cover_the_timesteps_are_an_error(name: str, kind: st
         model(tiny_levels(name), short)
     with pytest.raises(ValueError, match=expected):
         model.init_cache(3, short, (12,))
+
+
+def test_a_conditional_network_is_compiled_in_one_piece() -> None:
+    name, kind = "gated_pixelcnn grey", "global and planes"
+    model, x, condition = tiny_model(name, kind), tiny_levels(name), tiny_condition(kind)
+    compiled = torch.compile(model, backend="eager", fullgraph=True, dynamic=True)  # no size is taken for a constant
+    torch.testing.assert_close(compiled(x, condition), model(x, condition), rtol=0, atol=1e-12)

@@ -1,7 +1,7 @@
 """Nothing is made on another device than the model's, found on one that needs no hardware.
 
 Tensors on torch's "meta" device have shapes and no numbers, and an operation that meets one of them and one of the CPU
-is refused, as on a GPU. Whether attributes and phones are known is not asked: that reads their numbers.
+is refused, as on a GPU. So is a look at their numbers, for which a GPU would have to be waited for.
 """
 
 import math
@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import conditioning
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition
 from models.counter_random import uniforms
@@ -21,11 +20,6 @@ from tests.models.tiny import TINY, tiny_condition, tiny_levels, tiny_model
 META = torch.device("meta")
 LAST = {name: tiny.conditions[-1] for name, tiny in TINY.items()}
 all_models = pytest.mark.parametrize(("name", "kind"), LAST.items())
-
-
-@pytest.fixture(autouse=True)
-def _without_a_look_at_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conditioning, "check_known", lambda *_: None)
 
 
 def elsewhere(name: str, kind: str) -> tuple[Autoregressive, Tensor, Condition | None]:
