@@ -37,8 +37,8 @@ class Figure:
 
 
 @dataclass
-class Lane:
-    """A contestant on the way: its own pass over the batches, what it has spent."""
+class Course:
+    """A contestant on its way: its own pass over the batches, what it has spent."""
 
     racer: Racer
     batches: Iterator[Batch]
@@ -64,41 +64,41 @@ class Case:
     unit: str
     material: Material
     entrants: Callable[[int], Sequence[Racer]]
-    lanes: list[list[Lane]] = field(default_factory=list)
+    courses: list[list[Course]] = field(default_factory=list)
 
     def run(self, seeds: Iterable[int], budget_s: float, tell: Callable[[str], object] = print) -> list[Figure]:
         """Every seed; one figure for each contestant. What a seed gave is told when it is known."""
         pin_threads()
-        self.lanes, bits = [], []
+        self.courses, bits = [], []
         for seed in seeds:
-            self.lanes.append(self.run_seed(seed, budget_s))
-            bits.append([lane.racer.bits(self.material.held_out) for lane in self.lanes[-1]])
+            self.courses.append(self.run_seed(seed, budget_s))
+            bits.append([course.racer.bits(self.material.held_out) for course in self.courses[-1]])
             tell(f"  seed {seed}: " + ", ".join(f"{one:.3f}" for one in bits[-1]))
         by_place = list(zip(*bits, strict=True))
         return [self.figure(place, found, ours=by_place[0]) for place, found in enumerate(by_place)]
 
-    def run_seed(self, seed: int, budget_s: float) -> list[Lane]:
+    def run_seed(self, seed: int, budget_s: float) -> list[Course]:
         """All contestants, in turns, until each has spent its budget."""
         racers = self.entrants(seed)
         check_sizes(racers)
-        lanes = [Lane(racer, self.material.batches(seed)) for racer in racers]
-        while any(lane.spent_s < budget_s for lane in lanes):
-            for lane in lanes:
-                lane.run(budget_s, SLICE_S)
-        return lanes
+        courses = [Course(racer, self.material.batches(seed)) for racer in racers]
+        while any(course.spent_s < budget_s for course in courses):
+            for course in courses:
+                course.run(budget_s, SLICE_S)
+        return courses
 
     def figure(self, place: int, bits: Sequence[float], ours: Sequence[float]) -> Figure:
         """What the contestant at a place reached over all seeds."""
-        lanes = [row[place] for row in self.lanes]
+        courses = [row[place] for row in self.courses]
         median = statistics.median(bits)
         return Figure(
             case=self.name,
-            name=lanes[0].racer.name,
-            role=lanes[0].racer.role,
+            name=courses[0].racer.name,
+            role=courses[0].racer.role,
             unit=self.unit,
-            num_parameters=lanes[0].racer.num_parameters,
-            cpu_s=round(statistics.median(lane.spent_s for lane in lanes), 1),
-            num_steps=round(statistics.median(lane.num_steps for lane in lanes)),
+            num_parameters=courses[0].racer.num_parameters,
+            cpu_s=round(statistics.median(course.spent_s for course in courses), 1),
+            num_steps=round(statistics.median(course.num_steps for course in courses)),
             bits=tuple(round(one, 4) for one in bits),
             median_bits=round(median, 4),
             median_less_ours=round(median - statistics.median(ours), 4),

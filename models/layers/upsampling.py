@@ -45,8 +45,8 @@ def interpolated(frames: Tensor, hop: int) -> Tensor:
     return frames[:, left] + share * (frames[:, right] - frames[:, left])
 
 
-class Upsampling(nn.Module, ABC):
-    """An upsampling whose outcome changes from timestep to timestep: [B, F, D] to [B, F·hop, D]."""
+class Upsampler(nn.Module, ABC):
+    """Frames to what changes from timestep to timestep: [B, F, D] to [B, F·hop, D]."""
 
     neighbours: int
     """How many frames to either side of it the span of a frame depends on."""
@@ -60,7 +60,7 @@ class Upsampling(nn.Module, ABC):
         """How many products with weights one frame takes."""
 
 
-class Interpolation(Upsampling):
+class Interpolation(Upsampler):
     """`interpolated`, as a module."""
 
     neighbours = 1
@@ -76,7 +76,7 @@ class Interpolation(Upsampling):
         return 0
 
 
-class TransposedConvolutions(Upsampling):
+class TransposedConvolutions(Upsampler):
     """The learned upsampling. A stage's kernel is its stride, so it is a matrix product: D numbers to factor · D."""
 
     neighbours = 0
@@ -103,7 +103,7 @@ class TransposedConvolutions(Upsampling):
         return total
 
 
-def upsampling_of(config: ConditionConfig) -> Upsampling | None:
+def upsampling_of(config: ConditionConfig) -> Upsampler | None:
     """What brings the frames to timesteps; None for repetition, which has nothing to compute."""
     if config.upsampling == "linear":
         return Interpolation(config.hop)

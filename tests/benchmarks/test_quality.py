@@ -17,7 +17,7 @@ from benchmarks.quality.choices import SUBJECTS, Subject, Variant, bits_of, vari
 from benchmarks.quality.data import Material
 from benchmarks.quality.images import CORPORA, ENTRANTS
 from benchmarks.quality.peer_pictures import PlainGatedPixelCNN, PlainPixelCNN
-from benchmarks.quality.race import Case, Lane, check_sizes, table
+from benchmarks.quality.race import Case, Course, check_sizes, table
 from benchmarks.quality.racers import LentLearner, Ours, Peer, PeerNetwork, PublishedTraining, bits_by, ours
 from models import build
 from models.gated_pixelcnn import GatedPixelCNNConfig
@@ -102,10 +102,10 @@ def test_turns_are_short_and_end_with_the_budget(pictures: Material, monkeypatch
     monkeypatch.setattr(race, "time", SimpleNamespace(process_time=lambda: float(next(clock))))
     shares: list[float] = []
     racer: Any = SimpleNamespace(learn=lambda batch, share_done: shares.append(share_done))
-    lane = Lane(racer, pictures.batches(0))
+    course = Course(racer, pictures.batches(0))
     for spent in (3, 6, 7, 7):
-        lane.run(budget_s=7, slice_s=3)
-        assert lane.spent_s == spent
+        course.run(budget_s=7, slice_s=3)
+        assert course.spent_s == spent
     assert shares == [step / 7 for step in range(7)]
 
 
