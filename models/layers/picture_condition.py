@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from models.conditioning import (
     Condition,
     ConditionConfig,
-    GlobalEmbedding,
     check_condition,
     check_planes,
     without_dropped,
 )
 from models.cost import num_multiplications
+from models.layers.condition_embedding import GlobalEmbedding
 from models.layers.picture_field import seen_from
 
 

@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from models.conditioning import (
     Condition,
     ConditionConfig,
-    FrameEmbedding,
-    GlobalEmbedding,
     check_condition,
     check_frames,
 )
 from models.cost import num_multiplications
+from models.layers.condition_embedding import FrameEmbedding, GlobalEmbedding
 from models.layers.upsampling import upsampling_of
 
 LayerBias = Callable[[int], Tensor]

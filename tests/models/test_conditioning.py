@@ -1,7 +1,6 @@
-"""Conditions: what is refused, with which words, and what an embedding adds up."""
+"""Conditions: what is refused, with which words."""
 
 import re
-from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +8,6 @@ import torch
 from models.conditioning import (
     Condition,
     ConditionConfig,
-    FrameEmbedding,
-    GlobalEmbedding,
     Upsampling,
     check_condition,
     check_frames,
@@ -69,23 +66,6 @@ def test_a_config_that_means_nothing_is_refused(settings: dict[str, int]) -> Non
 def test_factors_are_those_of_the_learned_upsampling(upsampling: Upsampling) -> None:
     with pytest.raises(ValueError, match="upsampling_factors are those of upsampling=transposed"):
         ConditionConfig(num_phones=4, hop=4, upsampling=upsampling, upsampling_factors=(2, 2))
-
-
-def test_global_vectors_are_summed_over_attributes() -> None:
-    embed = GlobalEmbedding(replace(BOTH, channels=5))
-    speaker, emotion = embed.tables
-    assert isinstance(speaker, torch.nn.Embedding)
-    assert isinstance(emotion, torch.nn.Embedding)
-    torch.testing.assert_close(embed(GIVEN)[0], speaker.weight[2] + emotion.weight[1])
-
-
-def test_frames_add_phone_and_features() -> None:
-    embed = FrameEmbedding(replace(BOTH, channels=5))
-    assert embed.features is not None
-    assert embed.phones is not None
-    phones, features = torch.tensor([[1, 3]]), torch.tensor([[[0.5, -1.0], [0.0, 2.0]]])
-    expected = embed.phones.weight[3] + embed.features.weight @ features[0, 1]
-    torch.testing.assert_close(embed(Condition(phones=phones, features=features))[0, 1], expected)
 
 
 def test_a_condition_moves_with_what_it_has() -> None:

@@ -22,8 +22,8 @@ from models import (
     wavenet,
     wavenet_context,
 )
-from models.conditioning import FrameEmbedding
-from models.layers import picture_lstm, waveform_condition
+from models.layers import condition_embedding, picture_lstm, waveform_condition
+from models.layers.condition_embedding import FrameEmbedding
 from models.layers.masked_conv import MaskedConv2d
 from models.layers.pixel_mixture import PixelMixture
 from models.layers.shifted_conv import WeightNormConv2d
@@ -216,7 +216,7 @@ TRAPS = (
     ),
     Trap(
         "condition: never dropped",
-        conditioning,
+        condition_embedding,
         "without_dropped",
         instead(mistakes.never_dropped),
         conditions.test_an_item_drawn_without_its_condition_meets_the_unconditional_network,
