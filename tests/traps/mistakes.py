@@ -17,6 +17,9 @@ from models.multiscale import Multiscale, with_map
 from models.wavenet_stack import GatedLayer, GatedStack, LayerStep, StackCache
 from pipeline.audio import companding
 from pipeline.batches import Batch
+from pipeline.evaluation.evaluation import Figure
+from pipeline.evaluation.likelihood import Score
+from pipeline.training.loop import Run
 
 
 def instead(value: Any) -> Callable[[Any], Any]:
@@ -180,3 +183,21 @@ def below_one(process: LinearProcess) -> bool:
 
 def all_scored(batch: Callable[..., Batch]) -> Callable[..., Batch]:
     return lambda x, scored, *others: batch(x, torch.ones_like(scored), *others)
+
+
+def nats_for_bits(figure: Callable[[Score], Figure]) -> Callable[[Score], Figure]:
+    return lambda score: replace(figure(score), bits=score.nll_nats / score.num_levels)
+
+
+def divided_by_pixels(figure: Callable[[Score], Figure]) -> Callable[[Score], Figure]:
+    return lambda score: replace(figure(score), bits=3 * figure(score).bits)
+
+
+def last_weights_exported(export: Callable[[Run], None]) -> Callable[[Run], None]:
+    """Neither the average nor the best of it."""
+
+    def faulty(run: Run) -> None:
+        run.best = run.learner.model.state_dict()
+        export(run)
+
+    return faulty

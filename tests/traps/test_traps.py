@@ -32,6 +32,7 @@ from models.multiscale import Multiscale
 from models.sampling.draws import Draws
 from models.wavenet_stack import GatedStack
 from pipeline import batches
+from pipeline.training.loop import Run
 from tests.models import test_contract as contract
 from tests.models import test_contract_conditions as conditions
 from tests.models import test_contract_draws as draws
@@ -44,6 +45,8 @@ from tests.models import test_wavenet as waves
 from tests.models.layers import test_masked_conv as masked
 from tests.pipeline import test_batches as batching
 from tests.pipeline.audio import test_companding as mu_law
+from tests.pipeline.evaluation import test_evaluation as evaluations
+from tests.pipeline.training import test_average as averages
 from tests.traps import mistakes
 from tests.traps.mistakes import instead
 
@@ -62,6 +65,12 @@ class Trap:
     """From what is right to what is wrong."""
     test: Callable[..., None]
     arguments: tuple[Any, ...] = ()
+    fixtures: tuple[str, ...] = ()
+    """Of pytest's own; they come after the arguments."""
+
+    def run_test(self, request: pytest.FixtureRequest) -> None:
+        """The test, as it is or with the mistake planted."""
+        self.test(*self.arguments, *(request.getfixturevalue(name) for name in self.fixtures))
 
 
 WAVENET = ("wavenet", "none")
@@ -182,6 +191,28 @@ TRAPS = (
         "Batch",
         mistakes.all_scored,
         batching.test_padding_is_silence_and_is_not_scored,
+    ),
+    Trap(
+        "bits/dim: nats",
+        evaluations,
+        "figure",
+        mistakes.nats_for_bits,
+        evaluations.test_bits_are_those_of_a_level_and_not_of_a_pixel_or_an_item,
+    ),
+    Trap(
+        "bits/dim: divided by the pixels",
+        evaluations,
+        "figure",
+        mistakes.divided_by_pixels,
+        evaluations.test_bits_are_those_of_a_level_and_not_of_a_pixel_or_an_item,
+    ),
+    Trap(
+        "average: the last weights exported",
+        Run,
+        "export",
+        mistakes.last_weights_exported,
+        averages.test_the_best_is_exported_and_not_the_last,
+        fixtures=("tmp_path", "monkeypatch"),
     ),
     Trap(
         "condition: any number of frames",
@@ -372,12 +403,12 @@ TRAPS = (
 
 
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
-def test_a_planted_trap_is_caught(trap: Trap, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_trap_is_caught(trap: Trap, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.setattr(trap.owner, trap.attribute, trap.mistake(getattr(trap.owner, trap.attribute)))
     with pytest.raises(FAILURES):
-        trap.test(*trap.arguments)
+        trap.run_test(request)
 
 
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
-def test_without_it_the_test_passes(trap: Trap) -> None:
-    trap.test(*trap.arguments)
+def test_without_it_the_test_passes(trap: Trap, request: pytest.FixtureRequest) -> None:
+    trap.run_test(request)

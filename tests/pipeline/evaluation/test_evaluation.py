@@ -4,7 +4,7 @@ import math
 import pytest
 
 from pipeline.errors import DatasetError, ModelError
-from pipeline.evaluation.evaluation import Evaluation, conclude
+from pipeline.evaluation.evaluation import Evaluation, conclude, figure
 from pipeline.evaluation.likelihood import Score, Scores
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.dataset import Dataset
@@ -25,6 +25,11 @@ def test_nats_become_bits_per_level(speech_data: Dataset, speech_model: Exported
     assert found.marginal_bits is not None
     assert 3 < found.marginal_bits < 5
     assert found.per_attribute["speaker"]["bob"].bits == pytest.approx(1.0)
+
+
+def test_bits_are_those_of_a_level_and_not_of_a_pixel_or_an_item() -> None:
+    two_pictures = Score(num_items=2, num_levels=2 * 3 * 4 * 4, nll_nats=96 * math.log(2))  # of 4 × 4 pixels, RGB
+    assert figure(two_pictures).bits == pytest.approx(1.0)
 
 
 def test_a_level_that_was_not_scored_is_found(speech_data: Dataset, speech_model: ExportedModel) -> None:
