@@ -34,7 +34,7 @@ from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import DiscretisedLogisticMixture, scaled
 from models.drawn.conv import Raster
-from models.drawn.shifted import DrawnGrowth, DrawnPixels, DrawnPoint, DrawnRows
+from models.drawn.shifted import DrawnGrowth, DrawnPixels, DrawnPoint, finished_rows
 from models.drawn.streams import DrawnLayer, DrawnLevel, DrawnSmaller
 from models.layers.gated_resnet import GatedResnet
 from models.layers.masked_conv import POINT, Reach, shift_down
@@ -177,7 +177,7 @@ class Smaller(nn.Module):
 
     def drawn(self, batch_size: int, width: int, biases: Iterator[LayerBias]) -> DrawnSmaller:
         """The same as it is drawn; `width` is that of the level around it."""
-        shrink = DrawnRows(self.shrink_u, batch_size, width), DrawnPixels(self.shrink_ul, batch_size, width)
+        shrink = finished_rows(self.shrink_u, batch_size, width), DrawnPixels(self.shrink_ul, batch_size, width)
         grow = DrawnGrowth(self.grow_u, batch_size, width), DrawnGrowth(self.grow_ul, batch_size, width)
         return DrawnSmaller(shrink, self.level.drawn(batch_size, width // 2, biases), grow)
 
@@ -308,8 +308,8 @@ class DrawnPixelCNNPP:
     def __init__(self, model: PixelCNNPP, batch_size: int, condition: Condition | None, shape: tuple[int, ...]) -> None:
         self.raster = Raster(shape, model.config.channels)
         width, biases = self.raster.width, model.biases(condition, batch_size, self.raster.size)
-        self.above = DrawnRows(model.above, batch_size, width)
-        self.row_above = DrawnRows(model.row_above, batch_size, width)
+        self.above = finished_rows(model.above, batch_size, width)
+        self.row_above = finished_rows(model.row_above, batch_size, width)
         self.left = DrawnPixels(model.left, batch_size, width)
         self.level = model.level.drawn(batch_size, width, iter(biases))
         self.head, self.mixture_of = DrawnPoint(model.head.weight(), model.head.bias), model.mixture

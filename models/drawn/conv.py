@@ -141,20 +141,25 @@ def _indices(conv: MaskedConv2d, colour: int) -> Tensor:
 class FinishedRows:
     """An unmasked convolution down a map whose rows are given one by one, as they are finished.
 
-    `weight` is [C_out, C_in, rows, columns], over the last `rows` rows; zeros stand above the first and at the sides.
+    `weight` is [C_out, C_in, rows, columns], over the last `rows` rows; zeros stand above the first and as far to
+    either side as an odd number of columns reaches. A strided one takes every row, and is asked at every other.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, batch_size: int, width: int) -> None:
-        self.weight, self.bias = weight, bias
+    def __init__(self, weight: Tensor, bias: Tensor | None, batch_size: int, width: int, stride: int = 1) -> None:
+        self.weight, self.bias, self.stride = weight, bias, stride
         _, features, rows, columns = weight.shape
         self.side = columns // 2
         self.window = weight.new_zeros(batch_size, features, rows, width + 2 * self.side)
 
-    def push(self, row: Tensor) -> Tensor:
-        """Take the next row [B, C_in, W] and give the convolution [B, C_out, W] over it and the ones above."""
+    def keep(self, row: Tensor) -> None:
+        """Take the next row [B, C_in, W]."""
         row = F.pad(row, (self.side, self.side))[:, :, None]
         self.window = torch.cat([self.window[:, :, 1:], row], dim=2)
-        return F.conv2d(self.window, self.weight, self.bias)[:, :, 0]
+
+    def push(self, row: Tensor) -> Tensor:
+        """Take the next row [B, C_in, W] and give the convolution [B, C_out, W / stride] over it and the ones above."""
+        self.keep(row)
+        return F.conv2d(self.window, self.weight, self.bias, self.stride)[:, :, 0]
 
 
 class SquareConv:

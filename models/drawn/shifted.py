@@ -2,36 +2,23 @@
 
 Axes: B batch, C channel (feature), H W.
 
-What sees whole rows is computed when a row begins (`DrawnRows`). What sees the pixels to the left is computed pixel by
-pixel (`DrawnPixels`); what the row above adds to it, for the whole row as it begins. The weights are made once, so the
-model's must not change while a picture is drawn. A strided one takes every row and pixel, and answers at every other.
+What sees whole rows is computed when a row begins (`FinishedRows`). What sees the pixels to the left is computed pixel
+by pixel (`DrawnPixels`); what the row above adds to it, for the whole row as it begins. The weights are made once, so
+the model's must not change while a picture is drawn. A strided one takes every row and pixel, and answers at every
+other.
 """
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
-from models.drawn.conv import in_whole_vectors
+from models.drawn.conv import FinishedRows, in_whole_vectors
 from models.layers.shifted_conv import ShiftedConv2d, TransposedConv2d
 
 
-class DrawnRows:
-    """A convolution over rows that are given one by one, as they are finished."""
-
-    def __init__(self, conv: ShiftedConv2d, batch_size: int, width: int) -> None:
-        self.weight, self.bias, self.stride = conv.weight(), conv.bias, conv.stride
-        self.sides = (conv.reach.left, conv.reach.right)
-        num_rows, features = conv.reach.up + 1, self.weight.shape[1]
-        self.window = self.weight.new_zeros(batch_size, features, num_rows, width + sum(self.sides))
-
-    def keep(self, row: Tensor) -> None:
-        """Take the next row [B, C_in, W]."""
-        self.window = torch.cat([self.window[:, :, 1:], F.pad(row, self.sides)[:, :, None]], 2)
-
-    def push(self, row: Tensor) -> Tensor:
-        """Take the next row [B, C_in, W] and give the convolution [B, C_out, W / stride] that ends with it."""
-        self.keep(row)
-        return F.conv2d(self.window, self.weight, self.bias, self.stride)[:, :, 0]
+def finished_rows(conv: ShiftedConv2d, batch_size: int, width: int) -> FinishedRows:
+    """A convolution that reaches as far to the right as to the left, over rows that are given one by one."""
+    return FinishedRows(conv.weight(), conv.bias, batch_size, width, conv.stride)
 
 
 class DrawnPixels:

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
-from models.drawn.shifted import DrawnGrowth, DrawnPixels, DrawnPoint, DrawnRows
+from models.drawn.conv import FinishedRows
+from models.drawn.shifted import DrawnGrowth, DrawnPixels, DrawnPoint, finished_rows
 from models.layers.gated_resnet import GatedResnet, concat_elu
 from models.layers.picture_condition import LayerBias, plus_row
 
@@ -52,7 +53,7 @@ class DrawnSmaller:
     """A level of half the height and width, between strided and transposed convolutions of u and of ul."""
 
     def __init__(
-        self, shrink: tuple[DrawnRows, DrawnPixels], level: DrawnLevel, grow: tuple[DrawnGrowth, DrawnGrowth]
+        self, shrink: tuple[FinishedRows, DrawnPixels], level: DrawnLevel, grow: tuple[DrawnGrowth, DrawnGrowth]
     ) -> None:
         self.shrink_u, self.shrink_ul = shrink
         self.level = level
@@ -84,9 +85,9 @@ class DrawnLayer:
         self, u: GatedResnet, ul: GatedResnet, batch_size: int, width: int, biases: Iterator[LayerBias]
     ) -> None:
         assert ul.beside is not None
-        self.u_first, self.u_second = (DrawnRows(conv, batch_size, width) for conv in (u.first, u.second))
+        self.u_first, self.u_second = (finished_rows(conv, batch_size, width) for conv in (u.first, u.second))
         self.ul_first, self.ul_second = (DrawnPixels(conv, batch_size, width) for conv in (ul.first, ul.second))
-        self.u_beside = DrawnRows(u.beside, batch_size, width) if u.beside is not None else None
+        self.u_beside = finished_rows(u.beside, batch_size, width) if u.beside is not None else None
         from_u, from_shortcut = ul.beside.weight().tensor_split([2 * len(ul.beside.bias)], 1)
         self.from_u, self.from_u_bias = from_u[:, :, 0], ul.beside.bias
         self.from_shortcut = DrawnPoint(from_shortcut, torch.zeros_like(ul.beside.bias))

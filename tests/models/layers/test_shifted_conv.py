@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.drawn.shifted import DrawnGrowth, DrawnPixels, DrawnRows
+from models.drawn.shifted import DrawnGrowth, DrawnPixels, finished_rows
 from models.layers.gated_resnet import GatedResnet
 from models.layers.masked_conv import POINT, Reach
 from models.layers.shifted_conv import (
@@ -84,10 +84,10 @@ def test_what_is_seen_is_where_the_gradient_is(make: Callable[[], WeightNormConv
         assert torch.equal(conv.seen_by(field), gradient[0].any(0))
 
 
-@pytest.mark.parametrize("make", CONVS[:4])
-def test_drawn_by_rows(make: Callable[[], ShiftedConv2d]) -> None:
-    conv, x = make(), maps()
-    rows = DrawnRows(conv, len(x), WIDTH)
+@pytest.mark.parametrize(("reach", "stride"), [(ABOVE, 1), (ABOVE, 2), (POINT, 1), (Reach(up=0, left=1, right=1), 1)])
+def test_drawn_by_rows(reach: Reach, stride: int) -> None:
+    conv, x = strided(reach, stride), maps()
+    rows = finished_rows(conv, len(x), WIDTH)
     for number, row in enumerate(x.unbind(2)):
         if number % conv.stride == 0:
             expected = conv(x)[:, :, number // conv.stride]
