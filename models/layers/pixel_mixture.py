@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from models.distributions import at_least_float32, log_logistic_bin
+from models.distributions import at_least_float32
+from models.level_bins import log_logistic_bin
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import torch
 
 from models import (
     conditioning,
-    distributions,
     gated_pixelcnn,
+    level_bins,
     linear_ar,
     linear_fits,
     linear_process,
@@ -325,7 +325,7 @@ TRAPS = (
     ),
     Trap(
         "PixelCNN++: edge bins without tails",
-        distributions,
+        level_bins,
         "standardised_bin",
         instead(mistakes.without_tails),
         contract.test_probabilities_of_all_items_sum_to_one,
