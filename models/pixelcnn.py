@@ -29,7 +29,7 @@ from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, scaled
 from models.drawn.conv import PixelConv, Raster, SquareConv
 from models.layers.masked_conv import POINT, MaskedConv2d, around, by_colour, colour_of_each, masked_points
-from models.layers.picture_condition import PictureCondition, plus
+from models.layers.picture_condition import LayerBias, PictureCondition, plus
 from models.layers.picture_field import (
     masked_offsets,
     one_pixel,
@@ -71,7 +71,7 @@ class ResidualBlock(nn.Module):
         self.conv = MaskedConv2d(inside, inside, around(kernel), "B")
         self.expand = MaskedConv2d(inside, stream, POINT, "B")
 
-    def forward(self, stream: Tensor, bias: Tensor | None) -> Tensor:  # noqa: D102
+    def forward(self, stream: Tensor, bias: LayerBias) -> Tensor:  # noqa: D102
         inside = self.reduce(stream.relu())
         inside = plus(self.conv(inside.relu()), bias)
         return stream + self.expand(inside.relu())  # type: ignore[no-any-return]
@@ -181,7 +181,7 @@ class DrawnPixelCNN:
 class DrawnBlock:
     """A residual block for one colour of one pixel."""
 
-    def __init__(self, block: ResidualBlock, batch_size: int, width: int, bias: Tensor | None) -> None:
+    def __init__(self, block: ResidualBlock, batch_size: int, width: int, bias: LayerBias) -> None:
         self.reduce = PixelConv(block.reduce, batch_size, width)
         self.conv = SquareConv(block.conv, batch_size, width, bias)
         self.expand = PixelConv(block.expand, batch_size, width)

@@ -34,7 +34,7 @@ from models.distributions import Categorical, scaled
 from models.drawn.conv import PixelConv, Raster, SquareConv
 from models.drawn.lstm import DrawnDiagonalBiLSTM, DrawnRowLSTM
 from models.layers.masked_conv import POINT, MaskedConv2d, around, by_colour, colour_of_each, masked_points
-from models.layers.picture_condition import PictureCondition, plus
+from models.layers.picture_condition import LayerBias, PictureCondition, plus
 from models.layers.picture_field import one_pixel, seen_through_mask_a, without_itself
 from models.layers.picture_lstm import DiagonalBiLSTM, RowLSTM
 
@@ -77,7 +77,7 @@ class Block(nn.Module):
         self.expand = MaskedConv2d(hidden, stream, POINT, "B") if config.residual else None
         self.skip = MaskedConv2d(hidden, stream, POINT, "B") if config.skip else None
 
-    def forward(self, stream: Tensor, bias: Tensor | None) -> tuple[Tensor, list[Tensor]]:  # noqa: D102
+    def forward(self, stream: Tensor, bias: LayerBias) -> tuple[Tensor, list[Tensor]]:  # noqa: D102
         h = self.lstm(stream, bias)
         onward = h if self.expand is None else stream + self.expand(h)
         return onward, [] if self.skip is None else [self.skip(h)]
@@ -192,7 +192,7 @@ class DrawnPixelRNN:
 class DrawnBlock:
     """A block for one colour of one pixel."""
 
-    def __init__(self, block: Block, batch_size: int, width: int, bias: Tensor | None) -> None:
+    def __init__(self, block: Block, batch_size: int, width: int, bias: LayerBias) -> None:
         layer = block.lstm
         self.lstm: DrawnRowLSTM | DrawnDiagonalBiLSTM = (
             DrawnRowLSTM(layer, batch_size, width, bias)
