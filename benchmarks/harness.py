@@ -130,11 +130,17 @@ def record(subject: str, figures: Sequence[object], folder: Path = RESULTS, on: 
         "hardware": on,
         "python": platform.python_version(),
         "packages": {name: found for name in (*PACKAGES, *PEERS) if (found := installed(name))},
-        "command": f"python -m benchmarks.{subject} {' '.join(sys.argv[1:])}".strip(),
+        "command": " ".join(["python -m", f"benchmarks.{subject}", *without_data(sys.argv[1:])]),
         "figures": [vars(figure) for figure in figures],
     }
     path.write_text(json.dumps(page, indent=1) + "\n")
     return path
+
+
+def without_data(arguments: Sequence[str]) -> list[str]:
+    """A command's arguments but for `--data FOLDER`: where the corpora lie is nothing that a figure depends on."""
+    taken = {place for at, word in enumerate(arguments) if word == "--data" for place in (at, at + 1)}
+    return [word for at, word in enumerate(arguments) if at not in taken and not word.startswith("--data=")]
 
 
 def installed(package: str) -> str:

@@ -131,13 +131,17 @@ class ImageModel(Autoregressive):
     def receptive_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:
         """[H, W] bool: which other pixels of an item of `shape` the parameters of a pixel depend on, exactly."""
 
-    def conditioned_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:
-        """[H, W] bool: at which pixels what a condition's map adds reaches the parameters of a pixel, exactly."""
-        raise NotImplementedError(f"{type(self).__name__} does not tell where a map reaches a pixel from")
-
     def to_sequence(self, x: Tensor) -> Tensor:  # noqa: D102
         return x.movedim(1, 3).flatten(1, 3)
 
     def from_sequence(self, sequence: Tensor, shape: tuple[int, ...]) -> Tensor:  # noqa: D102
         channels, height, width = shape
         return sequence.reshape(-1, height, width, channels).movedim(3, 1).contiguous()
+
+
+class MapImageModel(ImageModel):
+    """A picture model whose layers a map can condition, and which so can draw a picture around a smaller one."""
+
+    @abstractmethod
+    def conditioned_field(self, shape: tuple[int, ...], row: int, column: int) -> Tensor:
+        """[H, W] bool: at which pixels what a condition's map adds reaches the parameters of a pixel, exactly."""

@@ -22,7 +22,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from models.autoregressive import ImageModel
+from models.autoregressive import MapImageModel
 from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, scaled
@@ -94,7 +94,7 @@ class GatedLayer(nn.Module):
         return gate(above), out if self.first else h + out
 
 
-class GatedPixelCNN(ImageModel):
+class GatedPixelCNN(MapImageModel):
     """Levels [B, C, H, W] to logits [B, C, H, W, K]. A later colour sees the earlier ones of its pixel."""
 
     def __init__(self, config: GatedPixelCNNConfig) -> None:

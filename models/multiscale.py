@@ -27,7 +27,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor
 
-from models.autoregressive import ImageModel
+from models.autoregressive import ImageModel, MapImageModel
 from models.conditioning import Condition, ConditionConfig
 from models.distributions import scaled
 from models.drawn.conv import Raster
@@ -40,7 +40,7 @@ from models.pixelrnn import PixelRNN, PixelRNNConfig
 NetworkConfig = PixelCNNConfig | GatedPixelCNNConfig | PixelRNNConfig | PixelCNNPPConfig
 """What can draw one scale."""
 
-NETWORKS: Mapping[type, Callable[[Any], ImageModel]] = {
+NETWORKS: Mapping[type, Callable[[Any], MapImageModel]] = {
     PixelCNNConfig: PixelCNN,
     GatedPixelCNNConfig: GatedPixelCNN,
     PixelRNNConfig: PixelRNN,
@@ -82,7 +82,7 @@ class MultiscaleConfig:
         base, upscaler = (int(getattr(part, "size_divisor", 1)) for part in (self.base, self.upscaler))
         return math.lcm(self.factor * base, upscaler)
 
-    def networks(self) -> tuple[ImageModel, ImageModel]:
+    def networks(self) -> tuple[ImageModel, MapImageModel]:
         """Base and upscaler."""
         with_map = replace(
             self.condition,
@@ -91,7 +91,8 @@ class MultiscaleConfig:
             plane_factor=self.factor,
             planes_of_item=True,
         )
-        return network(part(self.base, self, self.condition)), network(part(self.upscaler, self, with_map))
+        base = network(part(self.base, self, self.condition))
+        return base, NETWORKS[type(self.upscaler)](part(self.upscaler, self, with_map))
 
 
 Part = TypeVar("Part", NetworkConfig, NetworkConfig | MultiscaleConfig)

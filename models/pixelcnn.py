@@ -23,7 +23,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from models.autoregressive import ImageModel
+from models.autoregressive import MapImageModel
 from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, scaled
@@ -77,7 +77,7 @@ class ResidualBlock(nn.Module):
         return stream + self.expand(inside.relu())  # type: ignore[no-any-return]
 
 
-class PixelCNN(ImageModel):
+class PixelCNN(MapImageModel):
     """Levels [B, C, H, W] to logits [B, C, H, W, K]. A later colour sees the earlier ones of its pixel."""
 
     def __init__(self, config: PixelCNNConfig) -> None:

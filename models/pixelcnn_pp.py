@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from models.autoregressive import ImageModel
+from models.autoregressive import MapImageModel
 from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import DiscretisedLogisticMixture, scaled
@@ -199,7 +199,7 @@ def union(fields: Streams, others: Streams) -> Streams:
     return Streams(fields.u | others.u, fields.ul | others.ul)
 
 
-class PixelCNNPP(ImageModel):
+class PixelCNNPP(MapImageModel):
     """Levels [B, C, H, W] to the parameters [B, C, H, W, 3M] of a mixture for each colour, given the ones before it."""
 
     def __init__(self, config: PixelCNNPPConfig) -> None:

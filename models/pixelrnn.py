@@ -27,7 +27,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from models.autoregressive import ImageModel
+from models.autoregressive import MapImageModel
 from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, scaled
@@ -83,7 +83,7 @@ class Block(nn.Module):
         return onward, [] if self.skip is None else [self.skip(h)]
 
 
-class PixelRNN(ImageModel):
+class PixelRNN(MapImageModel):
     """Levels [B, C, H, W] to logits [B, C, H, W, K]. A later colour sees the earlier ones of its pixel."""
 
     def __init__(self, config: PixelRNNConfig) -> None:

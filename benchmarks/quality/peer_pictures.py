@@ -8,6 +8,7 @@ average; RMSProp and batch 16 as in 2016a. Neither paper says the learning rate 
 Axes: B batch, C channel (colour), H W, K levels.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -57,9 +58,9 @@ class PlainPictures(PeerNetwork):
         by_colour: Tensor = self.head(self.stack(inputs)).unflatten(1, (self.colours, -1))
         return by_colour.movedim(2, -1)
 
+    @abstractmethod
     def stack(self, inputs: Tensor) -> Tensor:
         """Pictures [B, C, H, W] to features [B, width, H, W]."""
-        raise NotImplementedError
 
 
 class PlainPixelCNN(PlainPictures):
