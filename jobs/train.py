@@ -12,6 +12,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -47,6 +48,7 @@ def train(dataset: Location, out: Location, recipe: Recipe, cluster: Cluster, co
     StorageError, ClusterError (workers lost again and again), Interrupted (Ctrl-C; a checkpoint is written).
     """
     plan = make_plan(open_dataset(dataset), out, recipe.model, recipe.training)
+    plan = replace(plan, execution=recipe.execution, telling=recipe.telling)
     claim(plan)
     if info := finished(plan):
         say(console, f"{out} is finished already. {summary(info)}")

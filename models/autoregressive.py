@@ -21,6 +21,7 @@ causality can be proved by the gradient of `predict` with respect to its inputs.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -82,6 +83,14 @@ class Autoregressive(nn.Module, ABC):
     def nll_nats(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         """Negative log-likelihood of each level, in nats, shaped as x."""
         return self.distribution.nll_nats(self(x, condition), x)
+
+    def units(self) -> Sequence[nn.Module]:
+        """The large parts that `forward` calls one after another, each as a whole by its own `forward`.
+
+        Training spreads their weights over workers and recomputes their insides one block at a time. Together they hold
+        most of the weights; what is in none of them is treated as one more.
+        """
+        return ()
 
     def num_parameters(self) -> int:
         """How many numbers training adjusts."""

@@ -15,6 +15,8 @@ from pipeline.errors import ConfigError
 from pipeline.plain_configs import from_plain, named_settings
 from pipeline.storage import Location
 from pipeline.training.config import TrainingConfig
+from pipeline.training.execution import ExecutionConfig
+from pipeline.training.telling import TellingConfig
 
 DECIDED_BY_DATASET = ("num_levels", "channels", "condition")
 """Settings of models that a recipe leaves out."""
@@ -25,16 +27,24 @@ class Recipe:
     """What is trained, and how. `model` holds `name` and the model's own settings.
 
     `num_workers` changes how long it takes and not what comes out (but for rounding): a run may go on with more or
-    fewer. A cluster that has fewer places gets fewer workers.
+    fewer. A cluster that has fewer places gets fewer workers. An `elastic` run goes on with no more than `min_workers`
+    when machines are lost, and takes more, up to `num_workers`, when they come. `execution` is how each of them works,
+    `telling` what is told of it; neither changes the outcome.
     """
 
     model: dict[str, Any]
     training: TrainingConfig = field(default_factory=TrainingConfig)
     num_workers: int = 2
+    elastic: bool = False
+    min_workers: int = 1
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    telling: TellingConfig = field(default_factory=TellingConfig)
 
     def __post_init__(self) -> None:
         if self.num_workers < 1:
             raise ValueError(f"num_workers must be at least 1, got {self.num_workers}")
+        if not 1 <= self.min_workers <= self.num_workers:
+            raise ValueError(f"min_workers must be from 1 to num_workers ({self.num_workers}), got {self.min_workers}")
 
 
 def recipe_names() -> list[str]:
@@ -69,7 +79,7 @@ def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
     config_type = MODELS[name].config
     refuse_unknown_keys(config_type, settings, where, "model.")
     parsed = parse_config(config_type, settings, f"{where}: model {name}")
-    return Recipe({"name": name, **as_given(parsed, settings)}, recipe.training, recipe.num_workers)
+    return replace(recipe, model={"name": name, **as_given(parsed, settings)})
 
 
 def as_given(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:

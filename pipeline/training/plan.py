@@ -8,7 +8,7 @@ OUT/run/checkpoints/                           what a stopped run goes on from
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import torch
@@ -28,6 +28,8 @@ from pipeline.storage import Location
 from pipeline.training.conditioned_rows import require_conditions
 from pipeline.training.conditioning import conditioning_of
 from pipeline.training.config import TrainingConfig
+from pipeline.training.execution import ExecutionConfig
+from pipeline.training.telling import TellingConfig
 
 FORMAT = "ancestral-run"
 FORMAT_VERSION = 1
@@ -45,7 +47,10 @@ MOST_SOFTMAX_LEVELS = 4096
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A run, whole: where it reads and writes, the model with every setting, how it is trained."""
+    """A run, whole: where it reads and writes, the model with every setting, how it is trained.
+
+    How the work is done and what is told of it (`execution`, `telling`) do not decide the outcome.
+    """
 
     dataset: Location
     out: Location
@@ -55,6 +60,8 @@ class RunPlan:
     training: TrainingConfig
     conventions: Conventions
     conditioning: Conditioning
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    telling: TellingConfig = field(default_factory=TellingConfig)
 
     @property
     def digest(self) -> str:
@@ -132,7 +139,7 @@ def fit_to_dataset(
 ) -> Any:
     """The model's config: what the dataset decides is filled in, and may not be contradicted."""
     config_type = MODELS[name].config
-    known = {field.name for field in fields(config_type)}
+    known = {entry.name for entry in fields(config_type)}
     decided: dict[str, Any] = {"num_levels": conventions.num_levels}
     if isinstance(conventions, ImageConventions):
         decided["channels"] = conventions.channels

@@ -14,7 +14,7 @@ from pipeline.batches import Batch
 from pipeline.training.config import TrainingConfig
 from pipeline.training.schedule import learning_rate
 
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
 
 
 class Learner:

@@ -19,7 +19,6 @@ from pipeline.training.step import backward
 from pipeline.training.world import Alone
 from tests.pipeline.training.datasets import audio_dataset, image_dataset
 from tests.pipeline.training.runs import TRAINING, Watcher, figures, small_plan
-from tests.pipeline.training.test_workers import Simulated
 
 PICTURES: dict[str, Any] = {"filters": 4, "num_resnets": 1, "num_resolutions": 1, "num_components": 2, "dropout": 0.5}
 
@@ -79,11 +78,10 @@ def gradients(plan: RunPlan, dataset: Dataset, size: int, step: int) -> tuple[fl
     """Nats and gradients of one step when `size` workers, played one after the other, add up theirs."""
     runner = Run(plan, dataset, Alone(), Watcher())
     runner.initialise()
-    model, slots = runner.learner.model, runner.order.batch(step)
-    num_levels, nats = sum(slot.num_levels for slot in slots), 0.0
+    model, nats = runner.learner.model, 0.0
     for rank in range(size):
-        runner.world = Simulated(rank, size)
-        nats += backward(model, model, runner.part(step, slots), num_levels, size)
+        part = runner.supply.part(step, rank, size)
+        nats += backward(model, model, part.batch, part.num_levels, size)
     return nats, {name: weight.grad / size for name, weight in model.named_parameters() if weight.grad is not None}
 
 
@@ -101,8 +99,8 @@ def test_the_workers_gradients_add_up_to_those_of_one(plan: RunPlan, dataset: Da
 def test_chance_is_there(plan: RunPlan, dataset: Dataset) -> None:
     """What the tests beside this one need to mean something."""
     runner = Run(plan, dataset, Alone(), Watcher())
-    slots = runner.order.batch(0)
-    parts = [runner.part(step, slots) for step in range(5)]  # the same windows, at other steps
+    slots = runner.supply.order.batch(0)
+    parts = [runner.supply.dealt(slots, step, 0, 1).batch for step in range(5)]  # the same windows, at other steps
     assert all(torch.equal(part.x, parts[0].x) for part in parts)
     dropped = torch.stack(
         [part.condition.dropped for part in parts if part.condition and part.condition.dropped is not None]
@@ -136,9 +134,9 @@ def test_validation_drops_nothing(speech: Dataset, tmp_path: Path) -> None:
 
 def test_without_the_setting_no_condition_is_ever_dropped(speech: Dataset, tmp_path: Path) -> None:
     runner = Run(small_plan(speech, tmp_path), speech, Alone(), Watcher())
-    part = runner.part(0, runner.order.batch(0))
-    assert part.condition is not None
-    assert part.condition.dropped is None
+    condition = runner.supply.part(0, 0, 1).batch.condition
+    assert condition is not None
+    assert condition.dropped is None
 
 
 def test_a_share_that_means_nothing_is_refused() -> None:

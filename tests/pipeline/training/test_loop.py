@@ -113,7 +113,7 @@ def test_killed_around_a_checkpoint_no_line_of_metrics_is_lost(
 
     plan = small_plan(dataset, tmp_path / "out", checkpoint_every=checkpoint_every)
     with monkeypatch.context() as patched:
-        patched.setattr("pipeline.training.loop.save_checkpoint", killed)
+        patched.setattr("pipeline.training.store.save_checkpoint", killed)
         with pytest.raises(Killed):
             run(plan)
     assert run(plan)

@@ -2,17 +2,15 @@
 
 import multiprocessing
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from models import build
-from models.autoregressive import Autoregressive
 from models.pixelcnn import PixelCNNConfig
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
@@ -30,38 +28,21 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return audio_dataset(tmp_path_factory.mktemp("data") / "audio")
 
 
-@dataclass
-class Simulated:
-    """Worker `rank` of `size`, played by this process: it does what one worker does, and sums nothing."""
-
-    rank: int
-    size: int
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-
-    def wrap(self, model: Autoregressive) -> nn.Module:
-        return model
-
-    def sum(self, values: list[float]) -> list[float]:
-        return values
-
-
 def losses_with(dataset: Dataset, out: Path, size: int, num_steps: int) -> list[float]:
     """Nats per level of each step when `size` workers, played one after the other, average their gradients."""
     runner = Run(small_plan(dataset, out), dataset, Alone(), Watcher())
     runner.initialise()
     model, losses = runner.learner.model, []
     for step in range(num_steps):
-        slots = runner.order.batch(step)
-        num_levels = sum(slot.num_levels for slot in slots)
         nats = 0.0
         for rank in range(size):
-            runner.world = Simulated(rank, size)
-            nats += backward(model, model, runner.part(step, slots), num_levels, size)
+            part = runner.supply.part(step, rank, size)
+            nats += backward(model, model, part.batch, part.num_levels, size)
         for parameter in model.parameters():
             assert parameter.grad is not None
             parameter.grad /= size
         runner.learner.update(step)
-        losses.append(nats / num_levels)
+        losses.append(nats / part.num_levels)
     return losses
 
 
@@ -75,9 +56,10 @@ def test_any_number_of_workers_gives_the_losses_of_one(dataset: Dataset, tmp_pat
 def test_the_last_batch_of_an_epoch_leaves_a_rank_without_windows(dataset: Dataset, tmp_path: Path) -> None:
     """What the test above needs to mean something."""
     runner = Run(small_plan(dataset, tmp_path), dataset, Alone(), Watcher())
-    tails = [len(runner.order.batch(step)) for step in range(12)]
+    order = runner.supply.order
+    tails = [len(order.batch(step)) for step in range(12)]
     assert min(tails) == 1
-    assert [] in [share(runner.order.batch(tails.index(min(tails))), rank, 3) for rank in range(3)]
+    assert [] in [share(order.batch(tails.index(min(tails))), rank, 3) for rank in range(3)]
 
 
 def work(rank: int, size: int, meeting: str, plan: RunPlan) -> None:

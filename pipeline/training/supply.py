@@ -1,0 +1,66 @@
+"""What a worker is given: its part of every global batch, and its share of the held-out items."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from pipeline.batches import Batch, Cut
+from pipeline.shards.dataset import Dataset
+from pipeline.training.chance import left_to_chance
+from pipeline.training.feed import Feed
+from pipeline.training.index import Slot, read_contents
+from pipeline.training.order import Order, share
+from pipeline.training.plan import HELD_OUT_SPLIT, TRAIN_SPLIT, RunPlan
+from pipeline.training.validation import held_out_slots
+
+
+@dataclass(frozen=True)
+class Part:
+    """One worker's part of the global batch of a step; `num_levels` are those that the whole of it scores."""
+
+    batch: Batch
+    slots: list[Slot]
+    num_levels: int
+
+
+class Supply:
+    """Reads the dataset in its order."""
+
+    def __init__(self, plan: RunPlan, dataset: Dataset, cut: Cut) -> None:
+        config = self.config = plan.training
+        contents = read_contents(dataset, (TRAIN_SPLIT, HELD_OUT_SPLIT), config.window)
+        self.licences = contents.licences
+        self.order = Order(contents.splits[TRAIN_SPLIT], config.batch_size, config.shards_in_memory, config.seed)
+        self.feed = Feed(dataset, plan.conditioning, cut, config.shards_in_memory)
+        self.held_out = held_out_slots(contents.splits[HELD_OUT_SPLIT], config.validation_items, config.seed)
+        self.held_out_feed = Feed(dataset, plan.conditioning, cut, 1)
+
+    def part(self, step: int, rank: int, size: int) -> Part:
+        """What falls to rank `rank` of `size` of a step, and what chance decides for it."""
+        return self.dealt(self.order.batch(step), step, rank, size)
+
+    def dealt(self, slots: list[Slot], step: int, rank: int, size: int) -> Part:
+        """The same of any global batch."""
+        numbers = share(range(len(slots)), rank, size)
+        batch = self.feed.batch([slots[n] for n in numbers]) if numbers else self.feed.silent_batch(slots[0])
+        batch = left_to_chance(batch, self.config, step, numbers or range(1))
+        return Part(batch, slots, sum(slot.num_levels for slot in slots))
+
+    def first_rows(self) -> Batch:
+        """The whole first global batch without padding: what a model's start from data is taken from."""
+        return whole_rows(self.feed.batch(self.order.batch(0)))
+
+    def item_ids(self, slots: Sequence[Slot]) -> list[str]:
+        """Which items the windows are of."""
+        return self.feed.item_ids(slots)
+
+
+def whole_rows(batch: Batch) -> Batch:
+    """The rows of a batch without padding: the longest windows; a batch of images as it is."""
+    if batch.x.ndim != 2:
+        return batch
+    last = torch.where(batch.scored, torch.arange(batch.x.shape[1]), -1).amax(1)
+    keep = last == last.max()
+    condition = batch.condition.rows(keep) if batch.condition else None
+    return Batch(batch.x[keep], batch.scored[keep], condition)
