@@ -27,13 +27,13 @@ from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, scaled
 from models.drawn.conv import FinishedRows, PixelConv, Raster
+from models.layers.gate import gate
 from models.layers.masked_conv import (
     POINT,
     MaskedConv2d,
     VerticalConv2d,
     by_colour,
     colour_of_each,
-    gate,
     leftward,
     masked_points,
     shift_down,

@@ -134,13 +134,4 @@ class VerticalConv2d(nn.Module):
 
 def shift_down(x: Tensor) -> Tensor:
     """Each row moved to the one below, zeros into the first: row r of the result is row r - 1 of x [B, C, H, W]."""
-    return F.pad(x, (0, 0, 1, 0))[:, :, :-1]
-
-
-def gate(x: Tensor) -> Tensor:
-    """The gated unit, tanh of the first half of the features times sigmoid of the second: [B, 2h, ...] to [B, h, ...].
-
-    Source: van den Oord et al. 2016b, equation 2.
-    """
-    signal, opening = x.chunk(2, dim=1)
-    return torch.tanh(signal) * torch.sigmoid(opening)
+    return F.pad(x[:, :, :-1], (0, 0, 1, 0))

@@ -12,7 +12,6 @@ from models.layers.masked_conv import (
     around,
     by_colour,
     colour_of_each,
-    gate,
     leftward,
     shift_down,
 )
@@ -89,10 +88,3 @@ def test_the_vertical_stack_moved_down_sees_the_rows_above_and_all_of_them() -> 
 def test_shift_down_brings_in_zeros() -> None:
     x = torch.arange(1.0, 7.0).reshape(1, 1, 3, 2)
     assert shift_down(x).flatten().tolist() == [0, 0, 1, 2, 3, 4]
-
-
-def test_the_gate_is_tanh_of_the_first_half_times_sigmoid_of_the_second() -> None:
-    x = torch.tensor([1.0, -2.0, 0.5, 3.0]).reshape(1, 4, 1, 1)
-    # tanh(1) · σ(0.5) and tanh(-2) · σ(3)
-    expected = torch.tensor([0.7615942 * 0.6224593, -0.9640276 * 0.9525741])
-    torch.testing.assert_close(gate(x).flatten(), expected)
