@@ -20,12 +20,12 @@ of its upsampling network, nor the factors.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.autoregressive import ImageModel, MapImageModel
 from models.conditioning import Condition, ConditionConfig
@@ -170,6 +170,9 @@ class Multiscale(ImageModel):
         x = self.upscaler.from_sequence(raster, shape)
         self.low(x).copy_(self.base.from_sequence(sequence[:, :num_low], low_shape))
         return x
+
+    def units(self) -> Sequence[nn.Module]:  # noqa: D102
+        return [*self.base.units(), *self.upscaler.units()]
 
     @torch.no_grad()
     def initialise(self, x: Tensor, condition: Condition | None = None) -> None:  # noqa: D102

@@ -126,6 +126,10 @@ class Level(nn.Module):
             streams = layer(streams, kept.pop(), next(biases), next(biases))
         return streams
 
+    def layers(self) -> list[Layer]:
+        """Every layer, those of smaller levels too."""
+        return [*self.down, *(self.smaller.level.layers() if self.smaller is not None else []), *self.up]
+
     def drawn(self, batch_size: int, width: int, biases: Iterator[LayerBias]) -> DrawnLevel:
         """The level as it is drawn, pixel by pixel."""
         down = [DrawnLayer(layer.u, layer.ul, batch_size, width, biases) for layer in self.down]
@@ -225,6 +229,9 @@ class PixelCNNPP(MapImageModel):
             mixture = mixture.given(colour - 1, inputs[:, colour - 1])
             parameters.append(mixture.parameters(colour))
         return torch.stack(parameters, 1)
+
+    def units(self) -> Sequence[nn.Module]:  # noqa: D102
+        return self.level.layers()
 
     def mixture(self, output: Tensor) -> PixelMixture:
         """The mixture of pixels, from the network's output [..., num_outputs]."""

@@ -116,6 +116,9 @@ class PixelRNN(MapImageModel):
             stream = conv(stream.relu())
         return by_colour(stream, self.config.channels)
 
+    def units(self) -> Sequence[nn.Module]:  # noqa: D102
+        return self.blocks
+
     def flops_per_draw(self, shape: tuple[int, ...]) -> float:  # noqa: D102
         of_condition = self.condition.multiplications_per_pixel(shape[1] * shape[2])
         return (

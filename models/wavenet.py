@@ -205,6 +205,11 @@ class WaveNet(WaveformModel):
         """Frames and blocks of every context stack begin at the multiples of this many timesteps."""
         return math.lcm(self.config.condition.hop, *(context.pool for context in self.config.contexts))
 
+    def units(self) -> Sequence[nn.Module]:
+        """The gated layers, those of context stacks too."""
+        stacks = [self.stack, *(context.stack for context in self.contexts)]
+        return [layer for stack in stacks for layer in stack.layers]
+
     def flops_per_draw(self, shape: tuple[int, ...]) -> float:
         """One timestep through every layer and the head, and its share of what its frame and its blocks take."""
         first = num_multiplications(self.first, self.stack, self.head, self.output)
