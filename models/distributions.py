@@ -76,8 +76,11 @@ class Categorical(Distribution):
         return self.num_levels
 
     def nll_nats(self, parameters: Tensor, x: Tensor) -> Tensor:  # noqa: D102
-        logits = at_least_float32(parameters).reshape(-1, self.num_levels)
-        return F.cross_entropy(logits, x.reshape(-1), reduction="none").reshape(x.shape)
+        logits, axes = at_least_float32(parameters), in_memory(parameters)
+        levels = x.permute(axes)
+        rows = logits.permute(*axes, x.ndim).reshape(-1, self.num_levels)
+        nats = F.cross_entropy(rows, levels.reshape(-1), reduction="none").reshape(levels.shape)
+        return nats.permute([axes.index(axis) for axis in range(x.ndim)])
 
     def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:  # noqa: D102
         return invert_cumulative(torch.softmax(self.tempered(parameters, temperature), -1), uniforms)
@@ -164,6 +167,11 @@ class DiscretisedLogisticMixture(Distribution):
         logits, mean, log_scale = at_least_float32(parameters).chunk(3, -1)
         log_scale = widened(log_scale, temperature, self.num_levels)
         return torch.cat([logits / per_position(temperature, logits), mean, log_scale], -1)
+
+
+def in_memory(parameters: Tensor) -> list[int]:
+    """The leading axes of [..., P] in the order in which they lie in memory: so flattened, nothing is copied."""
+    return sorted(range(parameters.ndim - 1), key=parameters.stride, reverse=True)
 
 
 def require_levels(num_levels: int) -> None:

@@ -123,13 +123,16 @@ class GatedPixelCNN(MapImageModel):
         return list(zip(biases[::2], biases[1::2], strict=True))
 
     def predict(self, inputs: Tensor, condition: Condition | None = None) -> Tensor:  # noqa: D102
-        v = h = inputs
+        v = h = inputs.contiguous(memory_format=torch.channels_last)
         biases = self.biases(condition, len(inputs), (inputs.shape[2], inputs.shape[3]))
         for layer, (vertical, horizontal) in zip(self.layers, biases, strict=True):
             v, h = layer(v, h, vertical, horizontal)
         for conv in self.head:
             h = conv(h.relu())
         return by_colour(h, self.config.channels)
+
+    def units(self) -> Sequence[nn.Module]:  # noqa: D102
+        return self.layers
 
     def flops_per_draw(self, shape: tuple[int, ...]) -> float:  # noqa: D102
         of_condition = self.condition.multiplications_per_pixel(shape[1] * shape[2])

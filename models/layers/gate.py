@@ -16,7 +16,7 @@ def gate(x: Tensor, dim: int = 1) -> Tensor:
 
     Source: van den Oord et al. 2016b, equation 2; WaveNet, equation 2.
     """
-    return _Gate.apply(x, dim)  # type: ignore[no-any-return]
+    return _Gate.apply(x, dim)  # type: ignore[no-untyped-call,no-any-return]
 
 
 class _Gate(torch.autograd.Function):

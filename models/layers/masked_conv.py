@@ -13,11 +13,13 @@ the current one, so that only the current row's right part and the colours at th
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
+
+from models.layers.colour_products import product_by_colour, worth_it
 
 MaskType = Literal["A", "B"]
 
@@ -104,9 +106,12 @@ class MaskedConv2d(nn.Module):
         return self.weight * self.mask
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        up, left, right = self.reach
-        padded = F.pad(x, (left, right, up, 0)) if self.reach != POINT else x
-        return F.conv2d(padded, self.masked_weight(), self.bias)
+        if self.reach != POINT:
+            up, left, right = self.reach
+            x = F.pad(x, (left, right, up, 0))
+        elif self.mask_type == "B" and worth_it(self.colours_in, self.colours_out, x.device):
+            return product_by_colour(x, self.weight[:, :, 0, 0], self.bias, self.colours_in, self.colours_out)
+        return F.conv2d(x, self.masked_weight(), self.bias)
 
 
 def masked_points(*colours: Sequence[int]) -> Sequence[MaskedConv2d]:
@@ -134,4 +139,16 @@ class VerticalConv2d(nn.Module):
 
 def shift_down(x: Tensor) -> Tensor:
     """Each row moved to the one below, zeros into the first: row r of the result is row r - 1 of x [B, C, H, W]."""
-    return F.pad(x[:, :, :-1], (0, 0, 1, 0))
+    return _ShiftDown.apply(x)  # type: ignore[no-untyped-call,no-any-return]
+
+
+class _ShiftDown(torch.autograd.Function):
+    """Autograd's own gradient of a slice is a map in another layout, and adding to it takes ten times as long."""
+
+    @staticmethod
+    def forward(_: Any, x: Tensor) -> Tensor:
+        return F.pad(x[:, :, :-1], (0, 0, 1, 0))
+
+    @staticmethod
+    def backward(_: Any, of_shifted: Tensor) -> Tensor:
+        return F.pad(of_shifted[:, :, 1:], (0, 0, 0, 1))

@@ -1,8 +1,9 @@
-"""Full precision where autocast would take bfloat16 or float16: what is too coarse for them."""
+"""The precision of products: full where bfloat16 or float16 is too coarse, autocast's in products of our own."""
 
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[object]:
@@ -10,3 +11,15 @@ def full_precision(device: torch.device) -> AbstractContextManager[object]:
     if not torch.amp.is_autocast_available(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
+
+
+def as_multiplied(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Tensors in the dtype that autocast multiplies in, as torch's own products take them; unchanged where it is off.
+
+    Like these, it leaves float64 as it is.
+    """
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return tensors
+    dtype = torch.get_autocast_dtype(device)
+    return tuple(tensor if tensor.dtype == torch.float64 else tensor.to(dtype) for tensor in tensors)
