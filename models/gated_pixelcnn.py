@@ -36,6 +36,7 @@ from models.layers.masked_conv import (
     colour_of_each,
     leftward,
     masked_points,
+    product,
     shift_down,
 )
 from models.layers.picture_condition import LayerBias, PictureCondition, plus, plus_row
@@ -89,7 +90,8 @@ class GatedLayer(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The layer's two maps."""
         above = plus(self.vertical(v), vertical_bias)
-        row = plus(self.horizontal(h) + self.down(shift_down(above)), horizontal_bias)
+        handed_over = product(shift_down(above), self.down.weight.flatten(1))
+        row = plus(self.horizontal(h) + handed_over, horizontal_bias)
         out = self.output(gate(row))
         return gate(above), out if self.first else h + out
 

@@ -103,15 +103,34 @@ class MaskedConv2d(nn.Module):
 
     def masked_weight(self) -> Tensor:
         """The weights with zeros where the mask hides."""
-        return self.weight * self.mask
+        return as_it_lies(self.weight) * self.mask
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         if self.reach != POINT:
-            up, left, right = self.reach
-            x = F.pad(x, (left, right, up, 0))
-        elif self.mask_type == "B" and worth_it(self.colours_in, self.colours_out, x.device):
-            return product_by_colour(x, self.weight[:, :, 0, 0], self.bias, self.colours_in, self.colours_out)
-        return F.conv2d(x, self.masked_weight(), self.bias)
+            return padded_conv(x, self.masked_weight(), self.bias, self.reach)
+        if self.mask_type == "B" and worth_it(self.colours_in, self.colours_out, x.device):
+            return product_by_colour(x, self.weight.flatten(1), self.bias, self.colours_in, self.colours_out)
+        return product(x, self.masked_weight().flatten(1), self.bias)
+
+
+def padded_conv(x: Tensor, weight: Tensor, bias: Tensor | None, reach: Reach) -> Tensor:
+    """A convolution that sees as far as `reach`, zeros outside the picture."""
+    return F.conv2d(F.pad(x, (reach.left, reach.right, reach.up, 0)), weight, bias)
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """A 1×1 convolution of x [B, C_in, H, W] with [C_out, C_in]: for maps with channels last a plain product."""
+    if x.is_contiguous(memory_format=torch.channels_last):
+        return F.linear(x.movedim(1, -1), weight, bias).movedim(-1, 1)
+    return F.conv2d(x, weight[:, :, None, None], bias)
+
+
+def as_it_lies(weight: Tensor) -> Tensor:
+    """A weight whose gradient lies in memory as it does itself: that of maps with channels last would not.
+
+    Data parallel training warns of it, where a gradient can be put in the place of its sum only by going around.
+    """
+    return weight.flatten().view(weight.shape)
 
 
 def masked_points(*colours: Sequence[int]) -> Sequence[MaskedConv2d]:
@@ -133,8 +152,7 @@ class VerticalConv2d(nn.Module):
         self.conv = nn.Conv2d(features_in, features_out, (self.reach.up + 1, kernel))
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        up, left, right = self.reach
-        return self.conv(F.pad(x, (left, right, up, 0)))  # type: ignore[no-any-return]
+        return padded_conv(x, as_it_lies(self.conv.weight), self.conv.bias, self.reach)
 
 
 def shift_down(x: Tensor) -> Tensor:

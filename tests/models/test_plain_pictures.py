@@ -43,3 +43,16 @@ def test_in_bfloat16_both_are_as_far_from_float32(models: tuple[GatedPixelCNN, P
     with torch.autocast("cpu", torch.bfloat16):
         far, plain_far = (float((nats - exact).square().mean()) for nats in (ours.nll_nats(x), plain_nats(plain, x)))
     assert 0 < far < 2 * plain_far
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("low", [False, True])
+def test_gradients_lie_as_their_weights_do(channels: int, low: bool) -> None:
+    # Data parallel training warns otherwise, and strides of axes of one count there too.
+    model = GatedPixelCNN(GatedPixelCNNConfig(256, channels, hidden=6, num_layers=2, head_channels=6))
+    with torch.autocast("cpu", torch.bfloat16, enabled=low):
+        nats = model.nll_nats(torch.randint(256, (2, channels, 4, 5)))
+    nats.sum().backward()
+    strides = {name: (p.stride(), p.grad.stride()) for name, p in model.named_parameters() if p.grad is not None}
+    assert len(strides) == len(list(model.parameters()))
+    assert {name: pair for name, pair in strides.items() if pair[0] != pair[1]} == {}
