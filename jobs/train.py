@@ -222,7 +222,9 @@ def work(settings: dict[str, Any]) -> None:
 
     torch.set_num_threads(1)  # one thread a worker: more of them slow each other down
     try:
-        run(settings["plan"], Distributed(ray.train.torch.get_device()), Messenger(settings["mailbox"]))
+        plan: RunPlan = settings["plan"]
+        world = Distributed(ray.train.torch.get_device(), plan.execution.parallel)
+        run(plan, world, Messenger(settings["mailbox"]))
     except Exception as error:
         if not is_loss(error):
             ray.get(settings["mailbox"].fail.remote(error))

@@ -18,7 +18,7 @@ from pipeline.training.feed import Feed
 from pipeline.training.index import Contents, read_contents
 from pipeline.training.order import Order
 from pipeline.training.plan import HELD_OUT_SPLIT, TRAIN_SPLIT
-from pipeline.training.validation import batches, held_out_slots
+from pipeline.training.validation import held_out_slots
 
 CORPORA = Path(__file__).resolve().parents[3] / "shared" / "data"
 """Where the real corpora lie that no checkout holds: beside it, unless a folder is given."""
@@ -63,7 +63,8 @@ class Material:
     def held_out(self) -> list[Batch]:
         """The windows that everyone is scored on, with all the context that any of them sees."""
         slots = held_out_slots(self._contents.splits[HELD_OUT_SPLIT], self.num_held_out, seed=0)
-        return [self._feed.batch(part) for part in batches(slots, self.batch_size)]
+        starts = range(0, len(slots), self.batch_size)
+        return [self._feed.batch(slots[start : start + self.batch_size]) for start in starts]
 
     @cached_property
     def _feed(self) -> Feed:

@@ -17,6 +17,7 @@ from models.conditioning import Condition
 from models.distributions import Categorical
 from pipeline.batches import Batch
 from pipeline.training.config import TrainingConfig
+from pipeline.training.parts import Part
 from pipeline.training.step import Learner, backward, make_optimiser, move_average
 from pipeline.training.validation import bits_per_level
 
@@ -65,7 +66,7 @@ class Ours(Racer):
         # How many steps there will be, as far as those so far can tell: the cosine is to end with the time.
         foreseen = round(self.num_steps / share_done) if share_done > 0 else FAR
         learner.config = replace(self.training, num_steps=max(1, foreseen))
-        backward(learner.model, learner.model, batch, batch.num_scored, world_size=1)
+        backward(learner.model, learner.model, Part([batch], [], batch.num_scored))
         learner.update(self.num_steps)
         self.num_steps += 1
 
@@ -107,7 +108,7 @@ class LentLearner(Learner):
         self.config = config
         self.model = cast(Autoregressive, network.train())
         self.average = deepcopy(self.model).eval().requires_grad_(False)
-        self.optimiser = make_optimiser(network.parameters(), config)
+        self.optimiser = make_optimiser(network, config)
 
 
 @dataclass(frozen=True)

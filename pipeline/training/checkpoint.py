@@ -1,9 +1,9 @@
 """The state of a run, written so that it can be gone on from, and so that nothing that is read can run code.
 
-checkpoints/000001500.safetensors   weights, their average, the optimiser, the best weights so far
-checkpoints/000001500.json          written last: step, checksums, the best bits so far; with it the checkpoint counts
+checkpoints/000001500-00000.safetensors   what one worker wrote of weights, average, optimiser, best weights so far
+checkpoints/000001500.json                written last: step, what the files hold, checksums; with it they count
 
-A checkpoint that is torn or has a bit flipped is passed over for the one before.
+A checkpoint that is torn or has a bit flipped is passed over for the one before, by all workers alike.
 """
 
 import hashlib
@@ -12,19 +12,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import safetensors
-import safetensors.torch
-import torch
 from torch import Tensor
 
 from pipeline.errors import ModelError
-from pipeline.model_folder import contiguous
 from pipeline.shards.plan import digest_of
 from pipeline.storage import Location
-from pipeline.training.step import Learner
+from pipeline.training.sharded_files import Tensors, save_tensors, tensors_from
+from pipeline.training.world import World
 
 FORMAT = "ancestral-checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FOLDER = "checkpoints"
 
 
@@ -38,11 +35,27 @@ class Best:
 
 @dataclass(frozen=True)
 class Tally:
-    """What has been counted since the last line of metrics: the line is the same after a restart."""
+    """What has been counted since the last line of metrics: the line is the same after a restart.
+
+    `waited_s` of the `seconds` were spent waiting for batches, on average over the workers. `gradient_norm` is that of
+    the last step, before it was clipped.
+    """
 
     nats: float = 0.0
     num_levels: int = 0
     seconds: float = 0.0
+    waited_s: float = 0.0
+    gradient_norm: float = 0.0
+
+    def plus(self, later: "Tally") -> "Tally":
+        """The two together."""
+        return Tally(
+            self.nats + later.nats,
+            self.num_levels + later.num_levels,
+            self.seconds + later.seconds,
+            self.waited_s + later.waited_s,
+            later.gradient_norm,
+        )
 
 
 @dataclass(frozen=True)
@@ -65,58 +78,78 @@ class Position:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A position and the tensors that go with it."""
+    """A position, and which tensors go with it."""
 
     position: Position
-    tensors: Mapping[str, Tensor]
+    tensors: Tensors
 
 
-def save_checkpoint(run: Location, checkpoint: Checkpoint, keep: int) -> None:
-    """Write the tensors, then the page that makes them count; then drop all but the last `keep`."""
-    folder, step = run / FOLDER, checkpoint.position.step
-    data = safetensors.torch.save(contiguous(checkpoint.tensors))
-    page: dict[str, Any] = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "position": asdict(checkpoint.position),
-        "tensors_sha256": hashlib.sha256(data).hexdigest(),
-    }
-    (folder / tensors_name(step)).write_bytes(data)
-    (folder / page_name(step)).write_text(json.dumps({**page, "digest": digest_of(page)}, indent=1) + "\n")
-    drop_old(folder, keep)
+def save_checkpoint(run: Location, position: Position, tensors: Mapping[str, Tensor], keep: int, world: World) -> None:
+    """Every worker writes its tensors, then rank 0 the page that makes them count; then all but `keep` are dropped."""
+    folder = run / FOLDER
+
+    def finish(written: Tensors) -> None:
+        page = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "position": asdict(position),
+            **written.to_plain(),
+        }
+        place = folder / page_name(position.step)
+        place.write_text(json.dumps({**page, "digest": digest_of(page)}, indent=1) + "\n")
+        drop_old(folder, keep)
+
+    save_tensors(folder, f"{position.step:09d}", tensors, world, finish)
 
 
-def load_checkpoint(run: Location, plan_digest: str) -> tuple[Checkpoint | None, list[str]]:
-    """The last whole checkpoint of this plan, if any, and a note on each that was passed over."""
-    notes: list[str] = []
-    for step in sorted(steps_in(run / FOLDER), reverse=True):
+def find_checkpoint(run: Location, plan_digest: str, world: World) -> tuple[Checkpoint | None, list[str]]:
+    """The last whole checkpoint of this plan, if any, and a note on each that was passed over; alike on all workers."""
+    folder, notes = run / FOLDER, list[str]()
+    steps = sorted(steps_in(folder), reverse=True)
+    require_agreement(run, [len(steps), *steps[:1]], world)
+    for step in steps:
         try:
-            return read_checkpoint(run / FOLDER, step, plan_digest), notes
-        except ModelError as error:
+            checkpoint = read_page(folder, step, plan_digest)
+            require_agreement(run, [checkpoint.position.step], world)
+            require_whole(folder, checkpoint.tensors.files, world)
+            return checkpoint, notes
+        except PassedOver as error:
             notes.append(f"{error} Going on from the checkpoint before it.")
     return None, notes
 
 
-def read_checkpoint(folder: Location, step: int, plan_digest: str) -> Checkpoint:
-    """One checkpoint, its checksums compared; ModelError says what is wrong with it."""
+class PassedOver(ModelError):
+    """A checkpoint that cannot be gone on from; the one before may."""
+
+
+def require_agreement(run: Location, numbers: list[int], world: World) -> None:
+    """A ModelError on every worker unless all of them have found the same: sum and sum of squares tell."""
+    found = world.sum([float(n) ** power for n in numbers for power in (1, 2)] + [0.0] * (4 - 2 * len(numbers)))
+    means = [total / world.size for total in found]
+    if any(means[at + 1] != means[at] ** 2 for at in range(0, len(means), 2)):
+        raise ModelError(f"{run}: the workers found different checkpoints; expected a folder that all can read.")
+
+
+def read_page(folder: Location, step: int, plan_digest: str) -> Checkpoint:
+    """A checkpoint's page; PassedOver says what is wrong with it."""
     place = folder / page_name(step)
     try:
         page = json.loads(place.read_bytes())
         digest = page.pop("digest")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ModelError(f"{place}: this checkpoint is damaged ({error}).") from error
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise PassedOver(f"{place}: this checkpoint is damaged ({error}).") from error
     if digest_of(page) != digest:
-        raise ModelError(f"{place}: this checkpoint is damaged: its checksum differs.")
+        raise PassedOver(f"{place}: this checkpoint is damaged: its checksum differs.")
     position = position_from(page, str(place))
     if position.plan_digest != plan_digest:
-        raise ModelError(f"{place}: this checkpoint is of another run.")
-    return Checkpoint(position, read_tensors(folder / tensors_name(step), page["tensors_sha256"]))
+        raise PassedOver(f"{place}: this checkpoint is of another run.")
+    return Checkpoint(position, tensors_from(page))
 
 
 def position_from(page: Mapping[str, Any], where: str) -> Position:
     """The position on a page whose checksum is right."""
     if page.get("format") != FORMAT or page.get("format_version") != FORMAT_VERSION:
-        raise ModelError(
+        raise PassedOver(
             f"{where}: expected a checkpoint of format {FORMAT!r}, version {FORMAT_VERSION}; another release wrote it."
         )
     data = page["position"]
@@ -124,25 +157,35 @@ def position_from(page: Mapping[str, Any], where: str) -> Position:
     return Position(**{**data, "best": best, "tally": Tally(**data["tally"])})
 
 
-def read_tensors(place: Location, sha256: str) -> dict[str, Tensor]:
-    """The tensors beside a page."""
+def require_whole(folder: Location, files: Mapping[str, str], world: World) -> None:
+    """PassedOver, on every worker, unless each file has its checksum. The workers share the reading."""
+    names = sorted(files)
+    wrong = [0.0] * len(names)
+    for at in range(world.rank, len(names), world.size):
+        wrong[at] = float(state_of(folder / names[at], files[names[at]]))
+    for name, state in zip(names, world.sum(wrong), strict=True):
+        if state == MISSING:
+            raise PassedOver(f"{folder / name}: the tensors of this checkpoint are missing.")
+        if state == DAMAGED:
+            raise PassedOver(f"{folder / name}: this checkpoint is damaged: its checksum differs.")
+
+
+WHOLE, MISSING, DAMAGED = 0, 1, 2
+
+
+def state_of(place: Location, sha256: str) -> int:
+    """Whether a file is what was written."""
     if not place.is_file():
-        raise ModelError(f"{place}: the tensors of this checkpoint are missing.")
-    data = place.read_bytes()
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise ModelError(f"{place}: this checkpoint is damaged: its checksum differs.")
-    try:
-        return dict(safetensors.torch.load(data))
-    except safetensors.SafetensorError as error:
-        raise ModelError(f"{place}: this checkpoint is damaged ({error}).") from error
+        return MISSING
+    return WHOLE if hashlib.sha256(place.read_bytes()).hexdigest() == sha256 else DAMAGED
 
 
 def drop_old(folder: Location, keep: int) -> None:
     """Remove all but the last `keep`, each page before its tensors; and tensors that never got their page."""
     folder.remove_partials()
     kept = set(sorted(steps_in(folder))[-keep:])
-    for name in sorted(folder.names()):  # .json sorts before .safetensors
-        stem = name.split(".")[0]
+    for name in sorted(folder.names(), key=lambda name: (name[:9], not name.endswith(".json"))):
+        stem = name.split(".")[0].split("-")[0]
         if stem.isdigit() and int(stem) not in kept:
             (folder / name).remove()
 
@@ -158,39 +201,6 @@ def last_step(run: Location) -> int:
     return max(steps_in(run / FOLDER), default=0)
 
 
-def tensors_name(step: int) -> str:
-    """The tensors' file."""
-    return f"{step:09d}.safetensors"
-
-
 def page_name(step: int) -> str:
     """The page's file."""
     return f"{step:09d}.json"
-
-
-def tensors_of(learner: Learner, best: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """All tensors of a run under one roof: `model.`, `average.`, `best.`, `optimiser.NUMBER.`."""
-    tensors = {f"model.{name}": tensor for name, tensor in learner.model.state_dict().items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in learner.average.state_dict().items()}
-    tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
-    for number, state in learner.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
-    return tensors
-
-
-def restore(learner: Learner, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Put a checkpoint's tensors back; returns the best weights."""
-    learner.model.load_state_dict(below("model.", tensors))
-    learner.average.load_state_dict(below("average.", tensors))
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in below("optimiser.", tensors).items():
-        number, name = key.split(".", 1)
-        state.setdefault(int(number), {})[name] = value
-    groups = learner.optimiser.state_dict()["param_groups"]
-    learner.optimiser.load_state_dict({"state": state, "param_groups": groups})
-    return below("best.", tensors)
-
-
-def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin so, without that beginning."""
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -4,11 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import torch
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
+
+from models import build
 from models.autoregressive import Autoregressive
 from pipeline.model_folder import ModelInfo, save_model
 from pipeline.shards.schema import AudioConventions, AudioFeatures, Conventions, ImageFeatures
 from pipeline.training.conditioned_rows import NAMES
 from pipeline.training.plan import RunPlan
+from pipeline.training.world import World
 
 NUM_LICENCES_SHOWN = 20
 OF_THE_WHOLE = ("num_levels", "channels", "condition")
@@ -35,6 +41,26 @@ def export(
         figures={**figures, "num_parameters": model.num_parameters()},
     )
     return save_model(plan.out, model, info, card(info))
+
+
+def whole_model(plan: RunPlan, model: Autoregressive, world: World) -> Autoregressive:
+    """The model itself, or where its weights are spread one that has them all: on rank 0; elsewhere it has none.
+
+    Every worker calls it. The weights are put together tensor by tensor.
+    """
+    if not isinstance(model, FSDPModule):
+        return model
+    weights = {}
+    for name, weight in model.state_dict().items():
+        gathered = weight.full_tensor() if isinstance(weight, DTensor) else weight
+        if world.rank == 0:
+            weights[name] = gathered
+    with torch.device("meta"):
+        whole = build(plan.model_name, plan.model_config)
+    if world.rank == 0:
+        whole = build(plan.model_name, plan.model_config).to(world.device, next(iter(weights.values())).dtype)
+        whole.load_state_dict(weights)
+    return whole.eval().requires_grad_(False)
 
 
 def conventions_of(plan: RunPlan) -> Conventions:

@@ -1,5 +1,6 @@
 """Windows to tensors: the rows of a few shards in memory, and one rank's part of a batch made of them."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ class Feed:
         self.how = cut
         self.shards_in_memory = shards_in_memory
         self._shards: OrderedDict[int, Rows] = OrderedDict()
+        self._reading = threading.Lock()  # batches are made ready by a thread, and ids asked for by another
 
     def batch(self, slots: Sequence[Slot]) -> Batch:
         """The windows as one batch."""
@@ -54,12 +56,13 @@ class Feed:
         return [self.row(slot)["item_id"] for slot in slots]
 
     def _rows(self, shard: int) -> Rows:
-        if shard not in self._shards:
-            while len(self._shards) >= self.shards_in_memory:
-                self._shards.popitem(last=False)
-            self._shards[shard] = Rows(self.dataset.read_shard(shard, self._columns()))
-        self._shards.move_to_end(shard)
-        return self._shards[shard]
+        with self._reading:
+            if shard not in self._shards:
+                while len(self._shards) >= self.shards_in_memory:
+                    self._shards.popitem(last=False)
+                self._shards[shard] = Rows(self.dataset.read_shard(shard, self._columns()))
+            self._shards.move_to_end(shard)
+            return self._shards[shard]
 
     def _columns(self) -> list[str]:
         audio = isinstance(self.dataset.info.conventions, AudioConventions)

@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,11 +13,15 @@ from pipeline.batches import cut_for
 from pipeline.errors import ConfigError
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.training.checkpoint import Best, Position, Tally
-from pipeline.training.export import export
+from pipeline.training.export import export, whole_model
+from pipeline.training.guards import Divergence, explain_divergence, is_stale, write_divergence
 from pipeline.training.index import Slot
 from pipeline.training.metrics import Observer, Silent
+from pipeline.training.network import network_of
 from pipeline.training.plan import HELD_OUT_SPLIT, RunPlan, claim, finished
+from pipeline.training.prefetch import Taken
 from pipeline.training.record import Record
+from pipeline.training.schedule import learning_rate
 from pipeline.training.step import Learner, backward, on_device
 from pipeline.training.store import Store
 from pipeline.training.supply import Supply
@@ -58,21 +63,27 @@ class Run:
         self.resume_or_initialise()
         if self.world.rank == 0:
             self.record = Record(self.plan.out, self.config, self.position, self.observer)
-        network = self.world.wrap(self.learner.model)
-        while self.position.step < self.config.num_steps:
-            if self.take_step(network):
-                self.save()
-                return False
+        network = network_of(self.learner.model, self.plan.execution, self.world)
+        with self.supply.ahead(self.position.step, self.world) as parts:
+            while not self.is_over():
+                if self.take_step(network, parts.take()):
+                    self.save()
+                    return False
         self.export()
         return True
 
+    def is_over(self) -> bool:
+        """Whether all steps are taken, or enough of them."""
+        return self.position.step >= self.config.num_steps or is_stale(self.config, self.position)
+
     def resume_or_initialise(self) -> None:
         """Put back the last whole checkpoint, or start from the first global batch; the same on every rank."""
-        position, best, notes = self.store.load(self.learner)
-        if position:
-            self.position, self.best = position, best
-        else:
+        checkpoint, notes = self.store.find()
+        if checkpoint is None:
             self.initialise()
+        self.learner.shard(self.world)
+        if checkpoint:
+            self.position, self.best = checkpoint.position, self.store.load(checkpoint, self.learner)
         for note in notes if self.world.rank == 0 else ():
             self.observer.note(note)
         if self.world.rank == 0:
@@ -93,44 +104,48 @@ class Run:
         self.learner.model.initialise(batch.x, batch.condition)
         self.learner.restart_average()
 
-    def take_step(self, network: torch.nn.Module) -> bool:
+    def take_step(self, network: torch.nn.Module, taken: Taken) -> bool:
         """One step and what is due after it; whether to stop."""
-        started = time.monotonic()
-        step = self.position.step
-        part = self.supply.part(step, self.world.rank, self.world.size)
-        batch = on_device(part.batch, self.world.device)
-        nats = backward(self.learner.model, network, batch, part.num_levels, self.world.size)
+        started = time.monotonic() - taken.waited_s
+        step, part = self.position.step, taken.part
+        nats = backward(self.learner.model, network, part, self.config.precision, self.world)
         wish = float(self.world.rank == 0 and self.observer.stop_asked(step))
-        total, stop = self.world.sum([nats, wish])
+        total, stop, waited_s = self.world.sum([nats, wish, taken.waited_s])
         norm = self.learner.update(step) if math.isfinite(total) else math.nan
         if not math.isfinite(norm):
-            raise ConfigError(self.diverged(part.slots))
-        self.count(total, part.num_levels, time.monotonic() - started)
+            raise self.diverged(part.slots, total, norm)
+        mean_waited_s = waited_s / self.world.size
+        self.count(Tally(total, part.num_levels, time.monotonic() - started, mean_waited_s, norm))
         self.after_step()
         self.position = replace(self.position, seconds=self.position.seconds + time.monotonic() - started)
-        return stop > 0 and self.position.step < self.config.num_steps
+        return stop > 0 and not self.is_over()
 
-    def count(self, nats: float, num_levels: int, seconds: float) -> None:
+    def count(self, of_step: Tally) -> None:
         """One step more is done."""
-        before = self.position.tally
-        tally = Tally(before.nats + nats, before.num_levels + num_levels, before.seconds + seconds)
-        total = self.position.num_levels + num_levels
+        total = self.position.num_levels + of_step.num_levels
+        tally = self.position.tally.plus(of_step)
         self.position = replace(self.position, step=self.position.step + 1, num_levels=total, tally=tally)
 
-    def diverged(self, slots: list[Slot]) -> str:
-        """What to say when loss or gradient are no numbers any more; the weights are still those before the step."""
-        ids = self.supply.item_ids(slots)
-        shown = ", ".join(ids[:8]) + (f", and {len(ids) - 8} more" if len(ids) > 8 else "")
-        return (
-            f"training diverged at step {self.position.step}: loss or gradient is no finite number. "
-            f"Items of this batch: {shown}. Lower training.learning_rate or training.clip_gradient_norm "
-            "and train into another folder; if it happens at once, look at these items with `ancestral report`."
+    def diverged(self, slots: list[Slot], nats: float, norm: float) -> ConfigError:
+        """Loss or gradient are no numbers any more."""
+        divergence = Divergence(
+            step=self.position.step,
+            seed=self.config.seed,
+            loss_nats=nats,
+            gradient_norm=norm,
+            learning_rate=learning_rate(self.config, self.position.step),
+            item_ids=self.supply.item_ids(slots),
+            windows=[slot.window for slot in slots],
         )
+        if self.world.rank == 0:
+            write_divergence(self.plan.run_folder, divergence)
+        return explain_divergence(self.plan.run_folder, divergence)
 
     def after_step(self) -> None:
         """Validation, metrics and checkpoint, where they are due."""
         step, last = self.position.step, self.position.step == self.config.num_steps
         bits = self.validate() if self.supply.held_out and (last or step % self.config.validate_every == 0) else None
+        last = last or self.is_over()
         if last or bits is not None or step % self.config.log_every == 0:
             self.log(bits)
         if last or step % self.config.checkpoint_every == 0:
@@ -140,7 +155,9 @@ class Run:
         """Held-out bits now; the best weights so far are kept."""
         average: Autoregressive = self.learner.average
         supply = self.supply
-        bits = measure_bits(average, supply.held_out_feed, supply.held_out, self.config.batch_size, self.world)
+        at_once = -(-self.config.batch_size // (self.world.size * self.plan.execution.num_parts))
+        precision = self.config.precision
+        bits = measure_bits(average, supply.held_out_feed, supply.held_out, at_once, self.world, precision)
         if self.position.best is None or bits < self.position.best.bits:
             self.position = replace(self.position, best=Best(self.position.step, bits))
             self.best = {name: tensor.detach().clone() for name, tensor in average.state_dict().items()}
@@ -164,13 +181,17 @@ class Run:
         self.store.save(self.learner, self.position, self.best)
 
     def export(self) -> None:
-        """Write the best model; rank 0 alone."""
-        if self.world.rank != 0:
-            return
+        """Write the best model, put together from all workers; rank 0 alone writes."""
         if self.best:
             self.learner.average.load_state_dict(self.best)
+        model = whole_model(self.plan, self.learner.average, self.world)
+        if self.world.rank == 0:
+            export(self.plan, self.dataset.info.lineage, self.supply.licences, model, self.figures())
+
+    def figures(self) -> dict[str, Any]:
+        """What is told of a finished run with its model."""
         best = self.position.best
-        figures = {
+        return {
             "train_bits": self.position.train_bits,
             "validation_bits": best.bits if best else None,
             "best_step": best.step if best else self.position.step,
@@ -179,4 +200,3 @@ class Run:
             "levels_per_s": round(self.position.num_levels / max(self.position.seconds, 1e-9), 1),
             "weights": "averaged" if self.config.ema_decay else "last",
         }
-        export(self.plan, self.dataset.info.lineage, self.supply.licences, self.learner.average, figures)

@@ -6,6 +6,8 @@ validation_bits       held-out bits per level with the averaged weights; only in
 learning_rate         of the last of those steps
 seconds               of training since the run began, without the time it lay still
 levels_per_s          scored levels a second, over all workers
+gradient_norm         of the last of those steps, before it was clipped
+waiting_share         of the time, spent waiting for batches; the mean over the workers
 """
 
 import json
@@ -27,6 +29,8 @@ class Measured:
     learning_rate: float
     seconds: float
     levels_per_s: float
+    gradient_norm: float = 0.0
+    waiting_share: float = 0.0
     validation_bits: float | None = None
 
     def to_line(self) -> str:

@@ -31,6 +31,8 @@ class Record:
             learning_rate=learning_rate(self.config, position.step - 1),
             seconds=round(position.seconds + tally.seconds, 3),
             levels_per_s=round(tally.num_levels / max(tally.seconds, 1e-9), 1),
+            gradient_norm=tally.gradient_norm,
+            waiting_share=round(tally.waited_s / max(tally.seconds, 1e-9), 4),
             validation_bits=validation_bits,
         )
         self.metrics.add(measured)

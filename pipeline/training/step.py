@@ -1,20 +1,23 @@
 """One step of the optimiser, on a loss that does not depend on how a global batch is dealt out."""
 
 import math
-from collections.abc import Iterable
+from contextlib import nullcontext
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from models import build
 from models.autoregressive import Autoregressive
 from models.layers.dropout import set_dropout_keys
 from pipeline.batches import Batch
 from pipeline.training.config import TrainingConfig
+from pipeline.training.parts import Part
+from pipeline.training.precision import WEIGHTS, products_in
 from pipeline.training.schedule import learning_rate
-
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
+from pipeline.training.world import Alone, World
 
 
 class Learner:
@@ -29,9 +32,15 @@ class Learner:
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             self.model = build(name, model_config)
-        self.model.to(device, PRECISIONS[config.precision]).train()
+        self.model.to(device, WEIGHTS[config.precision]).train()
         self.average = deepcopy(self.model).eval().requires_grad_(False)
-        self.optimiser = make_optimiser(self.model.parameters(), config)
+        self.optimiser = make_optimiser(self.model, config)
+
+    def shard(self, world: World) -> None:
+        """Spread what is whole until now over the workers: weights, their average and the optimiser's state."""
+        if world.shard(self.model, trained=True):
+            world.shard(self.average, trained=False)
+            self.optimiser = make_optimiser(self.model, self.config)
 
     def restart_average(self) -> None:
         """Let the average begin at the weights of now."""
@@ -39,7 +48,7 @@ class Learner:
 
     def update(self, step: int) -> float:
         """Change the weights by their gradients; returns the norm of these, and changes nothing if it is not finite."""
-        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_gradient_norm))
+        norm = whole_norm(nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_gradient_norm))
         if math.isfinite(norm):
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(self.config, step)
@@ -49,11 +58,32 @@ class Learner:
         return norm
 
 
-def make_optimiser(parameters: Iterable[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
-    """The optimiser that the config names, otherwise as torch has it."""
+def whole_norm(norm: Tensor) -> float:
+    """A norm of gradients as a number, the same on every worker."""
+    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+
+
+def make_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """The optimiser that the config names, otherwise as torch has it; weights decay apart from the gradient (AdamW).
+
+    Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019. What a mask hides decays too, unseen.
+    """
     if config.optimiser == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=config.learning_rate)
-    return torch.optim.Adam(parameters, lr=config.learning_rate, betas=config.adam_betas)
+        return torch.optim.RMSprop(model.parameters(), lr=config.learning_rate)
+    if not config.weight_decay:
+        return torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=config.adam_betas)
+    decaying = {id(weight) for weight in weights_of_products(model)}
+    groups = [
+        {"params": [p for p in model.parameters() if id(p) in decaying], "weight_decay": config.weight_decay},
+        {"params": [p for p in model.parameters() if id(p) not in decaying], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.adam_betas)
+
+
+def weights_of_products(model: nn.Module) -> list[nn.Parameter]:
+    """What inputs are multiplied by: no biases, no gains, no embeddings, which are looked up."""
+    looked_up = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    return [weight for weight in model.parameters() if weight.ndim >= 2 and id(weight) not in looked_up]
 
 
 def average_decay(decay: float, step: int) -> float:
@@ -70,26 +100,46 @@ def move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
         kept.copy_(now)
 
 
-def sum_nats(model: Autoregressive, network: nn.Module, batch: Batch) -> Tensor:
-    """The nats of all levels that count, as one float64 number. `network` is the model as `World.wrap` gave it."""
+def sum_nats(model: Autoregressive, network: nn.Module, batch: Batch, precision: str = "float32") -> Tensor:
+    """The nats of all levels that count, as one float64 number. `network` is the model as `World.wrap` gave it.
+
+    The likelihood is taken of parameters in the weights' precision, whatever the products were made in.
+    """
     set_dropout_keys(model, batch.dropout_keys)
-    nll = model.distribution.nll_nats(network(batch.x, batch.condition), batch.x)
+    with products_in(precision, batch.x.device):
+        parameters = network(batch.x, batch.condition)
+    if parameters.dtype == torch.bfloat16:
+        parameters = parameters.float()
+    nll = model.distribution.nll_nats(parameters, batch.x)
     return torch.where(batch.scored, nll, 0.0).sum(dtype=torch.float64)
 
 
-def backward(model: Autoregressive, network: nn.Module, batch: Batch, num_levels: int, world_size: int) -> float:
-    """Gradients of this worker's part of the loss; returns the nats of the part.
+def backward(
+    model: Autoregressive, network: nn.Module, part: Part, precision: str = "float32", world: World | None = None
+) -> float:
+    """Gradients of this worker's part of the loss, added up batch by batch; returns the nats of the part.
 
-    The loss is nats over the levels of the whole global batch, `num_levels`. Gradients are averaged over the workers,
-    so each worker's part is scaled by their number: the mean of the parts is the loss, however they were dealt out.
+    The loss is nats over the levels of the whole global batch. Gradients are averaged over the workers, so each
+    worker's part is scaled by their number: the mean of the parts is the loss, however they were dealt out. They are
+    shared once, with the last batch.
     """
-    nats = sum_nats(model, network, batch)
-    torch.autograd.backward(nats * (world_size / num_levels))
-    return float(nats.detach())
+    world = world or Alone()
+    total = 0.0
+    for number, batch in enumerate(part.batches, start=1):
+        is_last = number == len(part.batches)
+        with nullcontext() if is_last else world.unshared(network):
+            nats = sum_nats(model, network, on_device(batch, world.device), precision)
+            torch.autograd.backward(nats * (world.size / part.num_levels))
+        total += float(nats.detach())
+    return total
 
 
 def on_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch where the model is."""
+    """The batch where the model is; what lies in pinned memory goes there while the device works."""
+
+    def there(tensor: Any) -> Any:
+        return tensor.to(device, non_blocking=True)
+
     condition = batch.condition.to(device) if batch.condition else None
-    keys = None if batch.dropout_keys is None else batch.dropout_keys.to(device)
-    return Batch(batch.x.to(device), batch.scored.to(device), condition, keys)
+    keys = None if batch.dropout_keys is None else there(batch.dropout_keys)
+    return Batch(there(batch.x), there(batch.scored), condition, keys)

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
-from pipeline.errors import ModelError
-from pipeline.training.checkpoint import Checkpoint, Position, load_checkpoint, restore, save_checkpoint, tensors_of
+from pipeline.training.checkpoint import FOLDER, Checkpoint, Position, find_checkpoint, save_checkpoint
 from pipeline.training.plan import RunPlan
+from pipeline.training.sharded_files import load_tensors
 from pipeline.training.step import Learner
 from pipeline.training.world import World
+
+MODEL, AVERAGE, BEST, OPTIMISER = "model.", "average.", "best.", "optimiser."
 
 
 class Store:
@@ -17,23 +21,72 @@ class Store:
     def __init__(self, plan: RunPlan, world: World) -> None:
         self.plan, self.world = plan, world
 
-    def load(self, learner: Learner) -> tuple[Position | None, dict[str, Tensor], list[str]]:
-        """Put the last whole checkpoint into the learner: its position, its best weights, and notes for a person.
+    def find(self) -> tuple[Checkpoint | None, list[str]]:
+        """The last whole checkpoint, if there is one, and notes for a person."""
+        return find_checkpoint(self.plan.run_folder, self.plan.digest, self.world)
 
-        None for the position where there is no checkpoint, and then the learner is as it was.
-        """
-        checkpoint, notes = load_checkpoint(self.plan.run_folder, self.plan.digest)
-        step = checkpoint.position.step if checkpoint else 0
-        if self.world.sum([float(step)])[0] != step * self.world.size:
-            raise ModelError(
-                f"{self.plan.run_folder}: the workers found different checkpoints; expected a folder that all can read."
-            )
-        if checkpoint is None:
-            return None, {}, notes
-        return checkpoint.position, restore(learner, checkpoint.tensors), notes
+    def load(self, checkpoint: Checkpoint, learner: Learner) -> dict[str, Tensor]:
+        """Put a checkpoint's tensors into the learner, spread as it is now; returns the best weights."""
+        state = blank_state(learner, checkpoint.tensors.tensors)
+        load_tensors(self.plan.run_folder / FOLDER, checkpoint.tensors, state, self.world)
+        set_optimiser_state(learner, below(OPTIMISER, state))
+        return below(BEST, state)
 
     def save(self, learner: Learner, position: Position, best: Mapping[str, Tensor]) -> None:
         """Write a checkpoint."""
-        if self.world.rank == 0:
-            checkpoint = Checkpoint(position, tensors_of(learner, best))
-            save_checkpoint(self.plan.run_folder, checkpoint, self.plan.training.keep_checkpoints)
+        keep = self.plan.training.keep_checkpoints
+        save_checkpoint(self.plan.run_folder, position, state_of(learner, best), keep, self.world)
+
+
+def state_of(learner: Learner, best: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """All tensors of a run under one roof: `model.`, `average.`, `best.`, `optimiser.STATE.` and a weight's name."""
+    return {
+        **above(MODEL, learner.model.state_dict()),
+        **above(AVERAGE, learner.average.state_dict()),
+        **above(BEST, best),
+        **above(OPTIMISER, optimiser_state(learner)),
+    }
+
+
+def optimiser_state(learner: Learner) -> dict[str, Tensor]:
+    """What the optimiser knows of each weight; nothing before its first step."""
+    known = learner.optimiser.state
+    return {
+        f"{kind}.{name}": value
+        for name, weight in learner.model.named_parameters()
+        for kind, value in known.get(weight, {}).items()
+    }
+
+
+def set_optimiser_state(learner: Learner, state: Mapping[str, Tensor]) -> None:
+    """The inverse."""
+    weights = dict(learner.model.named_parameters())
+    for key, value in state.items():
+        kind, name = key.split(".", 1)
+        learner.optimiser.state[weights[name]][kind] = value
+
+
+def blank_state(learner: Learner, stored: Mapping[str, TensorStorageMetadata]) -> dict[str, Tensor]:
+    """Tensors to be filled: the learner's own, and new ones, like the weights, for what it has not got yet."""
+    weights = dict(learner.model.named_parameters())
+    average = learner.average.state_dict()
+    blank = {**above(MODEL, learner.model.state_dict()), **above(AVERAGE, average)}
+    for key, value in stored.items():
+        if key.startswith(BEST):
+            blank[key] = torch.empty_like(average[key.removeprefix(BEST)])
+        elif key.startswith(OPTIMISER):
+            kind, name = key.removeprefix(OPTIMISER).split(".", 1)
+            is_count = kind == "step"  # one number for a weight, and not on its device; all else is shaped as it is
+            dtype = value.properties.dtype
+            blank[key] = torch.empty((), dtype=dtype) if is_count else torch.empty_like(weights[name].detach())
+    return blank
+
+
+def above(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, their names with this beginning."""
+    return {prefix + name: tensor for name, tensor in tensors.items()}
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without that beginning."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

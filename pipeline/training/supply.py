@@ -1,7 +1,6 @@
 """What a worker is given: its part of every global batch, and its share of the held-out items."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 
@@ -11,17 +10,11 @@ from pipeline.training.chance import left_to_chance
 from pipeline.training.feed import Feed
 from pipeline.training.index import Slot, read_contents
 from pipeline.training.order import Order, share
+from pipeline.training.parts import Part, chunks, pinned
 from pipeline.training.plan import HELD_OUT_SPLIT, TRAIN_SPLIT, RunPlan
+from pipeline.training.prefetch import Ahead
 from pipeline.training.validation import held_out_slots
-
-
-@dataclass(frozen=True)
-class Part:
-    """One worker's part of the global batch of a step; `num_levels` are those that the whole of it scores."""
-
-    batch: Batch
-    slots: list[Slot]
-    num_levels: int
+from pipeline.training.world import World
 
 
 class Supply:
@@ -33,19 +26,34 @@ class Supply:
         self.licences = contents.licences
         self.order = Order(contents.splits[TRAIN_SPLIT], config.batch_size, config.shards_in_memory, config.seed)
         self.feed = Feed(dataset, plan.conditioning, cut, config.shards_in_memory)
+        self.num_parts, self.prefetch = plan.execution.num_parts, plan.execution.prefetch
         self.held_out = held_out_slots(contents.splits[HELD_OUT_SPLIT], config.validation_items, config.seed)
         self.held_out_feed = Feed(dataset, plan.conditioning, cut, 1)
+
+    def ahead(self, first: int, world: World) -> Ahead:
+        """The parts of a worker from a step on to the run's last, made ready while it works."""
+
+        def make(step: int) -> Part:
+            part = self.part(step, world.rank, world.size)
+            return pinned(part) if world.device.type == "cuda" else part
+
+        return Ahead(make, first, self.config.num_steps, self.prefetch)
 
     def part(self, step: int, rank: int, size: int) -> Part:
         """What falls to rank `rank` of `size` of a step, and what chance decides for it."""
         return self.dealt(self.order.batch(step), step, rank, size)
 
     def dealt(self, slots: list[Slot], step: int, rank: int, size: int) -> Part:
-        """The same of any global batch."""
-        numbers = share(range(len(slots)), rank, size)
+        """The same of any global batch. Every rank gets equally many batches, some of which may score nothing."""
+        largest_share = -(-len(slots) // size)
+        parts = chunks(share(range(len(slots)), rank, size), min(self.num_parts, largest_share))
+        batches = [self.batch(slots, step, numbers) for numbers in parts]
+        return Part(batches, slots, sum(slot.num_levels for slot in slots))
+
+    def batch(self, slots: list[Slot], step: int, numbers: Sequence[int]) -> Batch:
+        """The windows of these numbers in the global batch; one that scores nothing where there are none."""
         batch = self.feed.batch([slots[n] for n in numbers]) if numbers else self.feed.silent_batch(slots[0])
-        batch = left_to_chance(batch, self.config, step, numbers or range(1))
-        return Part(batch, slots, sum(slot.num_levels for slot in slots))
+        return left_to_chance(batch, self.config, step, numbers or range(1))
 
     def first_rows(self) -> Batch:
         """The whole first global batch without padding: what a model's start from data is taken from."""

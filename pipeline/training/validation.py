@@ -1,7 +1,6 @@
 """Held-out bits while training: a bounded number of items, the same each time, scored with the averaged weights."""
 
 import math
-from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -26,26 +25,22 @@ def held_out_slots(index: Index, num_items: int, seed: int) -> list[Slot]:
 
 
 @torch.no_grad()
-def measure_bits(model: Autoregressive, feed: Feed, slots: list[Slot], batch_size: int, world: World) -> float:
-    """Bits per level over the slots; every worker scores its share and all get the answer."""
-    nats = 0.0
-    for part in batches(share(slots, world.rank, world.size), batch_size):
-        nats += float(sum_nats(model, model, on_device(feed.batch(part), world.device)))
+def measure_bits(
+    model: Autoregressive, feed: Feed, slots: list[Slot], batch_size: int, world: World, precision: str = "float32"
+) -> float:
+    """Bits per level over the slots; every worker scores its share, in equally many batches, and all get the answer.
+
+    In the precision of the training, so that what is measured is what will be drawn from.
+    """
+    nats, largest_share = 0.0, -(-len(slots) // world.size)
+    mine = share(slots, world.rank, world.size)
+    for start in range(0, largest_share, batch_size):
+        part = mine[start : start + batch_size]
+        batch = feed.batch(part) if part else feed.silent_batch(slots[0])
+        nats += float(sum_nats(model, model, on_device(batch, world.device), precision))
     return bits_per_level(world.sum([nats])[0], sum(slot.num_levels for slot in slots))
 
 
 def bits_per_level(nats: float, num_levels: int) -> float:
     """Nats over so many levels (timesteps, or pixel channels) as bits per level."""
     return nats / num_levels / math.log(2)
-
-
-def batches(slots: Iterable[Slot], batch_size: int) -> Iterator[list[Slot]]:
-    """Slots in lists of `batch_size`; the last may be shorter."""
-    part: list[Slot] = []
-    for slot in slots:
-        part.append(slot)
-        if len(part) == batch_size:
-            yield part
-            part = []
-    if part:
-        yield part

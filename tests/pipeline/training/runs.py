@@ -10,6 +10,7 @@ from pipeline.storage import Location
 from pipeline.training.config import TrainingConfig
 from pipeline.training.metrics import Measured
 from pipeline.training.plan import RunPlan, make_plan
+from pipeline.training.world import Alone
 
 WAVENET: dict[str, Any] = {
     "name": "wavenet",
@@ -59,6 +60,14 @@ class Watcher:
 
     def stop_asked(self, step: int) -> bool:
         return step + 1 >= self.stop_after
+
+
+class Played(Alone):
+    """Worker `rank` of `size`, played by this process: it does what one worker does, and sums nothing."""
+
+    def __init__(self, rank: int, size: int) -> None:
+        super().__init__()
+        self.rank, self.size = rank, size
 
 
 def figures(out: Path) -> list[tuple[Any, ...]]:

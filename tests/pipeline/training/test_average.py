@@ -12,6 +12,7 @@ from pipeline.storage import Location
 from pipeline.training import loop
 from pipeline.training.loop import Run, run
 from pipeline.training.plan import make_plan
+from pipeline.training.prefetch import Taken
 from pipeline.training.step import average_decay, move_average
 from pipeline.training.world import Alone
 from tests.pipeline.training.datasets import audio_dataset, image_dataset
@@ -65,7 +66,7 @@ def test_it_is_scored_without_dropout(tmp_path: Path) -> None:
     plan = make_plan(dataset, Location(str(tmp_path / "out")), model, replace(TRAINING, condition_on=()))
     runner = Run(plan, dataset, Alone(), Watcher())
     runner.initialise()
-    runner.take_step(runner.learner.model)
+    runner.take_step(runner.learner.model, Taken(runner.supply.part(0, 0, 1), 0.0))
     assert runner.learner.model.training
     first = runner.validate()
     assert runner.validate() == first

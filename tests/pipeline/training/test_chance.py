@@ -14,11 +14,12 @@ from pipeline.storage import Location
 from pipeline.training.chance import dropout_keys, dropped_conditions
 from pipeline.training.config import TrainingConfig
 from pipeline.training.loop import Run, run
+from pipeline.training.parts import Part
 from pipeline.training.plan import RunPlan, make_plan
 from pipeline.training.step import backward
 from pipeline.training.world import Alone
 from tests.pipeline.training.datasets import audio_dataset, image_dataset
-from tests.pipeline.training.runs import TRAINING, Watcher, figures, small_plan
+from tests.pipeline.training.runs import TRAINING, Played, Watcher, figures, small_plan
 
 PICTURES: dict[str, Any] = {"filters": 4, "num_resnets": 1, "num_resolutions": 1, "num_components": 2, "dropout": 0.5}
 
@@ -81,7 +82,7 @@ def gradients(plan: RunPlan, dataset: Dataset, size: int, step: int) -> tuple[fl
     model, nats = runner.learner.model, 0.0
     for rank in range(size):
         part = runner.supply.part(step, rank, size)
-        nats += backward(model, model, part.batch, part.num_levels, size)
+        nats += backward(model, model, part, world=Played(rank, size))
     return nats, {name: weight.grad / size for name, weight in model.named_parameters() if weight.grad is not None}
 
 
@@ -100,7 +101,7 @@ def test_chance_is_there(plan: RunPlan, dataset: Dataset) -> None:
     """What the tests beside this one need to mean something."""
     runner = Run(plan, dataset, Alone(), Watcher())
     slots = runner.supply.order.batch(0)
-    parts = [runner.supply.dealt(slots, step, 0, 1).batch for step in range(5)]  # the same windows, at other steps
+    parts = [runner.supply.dealt(slots, step, 0, 1).batches[0] for step in range(5)]  # the same windows, at other steps
     assert all(torch.equal(part.x, parts[0].x) for part in parts)
     dropped = torch.stack(
         [part.condition.dropped for part in parts if part.condition and part.condition.dropped is not None]
@@ -109,7 +110,7 @@ def test_chance_is_there(plan: RunPlan, dataset: Dataset) -> None:
     assert 0 < int(dropped.sum()) < dropped.numel()
     model = runner.learner.model
     runner.initialise()
-    nats = [backward(model, model, replace(part, condition=parts[0].condition), 100, 1) for part in parts]
+    nats = [backward(model, model, Part([replace(part, condition=parts[0].condition)], [], 100)) for part in parts]
     assert len(set(nats)) == (1 if plan.model_name == "wavenet" else 5)  # WaveNet has no dropout
 
 
@@ -134,7 +135,7 @@ def test_validation_drops_nothing(speech: Dataset, tmp_path: Path) -> None:
 
 def test_without_the_setting_no_condition_is_ever_dropped(speech: Dataset, tmp_path: Path) -> None:
     runner = Run(small_plan(speech, tmp_path), speech, Alone(), Watcher())
-    condition = runner.supply.part(0, 0, 1).batch.condition
+    condition = runner.supply.part(0, 0, 1).batches[0].condition
     assert condition is not None
     assert condition.dropped is None
 

@@ -10,17 +10,19 @@ import torch
 from models.linear_ar import LinearARConfig
 from pipeline.storage import Location
 from pipeline.training.checkpoint import (
+    FOLDER,
     Best,
     Checkpoint,
     Position,
     Tally,
-    load_checkpoint,
-    restore,
+    find_checkpoint,
     save_checkpoint,
-    tensors_of,
 )
 from pipeline.training.config import TrainingConfig
+from pipeline.training.sharded_files import load_tensors
 from pipeline.training.step import Learner
+from pipeline.training.store import below, blank_state, set_optimiser_state, state_of
+from pipeline.training.world import Alone
 
 PLAN = "plan"
 
@@ -44,27 +46,34 @@ def position(step: int) -> Position:
 
 
 def save(run: Path, step: int, keep: int = 10) -> None:
-    checkpoint = Checkpoint(position(step), {"model.w": torch.full((3,), float(step))})
-    save_checkpoint(Location(str(run)), checkpoint, keep)
+    save_checkpoint(Location(str(run)), position(step), {"model.w": torch.full((3,), float(step))}, keep, Alone())
 
 
 def load(run: Path) -> tuple[int, list[str]]:
-    found, notes = load_checkpoint(Location(str(run)), PLAN)
+    found, notes = find_checkpoint(Location(str(run)), PLAN, Alone())
     return (found.position.step if found else 0), notes
+
+
+def restored(run: Location, checkpoint: Checkpoint, learner: Learner) -> dict[str, torch.Tensor]:
+    state = blank_state(learner, checkpoint.tensors.tensors)
+    load_tensors(run / FOLDER, checkpoint.tensors, state, Alone())
+    set_optimiser_state(learner, below("optimiser.", state))
+    return below("best.", state)
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "rmsprop"])
 def test_weights_average_and_optimiser_come_back_to_the_bit(tmp_path: Path, optimiser: str) -> None:
     before = taught(optimiser)
     best = {"coefficients": torch.tensor([1.0, 2.0, 3.0])}
-    save_checkpoint(Location(str(tmp_path)), Checkpoint(position(3), tensors_of(before, best)), 1)
-    found, notes = load_checkpoint(Location(str(tmp_path)), PLAN)
+    run = Location(str(tmp_path))
+    save_checkpoint(run, position(3), state_of(before, best), 1, Alone())
+    found, notes = find_checkpoint(run, PLAN, Alone())
     assert found is not None
     assert notes == []
     assert found.position == position(3)
     after = learner(optimiser)
-    assert torch.equal(restore(after, found.tensors)["coefficients"], best["coefficients"])
-    one, two = tensors_of(before, {}), tensors_of(after, {})
+    assert torch.equal(restored(run, found, after)["coefficients"], best["coefficients"])
+    one, two = state_of(before, {}), state_of(after, {})
     assert one.keys() == two.keys()
     assert any(name.startswith("optimiser.") for name in one)
     assert all(torch.equal(one[name], two[name]) for name in one)
@@ -75,7 +84,12 @@ def test_the_last_ones_are_kept(tmp_path: Path) -> None:
     for step in (5, 10, 15):
         save(tmp_path, step, keep=2)
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
-    assert names == ["000000010.json", "000000010.safetensors", "000000015.json", "000000015.safetensors"]
+    assert names == [
+        "000000010-00000.safetensors",
+        "000000010.json",
+        "000000015-00000.safetensors",
+        "000000015.json",
+    ]
     assert load(tmp_path) == (15, [])
 
 
@@ -93,7 +107,7 @@ def test_a_page_goes_before_its_tensors(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Location, "remove", noted)
     save(tmp_path, 15, keep=1)
     for step in (5, 10):
-        assert gone.index(f"{step:09d}.json") < gone.index(f"{step:09d}.safetensors")
+        assert gone.index(f"{step:09d}.json") < gone.index(f"{step:09d}-00000.safetensors")
 
 
 def cut_page(folder: Path) -> None:
@@ -113,19 +127,19 @@ def unreadable_page(folder: Path) -> None:
 
 
 def cut_tensors(folder: Path) -> None:
-    tensors = folder / "000000010.safetensors"
+    tensors = folder / "000000010-00000.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:-1])
 
 
 def flip_tensors(folder: Path) -> None:
-    tensors = folder / "000000010.safetensors"
+    tensors = folder / "000000010-00000.safetensors"
     data = bytearray(tensors.read_bytes())
     data[-2] ^= 4
     tensors.write_bytes(data)
 
 
 def lose_tensors(folder: Path) -> None:
-    (folder / "000000010.safetensors").unlink()
+    (folder / "000000010-00000.safetensors").unlink()
 
 
 @pytest.mark.parametrize(
@@ -143,15 +157,15 @@ def test_a_damaged_one_is_passed_over_for_the_one_before(tmp_path: Path, damage:
 
 def test_tensors_without_their_page_do_not_count_and_are_cleared(tmp_path: Path) -> None:
     save(tmp_path, 5)
-    (tmp_path / "checkpoints/000000010.safetensors").write_bytes(b"killed between the two writes")
+    (tmp_path / "checkpoints/000000010-00000.safetensors").write_bytes(b"killed between the two writes")
     assert load(tmp_path) == (5, [])
     save(tmp_path, 6)
-    assert not (tmp_path / "checkpoints/000000010.safetensors").exists()
+    assert not (tmp_path / "checkpoints/000000010-00000.safetensors").exists()
 
 
 def test_a_checkpoint_of_another_run_is_not_taken(tmp_path: Path) -> None:
     save(tmp_path, 5)
-    found, notes = load_checkpoint(Location(str(tmp_path)), "another plan")
+    found, notes = find_checkpoint(Location(str(tmp_path)), "another plan", Alone())
     assert found is None
     assert "another run" in notes[0]
 
@@ -162,8 +176,10 @@ def test_nothing_there_is_no_error(tmp_path: Path) -> None:
 
 def test_checkpoints_stand_wherever_fsspec_reaches() -> None:
     run = Location("memory://checkpoints-test")
-    save_checkpoint(run, Checkpoint(position(4), {"model.w": torch.ones(2)}), 1)
-    found, _ = load_checkpoint(run, PLAN)
+    save_checkpoint(run, position(4), {"model.w": torch.ones(2)}, 1, Alone())
+    found, _ = find_checkpoint(run, PLAN, Alone())
     assert found is not None
-    assert torch.equal(found.tensors["model.w"], torch.ones(2))
+    into = {"model.w": torch.zeros(2)}
+    load_tensors(run / FOLDER, found.tensors, into, Alone())
+    assert torch.equal(into["model.w"], torch.ones(2))
     run.remove_folder()

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -12,9 +13,10 @@ from pipeline.errors import ConfigError, OccupiedError
 from pipeline.model_folder import load_model, read_model_info
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
-from pipeline.training.checkpoint import Checkpoint, save_checkpoint
+from pipeline.training.checkpoint import Position, save_checkpoint
 from pipeline.training.loop import Run, run
 from pipeline.training.plan import make_plan
+from pipeline.training.prefetch import Taken
 from pipeline.training.step import Learner
 from pipeline.training.world import Alone
 from tests.pipeline.training.datasets import audio_dataset, image_dataset
@@ -105,10 +107,10 @@ def test_killed_around_a_checkpoint_no_line_of_metrics_is_lost(
     is_written: bool,
     checkpoint_every: int,
 ) -> None:
-    def killed(run_folder: Location, checkpoint: Checkpoint, keep: int) -> None:
-        if checkpoint.position.step <= 3 or is_written:
-            save_checkpoint(run_folder, checkpoint, keep)
-        if checkpoint.position.step > 3:
+    def killed(run_folder: Location, position: Position, *rest: Any) -> None:
+        if position.step <= 3 or is_written:
+            save_checkpoint(run_folder, position, *rest)
+        if position.step > 3:
             raise Killed
 
     plan = small_plan(dataset, tmp_path / "out", checkpoint_every=checkpoint_every)
@@ -141,9 +143,9 @@ def test_a_damaged_page_of_metrics_ends_no_run(
 def test_a_damaged_checkpoint_is_passed_over_and_said(dataset: Dataset, undisturbed: Path, tmp_path: Path) -> None:
     out, watcher = tmp_path / "out", Watcher()
     run(small_plan(dataset, out), observer=Watcher(7))
-    flip(out / "run/checkpoints/000000007.safetensors")
+    flip(out / "run/checkpoints/000000007-00000.safetensors")
     assert run(small_plan(dataset, out), observer=watcher)
-    assert "000000007.safetensors: this checkpoint is damaged" in watcher.notes[0]
+    assert "000000007-00000.safetensors: this checkpoint is damaged" in watcher.notes[0]
     assert watcher.notes[1] == "Going on from step 6 of 8."
     assert figures(out) == figures(undisturbed)
 
@@ -211,7 +213,7 @@ def test_divergence_names_step_and_items_and_leaves_the_weights(dataset: Dataset
     weights = {name: value.clone() for name, value in runner.learner.model.state_dict().items()}
     spoil(runner.learner, where)
     with pytest.raises(ConfigError, match=r"diverged at step 0.*Items of this batch: item-0.*learning_rate"):
-        runner.take_step(runner.learner.model)
+        runner.take_step(runner.learner.model, Taken(runner.supply.part(0, 0, 1), 0.0))
     if where == "gradient":
         after = runner.learner.model.state_dict()
         assert all(torch.equal(after[name], value) for name, value in weights.items())
@@ -248,7 +250,15 @@ def test_metrics_are_one_object_a_line(undisturbed: Path) -> None:
     lines = [json.loads(line) for line in (undisturbed / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 9))
     assert [line["step"] for line in lines if "validation_bits" in line] == [4, 8]
-    assert set(lines[0]) == {"step", "train_bits", "learning_rate", "seconds", "levels_per_s"}
+    assert set(lines[0]) == {
+        "step",
+        "train_bits",
+        "learning_rate",
+        "seconds",
+        "levels_per_s",
+        "gradient_norm",
+        "waiting_share",
+    }
     assert all(line["levels_per_s"] > 0 for line in lines)
 
 

@@ -13,7 +13,7 @@ from pipeline.training.step import make_optimiser
 def test_adam_keeps_the_shares_that_it_is_given(betas: tuple[float, float]) -> None:
     """Two steps by hand (Kingma and Ba 2015, algorithm 1)."""
     weight = nn.Parameter(torch.tensor([2.0], dtype=torch.float64))
-    optimiser = make_optimiser([weight], TrainingConfig(learning_rate=0.1, adam_betas=betas))
+    optimiser = make_optimiser(nn.ParameterList([weight]), TrainingConfig(learning_rate=0.1, adam_betas=betas))
     expected, first, second = 2.0, 0.0, 0.0
     for step, gradient in enumerate((3.0, -1.0), start=1):
         weight.grad = torch.tensor([gradient], dtype=torch.float64)

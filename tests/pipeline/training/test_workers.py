@@ -1,9 +1,5 @@
 """One, two and three workers give the same losses: the loss is a global sum over a global count."""
 
-import multiprocessing
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +9,12 @@ import torch
 from models import build
 from models.pixelcnn import PixelCNNConfig
 from pipeline.shards.dataset import Dataset
-from pipeline.storage import Location
-from pipeline.training.loop import Run, run
+from pipeline.training.loop import Run
 from pipeline.training.order import share
-from pipeline.training.plan import RunPlan, make_plan
 from pipeline.training.step import backward
 from pipeline.training.world import Alone, Distributed
 from tests.pipeline.training.datasets import audio_dataset
-from tests.pipeline.training.runs import TRAINING, Watcher, figures, small_plan
+from tests.pipeline.training.runs import Played, Watcher, small_plan
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +31,7 @@ def losses_with(dataset: Dataset, out: Path, size: int, num_steps: int) -> list[
         nats = 0.0
         for rank in range(size):
             part = runner.supply.part(step, rank, size)
-            nats += backward(model, model, part.batch, part.num_levels, size)
+            nats += backward(model, model, part, world=Played(rank, size))
         for parameter in model.parameters():
             assert parameter.grad is not None
             parameter.grad /= size
@@ -62,15 +56,6 @@ def test_the_last_batch_of_an_epoch_leaves_a_rank_without_windows(dataset: Datas
     assert [] in [share(order.batch(tails.index(min(tails))), rank, 3) for rank in range(3)]
 
 
-def work(rank: int, size: int, meeting: str, plan: RunPlan) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=size, timeout=timedelta(seconds=60)
-    )
-    run(plan, Distributed())
-    torch.distributed.destroy_process_group()
-
-
 def test_masks_are_not_sent_at_every_step(tmp_path: Path) -> None:
     model = build("pixelcnn", PixelCNNConfig(2, channels=1, hidden=2, num_layers=1, head_channels=2))
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meeting", rank=0, world_size=1)
@@ -80,40 +65,3 @@ def test_masks_are_not_sent_at_every_step(tmp_path: Path) -> None:
         assert not network.will_sync_module_buffers()
     finally:
         torch.distributed.destroy_process_group()
-
-
-def run_with_processes(plan: RunPlan, size: int, meeting: Path) -> None:
-    context: Any = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=work, args=(rank, size, str(meeting), plan)) for rank in range(size)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(90)
-        assert worker.exitcode == 0
-
-
-def linear_plan(dataset: Dataset, out: Path) -> RunPlan:
-    """A model that starts at a fit to data: its start tells which data each worker looked at."""
-    training = replace(TRAINING, num_steps=3, condition_on=())
-    return make_plan(dataset, Location(str(out)), {"name": "linear_ar", "order": 4}, training)
-
-
-def wavenet_plan(dataset: Dataset, out: Path) -> RunPlan:
-    return small_plan(dataset, out, num_steps=10)
-
-
-@pytest.mark.parametrize("make", [wavenet_plan, linear_plan])
-def test_two_processes_give_the_losses_and_the_model_of_one(
-    dataset: Dataset, tmp_path: Path, make: Callable[[Dataset, Path], RunPlan]
-) -> None:
-    plan = make(dataset, tmp_path / "one")
-    assert run(plan)
-    run_with_processes(replace(plan, out=Location(str(tmp_path / "two"))), 2, tmp_path / "meeting")
-    one, two = figures(tmp_path / "one"), figures(tmp_path / "two")
-    assert [line[0] for line in two] == [line[0] for line in one]
-    assert bits(two) == pytest.approx(bits(one), rel=1e-10)
-
-
-def bits(lines: list[tuple[Any, ...]]) -> list[float]:
-    """Training and held-out bits of all lines."""
-    return [value for line in lines for value in line[1:3] if value is not None]

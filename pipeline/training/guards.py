@@ -1,0 +1,63 @@
+"""What stops a run before its last step: numbers that are none, and held-out bits that get no better."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from pipeline.errors import ConfigError
+from pipeline.storage import Location
+from pipeline.training.checkpoint import FOLDER, Position, last_step, page_name
+from pipeline.training.config import TrainingConfig
+
+DIVERGED_FILE = "diverged.json"
+NUM_ITEMS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A step whose loss or gradient is no finite number. `windows` are those of its global batch, as are the items."""
+
+    step: int
+    seed: int
+    loss_nats: float
+    gradient_norm: float
+    learning_rate: float
+    item_ids: Sequence[str]
+    windows: Sequence[int]
+
+
+def explain_divergence(run_folder: Location, divergence: Divergence) -> ConfigError:
+    """The error that ends the run; the weights are still those before the step, and a checkpoint of them may be kept.
+
+    Rank 0 writes all that is known to `run/diverged.json`.
+    """
+    ids, step = divergence.item_ids, last_step(run_folder)
+    more = len(ids) - NUM_ITEMS_SHOWN
+    shown = ", ".join(ids[:NUM_ITEMS_SHOWN]) + (f", and {more} more" if more > 0 else "")
+    page = run_folder / FOLDER / page_name(step)
+    kept = f"The last good checkpoint is {page}" if step else "There is no checkpoint yet"
+    return ConfigError(
+        f"training diverged at step {divergence.step}: loss or gradient is no finite number. Items of this batch: "
+        f"{shown} (all of them are in {run_folder / DIVERGED_FILE}). {kept}. Lower training.learning_rate or "
+        "training.clip_gradient_norm and train into another folder; if it happens at once, look at these items with "
+        "`ancestral report`."
+    )
+
+
+def write_divergence(run_folder: Location, divergence: Divergence) -> None:
+    """`run/diverged.json`; numbers that are none are words there, since JSON has no such numbers."""
+    page = {key: value if not isinstance(value, float) else plain(value) for key, value in asdict(divergence).items()}
+    page |= {"last_good_checkpoint": last_step(run_folder)}
+    (run_folder / DIVERGED_FILE).write_text(json.dumps(page, indent=1) + "\n")
+
+
+def plain(number: float) -> float | str:
+    """A number, or the word for what is none."""
+    return number if abs(number) < float("inf") else str(number)
+
+
+def is_stale(config: TrainingConfig, position: Position) -> bool:
+    """Whether held-out bits have not become better for as many validations as the config waits."""
+    if not config.early_stop_validations or position.best is None:
+        return False
+    return (position.step - position.best.step) // config.validate_every >= config.early_stop_validations

@@ -1,0 +1,36 @@
+"""Real processes over gloo, started once for many jobs: importing torch is what a process costs."""
+
+import multiprocessing
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+
+Job = Callable[[], None]
+"""What every process does; it can be sent to one."""
+
+
+def work(rank: int, size: int, meeting: str, jobs: Sequence[Job]) -> None:
+    warnings.simplefilter("error")
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=size, timeout=timedelta(seconds=60)
+    )
+    for job in jobs:
+        job()
+    torch.distributed.destroy_process_group()
+
+
+def run_jobs(jobs: Sequence[Job], size: int, folder: Path) -> None:
+    """Every job, one after the other, by `size` processes together."""
+    context: Any = multiprocessing.get_context("spawn")
+    meeting = str(folder / f"meeting-of-{size}")
+    workers = [context.Process(target=work, args=(rank, size, meeting, jobs)) for rank in range(size)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(110)
+        assert worker.exitcode == 0

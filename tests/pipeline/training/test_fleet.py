@@ -1,0 +1,149 @@
+"""Two and three real processes, sharing gradients or weights: the losses and the model of one, to 1e-10.
+
+One is also gone on with by the others, whatever their number and however weights are spread over them.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.model_folder import load_model
+from pipeline.shards.dataset import Dataset
+from pipeline.storage import Location
+from pipeline.training.execution import ExecutionConfig
+from pipeline.training.loop import run
+from pipeline.training.plan import RunPlan, make_plan
+from pipeline.training.world import Distributed
+from tests.models.tiny import CASES, tiny_condition, tiny_levels, tiny_model
+from tests.pipeline.training.datasets import audio_dataset
+from tests.pipeline.training.fleet import run_jobs
+from tests.pipeline.training.runs import TRAINING, Watcher, figures, small_plan
+
+FSDP, PARTS = ExecutionConfig(parallel="fsdp"), ExecutionConfig(num_parts=3, prefetch=0)
+
+
+def train(plan: RunPlan, stop_after: int = 10**9) -> None:
+    run(plan, Distributed(parallel=plan.execution.parallel), Watcher(stop_after))
+
+
+def score_every_model(out: Path) -> None:
+    """The loss of every tiny model and the norm of its gradient, its weights spread over the processes."""
+    world, found = Distributed(parallel="fsdp"), {}
+    for name, kind in CASES:
+        found[f"{name}, {kind}"] = spread_loss(name, kind, world)
+    if world.rank == 0:
+        out.write_text(json.dumps(found))
+
+
+def spread_loss(name: str, kind: str, world: Distributed) -> list[float]:
+    model, size = tiny_model(name, kind), world.size
+    assert world.shard(model, trained=True) or name == "linear_ar"
+    network = world.wrap(model)
+    x = tiny_levels(name, 4)
+    condition, mine = tiny_condition(kind, 4, size=(x.shape[-2], x.shape[-1])), torch.arange(world.rank, 4, size)
+    nll = model.distribution.nll_nats(network(x[mine], condition.rows(mine) if condition else None), x[mine]).sum()
+    (nll * (size / x.numel())).backward()
+    norm: Any = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    return [world.sum([float(nll)])[0], float(getattr(norm, "full_tensor", lambda: norm)())]
+
+
+def loss_alone(name: str, kind: str) -> list[float]:
+    model, x = tiny_model(name, kind), tiny_levels(name, 4)
+    nll = model.nll_nats(x, tiny_condition(kind, 4, size=(x.shape[-2], x.shape[-1]))).sum()
+    (nll / x.numel()).backward()
+    return [float(nll), float(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0))]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Where runs lie by name, and the plan that all of them have but for the execution."""
+
+    folder: Path
+    plan: RunPlan
+
+    def planned(self, name: str, execution: ExecutionConfig | None = None) -> RunPlan:
+        return replace(self.plan, out=Location(str(self.folder / name)), execution=execution or ExecutionConfig())
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return audio_dataset(tmp_path_factory.mktemp("data") / "audio")
+
+
+def linear_plan(dataset: Dataset, out: Path) -> RunPlan:
+    """A model that starts at a fit to data: its start tells which data each worker looked at."""
+    training = replace(TRAINING, num_steps=3, condition_on=())
+    return make_plan(dataset, Location(str(out)), {"name": "linear_ar", "order": 4}, training)
+
+
+@pytest.fixture(scope="module")
+def runs(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """All runs by all processes. Batches are of 4 windows: of three processes one now and then has none."""
+    folder = tmp_path_factory.mktemp("runs")
+    made = Runs(folder, small_plan(dataset, folder, num_steps=12))
+    assert run(made.planned("alone"))
+    assert run(linear_plan(dataset, folder / "linear"))
+    assert not run(made.planned("grown"), observer=Watcher(5))
+    by_two = [
+        partial(train, made.planned("ddp 2")),
+        partial(train, made.planned("fsdp 2", FSDP)),
+        partial(train, made.planned("parts", PARTS)),
+        partial(train, made.planned("spread in parts", replace(PARTS, parallel="fsdp", recompute_activations=True))),
+        partial(train, linear_plan(dataset, folder / "linear 2")),
+        partial(train, made.planned("grown", FSDP), 7),
+        partial(train, made.planned("shrunk", FSDP), 4),
+        partial(score_every_model, folder / "losses.json"),
+    ]
+    by_three = [
+        partial(train, made.planned("ddp 3")),
+        partial(train, made.planned("fsdp 3", FSDP)),
+        partial(train, made.planned("grown", FSDP)),
+    ]
+    run_jobs(by_two, 2, folder)
+    run_jobs(by_three, 3, folder)
+    assert run(made.planned("shrunk"))
+    return made
+
+
+def bits(lines: list[tuple[Any, ...]]) -> list[float]:
+    """Training and held-out bits of all lines."""
+    return [value for line in lines for value in line[1:3] if value is not None]
+
+
+NAMES = ["ddp 2", "fsdp 2", "parts", "spread in parts", "ddp 3", "fsdp 3", "grown", "shrunk"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_losses_and_weights_are_those_of_one(runs: Runs, name: str) -> None:
+    alone, here = figures(runs.folder / "alone"), figures(runs.folder / name)
+    assert [line[0] for line in here] == list(range(1, 13))
+    assert bits(here) == pytest.approx(bits(alone), rel=1e-10)
+    weights = [load_model(Location(str(runs.folder / each))).model.state_dict() for each in ("alone", name)]
+    torch.testing.assert_close(weights[1], weights[0], rtol=1e-6, atol=1e-8)
+
+
+def test_the_start_from_data_is_that_of_one(runs: Runs) -> None:
+    lines = [figures(runs.folder / name) for name in ("linear", "linear 2")]
+    assert bits(lines[1]) == pytest.approx(bits(lines[0]), rel=1e-10)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_every_model_has_its_loss_and_its_gradient_when_its_weights_are_spread(
+    runs: Runs, name: str, kind: str
+) -> None:
+    found = json.loads((runs.folder / "losses.json").read_text())[f"{name}, {kind}"]
+    assert found == pytest.approx(loss_alone(name, kind), rel=1e-10)
+
+
+def test_no_process_writes_all_of_what_is_spread(runs: Runs) -> None:
+    last = json.loads((runs.folder / "fsdp 2/run/checkpoints/000000012.json").read_text())
+    assert len(last["files"]) == 2
+    chunks = {name: [chunk["file"] for chunk in stored["chunks"]] for name, stored in last["tensors"].items()}
+    assert any(len(set(files)) == 2 for files in chunks.values())
+    sizes = [(runs.folder / "fsdp 2/run/checkpoints" / name).stat().st_size for name in last["files"]]
+    assert max(sizes) < 0.7 * sum(sizes)
