@@ -49,14 +49,14 @@ def spread_loss(name: str, kind: str, world: Distributed) -> list[float]:
     nll = model.distribution.nll_nats(network(x[mine], condition.rows(mine) if condition else None), x[mine]).sum()
     (nll * (size / x.numel())).backward()
     norm: Any = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    return [world.sum([float(nll)])[0], float(getattr(norm, "full_tensor", lambda: norm)())]
+    return [world.sum([float(nll.detach())])[0], float(getattr(norm, "full_tensor", lambda: norm)())]
 
 
 def loss_alone(name: str, kind: str) -> list[float]:
     model, x = tiny_model(name, kind), tiny_levels(name, 4)
     nll = model.nll_nats(x, tiny_condition(kind, 4, size=(x.shape[-2], x.shape[-1]))).sum()
     (nll / x.numel()).backward()
-    return [float(nll), float(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0))]
+    return [float(nll.detach()), float(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0))]
 
 
 @dataclass(frozen=True)
