@@ -10,21 +10,17 @@ it. Beside the clock stands CPU time, in which waiting for a core that others us
 """
 
 import argparse
-import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import soundfile as sf
 
 from benchmarks.harness import hardware
+from benchmarks.one_and_two import HEADING, line, measure, workers
 from benchmarks.prepare_audio import RATE_HZ, speech_like
 from pipeline.audio.resample import resample
 from pipeline.items import Item
@@ -38,32 +34,6 @@ from pipeline.storage import locate
 DURATION_S = 10
 FILES_PER_SHARD = 48
 CONFIG = PrepareConfig(speech=SpeechConfig(phones="off"))
-
-Work = Callable[[Path, int, int], float]
-"""Do one share of so many of the work, below a folder, and say how much CPU time it took."""
-
-
-@dataclass
-class Best:
-    """The best rounds of one worker and of two: seconds by the clock, and of CPU over all workers."""
-
-    clock_s: dict[int, float] = field(default_factory=lambda: {1: float("inf"), 2: float("inf")})
-    cpu_s: dict[int, float] = field(default_factory=lambda: {1: float("inf"), 2: float("inf")})
-
-    def take(self, num_workers: int, clock_s: float, cpu_s: float) -> None:
-        """Keep what is better than before."""
-        self.clock_s[num_workers] = min(self.clock_s[num_workers], clock_s)
-        self.cpu_s[num_workers] = min(self.cpu_s[num_workers], cpu_s)
-
-    @property
-    def ratio(self) -> float:
-        """How many times as fast two are, by the clock."""
-        return self.clock_s[1] / self.clock_s[2]
-
-    @property
-    def cpu_ratio(self) -> float:
-        """The same where each had its core to itself: twice what work costs alone over what it costs beside another."""
-        return 2 * self.cpu_s[1] / self.cpu_s[2]
 
 
 def write_corpus(folder: Path, num_files: int) -> Path:
@@ -93,51 +63,6 @@ def compute_share(num_calls: int, folder: Path, worker: int, num_workers: int) -
     return time.process_time() - started
 
 
-@contextmanager
-def workers() -> Iterator[list[ProcessPoolExecutor]]:
-    """Two processes, each on a core of its own where the system can hold it there."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(
-                ProcessPoolExecutor(1, get_context("spawn"), hold_to, (cores[number] if len(cores) > 1 else None,))
-            )
-            for number in range(2)
-        ]
-
-
-def hold_to(core: int | None) -> None:
-    """Keep this process on one core."""
-    if core is not None:
-        os.sched_setaffinity(0, {core})
-
-
-def measure(work: Work, pool: Sequence[ProcessPoolExecutor], rounds: int) -> Best:
-    """One worker and two in turn, after a round of each to warm up."""
-    best = Best()
-    for turn in range(rounds + 1):
-        for num_workers in (1, 2):
-            clock_s, cpu_s = one_round(work, pool[:num_workers])
-            if turn:
-                best.take(num_workers, clock_s, cpu_s)
-    return best
-
-
-def one_round(work: Work, pool: Sequence[ProcessPoolExecutor]) -> tuple[float, float]:
-    """All of the work, shared out: seconds by the clock, and of CPU."""
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        shares = [one.submit(work, Path(folder), number, len(pool)) for number, one in enumerate(pool)]
-        cpu_s = sum(share.result() for share in shares)
-        return time.perf_counter() - started, cpu_s
-
-
-def line(name: str, best: Best) -> str:
-    """One result as text."""
-    seconds = f"{best.clock_s[1]:7.3f} s{best.clock_s[2]:10.3f} s"
-    return f"{name:32}{seconds}{best.ratio:10.2f} x{best.cpu_ratio:12.2f} x"
-
-
 def planned(corpus: Path) -> tuple[list[ShardPlan[Item]], Conventions]:
     """Shards of equal size: as they are cut in earnest they differ, and two halves would."""
     found = survey(locate(str(corpus)), CONFIG)
@@ -155,7 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, workers() as pool:
         plans, conventions = planned(write_corpus(Path(folder), options.shards * FILES_PER_SHARD))
         print(f"{len(plans)} shards of {FILES_PER_SHARD} files of {DURATION_S} s on {hardware()}")
-        print(f"{'':32}{'1 worker':>9}{'2 workers':>12}{'ratio':>12}{'by CPU time':>14}")
+        print(HEADING)
         print(line("prepare_shard", measure(partial(prepare_share, plans, conventions), pool, options.rounds)))
         print(line("the ceiling: soxr in the cache", measure(partial(compute_share, 3000), pool, options.rounds)))
 
