@@ -26,6 +26,7 @@ from models import build
 from models.gated_pixelcnn import GatedPixelCNNConfig
 from models.wavenet import WaveNetConfig
 from pipeline.batches import Batch
+from pipeline.training.allocator import keep_freed_memory
 from pipeline.training.config import TrainingConfig
 from pipeline.training.parts import Part
 from pipeline.training.step import Learner, backward
@@ -108,6 +109,7 @@ def trainer(name: str, precision: Any, rank: int, size: int, meeting: str) -> Tr
     """A worker of a training, made when it is first asked for; those that name a file to meet at are linked."""
     training = TRAININGS[name]
     torch.set_num_threads(1)
+    keep_freed_memory()
     if meeting:
         torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
     config = TrainingConfig(batch_size=training.batch_size, precision=precision)

@@ -29,6 +29,7 @@ from pipeline.model_folder import ModelInfo, read_model_info
 from pipeline.shards.dataset import open_dataset
 from pipeline.shards.schema import AudioConventions
 from pipeline.storage import Location, open_filesystem
+from pipeline.training.allocator import keep_freed_memory
 from pipeline.training.checkpoint import last_step
 from pipeline.training.loop import run
 from pipeline.training.metrics import Measured
@@ -221,6 +222,7 @@ def work(settings: dict[str, Any]) -> None:
     import ray.train.torch
 
     torch.set_num_threads(1)  # one thread a worker: more of them slow each other down
+    keep_freed_memory()
     try:
         plan: RunPlan = settings["plan"]
         world = Distributed(ray.train.torch.get_device(), plan.execution.parallel)
