@@ -82,6 +82,11 @@ class TrainingConfig:
                 "weight_decay and early_stop_validations must be at least 0, got "
                 f"{self.weight_decay} and {self.early_stop_validations}"
             )
+        if self.weight_decay and self.optimiser != "adam":
+            raise ValueError(
+                f"weight_decay is {self.weight_decay} and optimiser {self.optimiser}: weights decay apart from the "
+                "gradient with adam alone; choose it, or leave weight_decay at 0"
+            )
         if self.warm_up_steps < 0 or not 0 <= self.seed < 2**63:
             raise ValueError(
                 f"warm_up_steps must be at least 0 and seed from 0 to 2^63 - 1, got {self.warm_up_steps}, {self.seed}"

@@ -16,12 +16,13 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One window of one row: which it is, and how many levels it scores."""
+    """One window of one row: which it is, how many levels it scores, and how many stand before it in its row."""
 
     shard: int
     row: int
     window: int
     num_levels: int
+    before: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class ShardIndex:
         at = int(np.searchsorted(self.ends, number, side="right"))
         window = number - (int(self.ends[at - 1]) if at else 0)
         num_levels = min(self.window, int(self.num_levels[at]) - window * self.window)
-        return Slot(self.shard, int(self.rows[at]), window, num_levels)
+        return Slot(self.shard, int(self.rows[at]), window, num_levels, window * self.window)
 
 
 @dataclass(frozen=True)

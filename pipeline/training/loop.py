@@ -198,5 +198,6 @@ class Run:
             "num_steps": self.position.step,
             "seconds": round(self.position.seconds, 1),
             "levels_per_s": round(self.position.num_levels / max(self.position.seconds, 1e-9), 1),
+            "stopped": "early" if self.position.step < self.config.num_steps else "at the last step",
             "weights": "averaged" if self.config.ema_decay else "last",
         }

@@ -9,7 +9,7 @@ from pipeline.shards.dataset import Dataset
 from pipeline.training.chance import left_to_chance
 from pipeline.training.feed import Feed
 from pipeline.training.index import Slot, read_contents
-from pipeline.training.order import Order, share
+from pipeline.training.order import Buckets, Order, share
 from pipeline.training.parts import Part, chunks, pinned
 from pipeline.training.plan import HELD_OUT_SPLIT, TRAIN_SPLIT, RunPlan
 from pipeline.training.prefetch import Ahead
@@ -24,8 +24,11 @@ class Supply:
         config = self.config = plan.training
         contents = read_contents(dataset, (TRAIN_SPLIT, HELD_OUT_SPLIT), config.window)
         self.licences = contents.licences
-        self.order = Order(contents.splits[TRAIN_SPLIT], config.batch_size, config.shards_in_memory, config.seed)
-        self.feed = Feed(dataset, plan.conditioning, cut, config.shards_in_memory)
+        buckets = Buckets(config.bucket_batches, cut.receptive_field)
+        train, in_memory = contents.splits[TRAIN_SPLIT], config.shards_in_memory
+        self.order = Order(train, config.batch_size, in_memory, config.seed, buckets)
+        # A pool of buckets reaches from the shards of one group into those of the next.
+        self.feed = Feed(dataset, plan.conditioning, cut, in_memory if config.bucket_batches == 1 else 2 * in_memory)
         self.num_parts, self.prefetch = plan.execution.num_parts, plan.execution.prefetch
         self.held_out = held_out_slots(contents.splits[HELD_OUT_SPLIT], config.validation_items, config.seed)
         self.held_out_feed = Feed(dataset, plan.conditioning, cut, 1)

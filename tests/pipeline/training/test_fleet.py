@@ -4,20 +4,26 @@ One is also gone on with by the others, whatever their number and however weight
 """
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
 
+from pipeline.batches import Batch
 from pipeline.model_folder import load_model
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
 from pipeline.training.execution import ExecutionConfig
+from pipeline.training.index import Slot
 from pipeline.training.loop import run
 from pipeline.training.plan import RunPlan, make_plan
+from pipeline.training.supply import Supply
 from pipeline.training.world import Distributed
 from tests.models.tiny import CASES, tiny_condition, tiny_levels, tiny_model
 from tests.pipeline.training.datasets import audio_dataset
@@ -28,7 +34,24 @@ FSDP, PARTS = ExecutionConfig(parallel="fsdp"), ExecutionConfig(num_parts=3, pre
 
 
 def train(plan: RunPlan, stop_after: int = 10**9) -> None:
-    run(plan, Distributed(parallel=plan.execution.parallel), Watcher(stop_after))
+    world = Distributed(parallel=plan.execution.parallel)
+    with noting(Path(str(plan.out)) / f"seen-{world.size}-{world.rank}.jsonl"):
+        run(plan, world, Watcher(stop_after))
+
+
+@contextmanager
+def noting(page: Path) -> Iterator[None]:
+    """Inside, each window that a process is given is noted: step, number in the global batch, item, window."""
+    seen: list[Any] = []
+    batch = Supply.batch
+
+    def noted(supply: Supply, slots: list[Slot], step: int, numbers: Sequence[int]) -> Batch:
+        seen.extend([step, n, supply.item_ids([slots[n]])[0], slots[n].window] for n in numbers)
+        return batch(supply, slots, step, numbers)
+
+    with patch.object(Supply, "batch", noted):
+        yield
+    page.write_text(json.dumps(seen))
 
 
 def score_every_model(out: Path) -> None:
@@ -86,7 +109,8 @@ def runs(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """All runs by all processes. Batches are of 4 windows: of three processes one now and then has none."""
     folder = tmp_path_factory.mktemp("runs")
     made = Runs(folder, small_plan(dataset, folder, num_steps=12))
-    assert run(made.planned("alone"))
+    with noting(folder / "seen.jsonl"):
+        assert run(made.planned("alone"))
     assert run(linear_plan(dataset, folder / "linear"))
     assert not run(made.planned("grown"), observer=Watcher(5))
     by_two = [
@@ -125,6 +149,26 @@ def test_losses_and_weights_are_those_of_one(runs: Runs, name: str) -> None:
     assert bits(here) == pytest.approx(bits(alone), rel=1e-10)
     weights = [load_model(Location(str(runs.folder / each))).model.state_dict() for each in ("alone", name)]
     torch.testing.assert_close(weights[1], weights[0], rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["ddp 2", "parts", "ddp 3", "fsdp 3"])
+def test_every_number_of_processes_sees_the_same_items_in_the_same_batches(runs: Runs, name: str) -> None:
+    alone = json.loads((runs.folder / "seen.jsonl").read_text())
+    shares = [json.loads(page.read_text()) for page in (runs.folder / name).glob("seen-*.jsonl")]
+    assert len(shares) == int(name[-1:] if name[-1:].isdigit() else "2")
+    assert sorted(window for share in shares for window in share) == sorted(alone)
+    assert {step for step, *_ in alone} == set(range(12))
+
+
+def test_a_run_that_goes_on_with_other_processes_sees_what_is_left(runs: Runs) -> None:
+    """From step 5 by two and from step 7 by three; a step or two more are made ready, and given up, where one stops."""
+    alone = json.loads((runs.folder / "seen.jsonl").read_text())
+    for size, first in ((2, 5), (3, 7)):
+        pages = (runs.folder / "grown").glob(f"seen-{size}-*.jsonl")
+        seen = [window for page in pages for window in json.loads(page.read_text())]
+        last = 6 if size == 2 else 11
+        assert sorted(w for w in seen if w[0] <= last) == sorted(w for w in alone if first <= w[0] <= last)
+        assert all(window in alone for window in seen)
 
 
 def test_the_start_from_data_is_that_of_one(runs: Runs) -> None:

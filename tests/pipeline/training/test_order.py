@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.training.index import Index, ShardIndex, Slot
-from pipeline.training.order import WINDOWS, Order, permutation, share
+from pipeline.training.order import WINDOWS, Buckets, Order, permutation, share
 
 
 def index_of(lengths: list[list[int]], window: int = 10) -> Index:
@@ -26,18 +26,21 @@ shards = st.lists(st.lists(st.integers(1, 45), max_size=6), min_size=1, max_size
 
 
 @settings(deadline=None, max_examples=60)
-@given(shards, st.integers(1, 9), st.integers(1, 4), st.integers(0, 2**63 - 1), st.integers(0, 3))
+@given(shards, st.integers(1, 9), st.integers(1, 4), st.integers(0, 2**63 - 1), st.integers(0, 3), st.integers(1, 3))
 def test_an_epoch_holds_every_level_once_and_drops_no_tail(
-    lengths: list[list[int]], batch_size: int, held: int, seed: int, epoch: int
+    lengths: list[list[int]], batch_size: int, held: int, seed: int, epoch: int, bucket_batches: int
 ) -> None:
-    order = Order(index_of(lengths), batch_size, held, seed)
+    order = Order(index_of(lengths), batch_size, held, seed, Buckets(bucket_batches, 7))
     first = epoch * order.steps_per_epoch
     batches = [order.batch(first + step) for step in range(order.steps_per_epoch)]
     slots = list(chain.from_iterable(batches))
     assert len(set(slots)) == len(slots) == order.index.num_windows
     assert sum(slot.num_levels for slot in slots) == order.index.num_levels == sum(map(sum, lengths))
-    assert [len(batch) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
-    assert 1 <= len(batches[-1]) <= batch_size
+    sizes = [len(batch) for batch in batches]
+    if bucket_batches > 1:  # the smaller one may stand anywhere in the last pool
+        sizes.sort(reverse=True)
+    assert sizes[:-1] == [batch_size] * (len(batches) - 1)
+    assert 1 <= sizes[-1] <= batch_size
 
 
 @settings(deadline=None, max_examples=30)
@@ -53,12 +56,38 @@ def test_the_shares_of_all_ranks_are_the_global_batch(
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_a_step_is_the_same_whether_the_ones_before_were_asked_for_or_not() -> None:
+@pytest.mark.parametrize("buckets", [Buckets(), Buckets(2, 5)])
+def test_a_step_is_the_same_whether_the_ones_before_were_asked_for_or_not(buckets: Buckets) -> None:
     lengths = [[25, 31, 8], [40], [12, 12, 12], [9], [33, 20]]
-    walked = Order(index_of(lengths), 4, 2, 3)
+    walked = Order(index_of(lengths), 4, 2, 3, buckets)
     straight = {step: walked.batch(step) for step in range(3 * walked.steps_per_epoch)}
     for step in reversed(straight):
-        assert Order(index_of(lengths), 4, 2, 3).batch(step) == straight[step]
+        assert Order(index_of(lengths), 4, 2, 3, buckets).batch(step) == straight[step]
+
+
+def padding(order: Order, buckets: Buckets) -> float:
+    """The share of an epoch's batches that is filled up to their longest windows."""
+    batches = [[buckets.length(slot) for slot in order.batch(step)] for step in range(order.steps_per_epoch)]
+    return 1 - sum(map(sum, batches)) / sum(len(batch) * max(batch) for batch in batches)
+
+
+def test_buckets_hold_windows_of_much_the_same_length_and_stay_within_their_pool() -> None:
+    lengths = np.random.default_rng(0).integers(1, 40, (8, 25)).tolist()
+    buckets = Buckets(5, 12)
+    plain, sorted_ = (Order(index_of(lengths, 30), 4, 2, 1, each) for each in (Buckets(), buckets))
+    assert padding(plain, buckets) > 3 * padding(sorted_, buckets)
+    for pool in range(0, plain.steps_per_epoch - 5, 5):
+        steps = range(pool, pool + 5)
+        assert {slot for step in steps for slot in plain.batch(step)} == {
+            s for step in steps for s in sorted_.batch(step)
+        }
+    longest = [max(map(buckets.length, sorted_.batch(step))) for step in range(5)]
+    assert longest != sorted(longest), "batches stand by length: training would go from short to long again and again"
+
+
+def test_a_window_is_as_long_as_what_stands_before_it_makes_it() -> None:
+    lengths = [Buckets(2, 12).length(slot) for slot in (Slot(0, 0, 0, 10), Slot(0, 0, 1, 10, 10), Slot(0, 0, 2, 5, 20))]
+    assert lengths == [10, 20, 17]
 
 
 def test_epochs_and_seeds_differ() -> None:
@@ -81,7 +110,7 @@ def test_no_more_shards_than_may_be_held_are_open_at_a_time() -> None:
 
 def test_windows_carry_their_row_number_in_the_shard_and_their_length() -> None:
     slots = [index_of([[25, 8]]).shards[0].slot(number) for number in range(4)]
-    assert slots == [Slot(0, 0, 0, 10), Slot(0, 0, 1, 10), Slot(0, 0, 2, 5), Slot(0, 2, 0, 8)]
+    assert slots == [Slot(0, 0, 0, 10), Slot(0, 0, 1, 10, 10), Slot(0, 0, 2, 5, 20), Slot(0, 2, 0, 8)]
 
 
 def test_the_permutation_is_written_down() -> None:

@@ -30,3 +30,36 @@ def test_an_exponential_decay_multiplies_at_every_step() -> None:
     assert [learning_rate(config, step) for step in range(4)] == pytest.approx(
         [0.25, 0.5 * 0.9, 0.5 * 0.9**2, 0.5 * 0.9**3]
     )
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.linear, self.conv = nn.Embedding(3, 2), nn.Linear(2, 4), nn.Conv1d(2, 2, 3)
+        self.gain = nn.Parameter(torch.ones(2))
+
+
+def test_weights_of_products_decay_and_nothing_else() -> None:
+    model = Small()
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    optimiser = make_optimiser(model, TrainingConfig(learning_rate=0.1, weight_decay=0.5))
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    optimiser.step()
+    for name, weight in model.named_parameters():
+        kept = 1 - 0.1 * 0.5 if name in ("linear.weight", "conv.weight") else 1.0
+        torch.testing.assert_close(weight.detach(), before[name] * kept)
+
+
+def test_decay_is_apart_from_the_gradient() -> None:
+    """As AdamW has it: what is taken off does not go through Adam's averages."""
+    weight = nn.Parameter(torch.full((2, 2), 3.0))
+    optimiser = make_optimiser(nn.ParameterList([weight]), TrainingConfig(learning_rate=0.1, weight_decay=0.2))
+    weight.grad = torch.ones_like(weight)
+    optimiser.step()
+    torch.testing.assert_close(weight.detach(), torch.full((2, 2), 3.0 * (1 - 0.1 * 0.2) - 0.1))
+
+
+def test_decay_goes_with_adam() -> None:
+    with pytest.raises(ValueError, match=r"weight_decay is 0\.1 and optimiser rmsprop"):
+        TrainingConfig(optimiser="rmsprop", weight_decay=0.1)

@@ -1,0 +1,83 @@
+"""What stops a run before its last step: held-out bits that get no better, and numbers that are none."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.model_folder import read_model_info
+from pipeline.shards.dataset import Dataset
+from pipeline.storage import Location
+from pipeline.training.checkpoint import Best, Position
+from pipeline.training.config import TrainingConfig
+from pipeline.training.guards import is_stale
+from pipeline.training.loop import run
+from pipeline.training.plan import RunPlan
+from tests.pipeline.training.datasets import audio_dataset
+from tests.pipeline.training.runs import Watcher, figures, small_plan
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return audio_dataset(tmp_path_factory.mktemp("data") / "audio")
+
+
+@pytest.mark.parametrize(
+    ("step", "best", "is_over"), [(30, 30, False), (39, 20, False), (40, 20, True), (50, 20, True), (40, 30, False)]
+)
+def test_a_run_is_stale_after_so_many_validations_without_a_better_one(step: int, best: int, is_over: bool) -> None:
+    config = TrainingConfig(validate_every=10, early_stop_validations=2)
+    assert is_stale(config, Position(step, best=Best(best, 1.0))) == is_over
+    assert not is_stale(replace(config, early_stop_validations=0), Position(step, best=Best(best, 1.0)))
+    assert not is_stale(config, Position(step))
+
+
+def stale_plan(dataset: Dataset, out: Path) -> RunPlan:
+    """Steps so large that held-out bits soon get worse."""
+    return small_plan(
+        dataset, out, num_steps=60, learning_rate=0.5, validate_every=2, early_stop_validations=3, ema_decay=0.0
+    )
+
+
+def test_a_run_ends_early_with_its_best_weights_and_so_does_one_that_was_stopped(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    assert run(stale_plan(dataset, tmp_path / "straight"))
+    lines = figures(tmp_path / "straight")
+    held_out = [line[2] for line in lines if line[2] is not None]
+    assert lines[-1][0] < 60
+    assert min(held_out) == held_out[-4]
+    info = read_model_info(Location(str(tmp_path / "straight")))
+    assert info.figures["num_steps"] == lines[-1][0] == info.figures["best_step"] + 6
+    assert info.figures["validation_bits"] == min(held_out)
+    assert info.figures["stopped"] == "early"
+    for stop_after in (info.figures["best_step"] + 1, lines[-1][0] - 1):
+        out = tmp_path / f"stopped after {stop_after}"
+        assert not run(stale_plan(dataset, out), observer=Watcher(stop_after))
+        assert run(stale_plan(dataset, out))
+        assert figures(out) == lines
+        assert read_model_info(Location(str(out))).weights_sha256 == info.weights_sha256
+    before = (tmp_path / "straight/model.json").read_bytes()
+    assert run(stale_plan(dataset, tmp_path / "straight"))
+    assert (tmp_path / "straight/model.json").read_bytes() == before
+
+
+def test_what_diverged_is_written_down(dataset: Dataset, tmp_path: Path) -> None:
+    plan = small_plan(dataset, tmp_path / "out", learning_rate=1e300, warm_up_steps=0, checkpoint_every=1)
+    with pytest.raises(ConfigError, match=r"diverged at step 1: .*diverged.json.*good checkpoint is .*000000001.json"):
+        run(plan)
+    page = json.loads((tmp_path / "out/run/diverged.json").read_text())
+    assert page["step"] == page["last_good_checkpoint"] == 1
+    assert page["seed"] == 0
+    assert page["learning_rate"] == pytest.approx(1e300, rel=0.1)
+    assert {page["loss_nats"], page["gradient_norm"]} & {"nan", "inf"}
+    assert len(page["item_ids"]) == len(page["windows"]) == 4
+    assert all(item.startswith("item-") for item in page["item_ids"])
+
+
+def test_where_there_is_no_checkpoint_yet_it_is_said(dataset: Dataset, tmp_path: Path) -> None:
+    plan = small_plan(dataset, tmp_path / "out", learning_rate=1e300, warm_up_steps=0, checkpoint_every=100)
+    with pytest.raises(ConfigError, match="There is no checkpoint yet"):
+        run(plan)
