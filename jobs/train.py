@@ -27,7 +27,7 @@ from jobs.training_mailbox import Messenger, News, open_mailbox
 from pipeline.errors import AncestralError, ClusterError, Interrupted
 from pipeline.model_folder import ModelInfo, read_model_info
 from pipeline.shards.dataset import open_dataset
-from pipeline.shards.schema import AudioConventions
+from pipeline.shards.schema import AudioConventions, Conventions
 from pipeline.storage import Location, open_filesystem
 from pipeline.training.allocator import keep_freed_memory
 from pipeline.training.checkpoint import last_step
@@ -132,7 +132,7 @@ class Training:
         for note in notes:
             say(self.console, note)
         if measured:
-            view.update(measured.step, told(measured))
+            view.update(measured.step, told(measured, self.plan.conventions))
         if isinstance(error, AncestralError):
             raise error from None
         return error
@@ -152,10 +152,33 @@ def last_line(error: Exception | None) -> str:
     return lines[-1][:200] if error and lines else type(error).__name__
 
 
-def told(measured: Measured) -> str:
+def told(measured: Measured, conventions: Conventions) -> str:
     """What stands beside the bar."""
     held_out = "" if measured.validation_bits is None else f", held out {measured.validation_bits:.3f}"
-    return f"{measured.train_bits:.3f} bits{held_out}, {measured.levels_per_s:,.0f} levels/s"
+    waiting = f", waits {measured.waiting_share:.0%}" if measured.waiting_share >= MENTIONED else ""
+    return (
+        f"{measured.train_bits:.3f} bits{held_out}, {speed(measured, conventions)}, {measured.peak_share:.0%} of peak"
+        f"{waiting}, {time_left(measured)} left"
+    )
+
+
+MENTIONED = 0.01
+"""From this share on, waiting for batches is said."""
+
+
+def speed(measured: Measured, conventions: Conventions) -> str:
+    """Timesteps or pictures a second."""
+    if isinstance(conventions, AudioConventions):
+        return f"{measured.levels_per_s:,.0f} timesteps/s"
+    size = conventions.height * conventions.width * conventions.channels
+    return f"{measured.levels_per_s / size:,.1f} pictures/s"
+
+
+def time_left(measured: Measured) -> str:
+    """At the pace of the run so far."""
+    seconds = measured.seconds / measured.step * (measured.num_steps - measured.step)
+    minutes, hours = round(seconds / 60), seconds / 3600
+    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes} min" if minutes < 90 else f"{hours:.1f} h"
 
 
 class Fit(threading.Thread):

@@ -16,8 +16,10 @@ from pipeline.training.checkpoint import Best, Position, Tally
 from pipeline.training.export import export, whole_model
 from pipeline.training.guards import Divergence, explain_divergence, is_stale, write_divergence
 from pipeline.training.index import Slot
+from pipeline.training.items import draw_items
 from pipeline.training.metrics import Observer, Silent
 from pipeline.training.network import network_of
+from pipeline.training.peak import flops_per_level, probed_peak
 from pipeline.training.plan import HELD_OUT_SPLIT, RunPlan, claim, finished
 from pipeline.training.prefetch import Taken
 from pipeline.training.record import Record
@@ -59,10 +61,24 @@ class Run:
         self.record: Record | None = None
 
     def go(self) -> bool:
-        """All steps that are left, then the export; False if asked to stop before."""
+        """From where the run stands to its end; False if asked to stop before."""
         self.resume_or_initialise()
+        levels_at_peak = self.levels_at_peak()
         if self.world.rank == 0:
-            self.record = Record(self.plan.out, self.config, self.position, self.observer)
+            self.record = Record(self.plan, self.position, self.observer, levels_at_peak)
+        try:
+            return self.take_steps()
+        finally:
+            if self.record:
+                self.record.close()
+
+    def levels_at_peak(self) -> float:
+        """How many levels a second the workers could train on if they did nothing but the products."""
+        needed = flops_per_level(self.learner.model, self.plan.conventions, self.config.window)
+        return self.world.sum([probed_peak(self.world.device, self.config.precision)])[0] / needed
+
+    def take_steps(self) -> bool:
+        """All steps that are left, and the export; False if asked to stop before."""
         network = network_of(self.learner.model, self.plan.execution, self.world)
         with self.supply.ahead(self.position.step, self.world) as parts:
             while not self.is_over():
@@ -148,8 +164,19 @@ class Run:
         last = last or self.is_over()
         if last or bits is not None or step % self.config.log_every == 0:
             self.log(bits)
+        self.show(step)
         if last or step % self.config.checkpoint_every == 0:
             self.save()
+
+    def show(self, step: int) -> None:
+        """Tell sinks of the weights, and have them see and hear what these draw, where it is due."""
+        telling = self.plan.telling
+        if self.record and step % telling.histograms_every == 0:
+            self.record.show_weights(step, self.learner.average)
+        if telling.draws_at(step):
+            model = whole_model(self.plan, self.learner.average, self.world)
+            if self.record:
+                self.record.show_items(step, draw_items(self.plan, model, self.supply))
 
     def validate(self) -> float:
         """Held-out bits now; the best weights so far are kept."""

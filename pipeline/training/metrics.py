@@ -8,6 +8,7 @@ seconds               of training since the run began, without the time it lay s
 levels_per_s          scored levels a second, over all workers
 gradient_norm         of the last of those steps, before it was clipped
 waiting_share         of the time, spent waiting for batches; the mean over the workers
+peak_share            of the floating-point operations that the workers could make, spent on those levels (`peak.py`)
 """
 
 import json
@@ -31,6 +32,7 @@ class Measured:
     levels_per_s: float
     gradient_norm: float = 0.0
     waiting_share: float = 0.0
+    peak_share: float = 0.0
     validation_bits: float | None = None
 
     def to_line(self) -> str:

@@ -258,6 +258,7 @@ def test_metrics_are_one_object_a_line(undisturbed: Path) -> None:
         "levels_per_s",
         "gradient_norm",
         "waiting_share",
+        "peak_share",
     }
     assert all(line["levels_per_s"] > 0 for line in lines)
 
