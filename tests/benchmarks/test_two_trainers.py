@@ -26,6 +26,7 @@ def test_two_parts_are_the_batch(name: str) -> None:
 
 def test_a_worker_alone_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TRAININGS, "tiny", TINY)
+    monkeypatch.setattr(two_trainers, "keep_freed_memory", lambda: None)
     trainer.cache_clear()
     model = trainer("tiny", "float32", 0, 1, "").learner.model
     before = [p.clone() for p in model.parameters()]
