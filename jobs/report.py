@@ -24,6 +24,7 @@ from pipeline.reports.subjects import (
     DatasetSubject,
     EvaluationSubject,
     ModelSubject,
+    RunSubject,
     Subjects,
     check_evaluation,
     read_json_object,
@@ -34,8 +35,10 @@ from pipeline.shards.dataset import DATASET_FILE, PLAN_FILE, open_dataset
 from pipeline.shards.schema import FORMAT as DATASET_FORMAT
 from pipeline.storage import Location
 from pipeline.training.metrics import METRICS_FILE
+from pipeline.training.plan import PLAN_FILE as RUN_PLAN_FILE
+from pipeline.training.plan import RUN_FOLDER, read_plan_page
 
-EXPECTED = "a dataset, a model, an evaluation or timings page, or a folder that holds some of these"
+EXPECTED = "a dataset, a model, a training, an evaluation or timings page, or a folder that holds some of these"
 
 EVALUATIONS_FOLDER = "evaluations"
 
@@ -52,19 +55,20 @@ class Found:
 
     datasets: dict[str, DatasetSubject] = field(default_factory=dict)
     models: dict[str, ModelSubject] = field(default_factory=dict)
+    runs: dict[str, RunSubject] = field(default_factory=dict)
     evaluations: dict[str, EvaluationSubject] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     num_looked_at: int = 0
     notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.datasets) + len(self.models) + len(self.evaluations) + len(self.timings)
+        return len(self.datasets) + len(self.models) + len(self.runs) + len(self.evaluations) + len(self.timings)
 
     def subjects(self) -> Subjects:
         """The same for the page."""
-        values = (tuple(part.values()) for part in (self.datasets, self.models))
-        datasets, models = values
-        return Subjects(datasets, models, tuple(self.evaluations.values()), self.timings)  # type: ignore[arg-type]
+        datasets, models = tuple(self.datasets.values()), tuple(self.models.values())
+        evaluations, runs = tuple(self.evaluations.values()), tuple(self.runs.values())
+        return Subjects(datasets, models, evaluations, self.timings, runs)
 
 
 def report(
@@ -143,15 +147,26 @@ def search(folder: Location, found: Found, depth: int) -> None:
     if PLAN_FILE in names and known_page(folder / PLAN_FILE, is_asked_for=False).get("format") == DATASET_FORMAT:
         found.notes.append(f"report: {folder} is not finished and left out")
         return
-    if MODEL_FILE in names:
-        metrics = read_metrics(folder / METRICS_FILE)
-        found.models[folder.uri] = ModelSubject(folder.name, read_model_info(folder), metrics)
+    if add_training(folder, names, found):
         names = [name for name in names if name == EVALUATIONS_FOLDER]  # the rest is the training run's own
     for place in pages(folder, names):
         add_page(place, found, is_asked_for=False)
     for name in names if depth else ():
         if (folder / name).is_folder():
             search(folder / name, found, depth - 1)
+
+
+def add_training(folder: Location, names: Sequence[str], found: Found) -> bool:
+    """A trained model, or a training that is still to be gone on with."""
+    place = folder / RUN_FOLDER / RUN_PLAN_FILE
+    if MODEL_FILE in names:
+        info = read_model_info(folder)
+        found.models[folder.uri] = ModelSubject(folder.name, info, read_metrics(folder / METRICS_FILE))
+    elif RUN_FOLDER in names and place.is_file():
+        found.runs[folder.uri] = RunSubject(folder.name, read_plan_page(place), read_metrics(folder / METRICS_FILE))
+    else:
+        return False
+    return True
 
 
 def pages(folder: Location, names: Sequence[str]) -> Iterator[Location]:

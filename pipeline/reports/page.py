@@ -4,7 +4,7 @@ Everything that comes from data is escaped by the template; the one exception ar
 the data but numbers. No time and no path of the machine is written: equal subjects give equal bytes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,13 +12,14 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from models import MODELS
 from pipeline.errors import ConfigError
 from pipeline.reports.audio_players import PlayerPair, player_pairs
 from pipeline.reports.config import ReportConfig
-from pipeline.reports.curves import curves_svg
+from pipeline.reports.curves import comparison_svg, curves_svg, details_svg
 from pipeline.reports.image_sheet import SheetRow, sheet_rows
-from pipeline.reports.subjects import DatasetSubject, ModelSubject, Subjects
-from pipeline.reports.tables import amount, likelihoods, model_facts, timing_bars, totals
+from pipeline.reports.subjects import DatasetSubject, ModelSubject, RunSubject, Subjects
+from pipeline.reports.tables import amount, likelihoods, model_facts, run_facts, timing_bars, totals
 
 FEWEST_PAIRS = 2
 """However large the page grows, or however many datasets share it: one alone says little."""
@@ -59,8 +60,9 @@ class ImageSection:
 def render_page(subjects: Subjects, config: ReportConfig | None = None) -> str:
     """The whole report as HTML; fewer items are shown where the page would grow past `most_bytes`."""
     config = config or ReportConfig()
-    if not (subjects.datasets or subjects.models or subjects.evaluations or subjects.timings):
-        raise ConfigError("nothing to report on: expected at least one dataset, model, evaluation or timings page.")
+    parts = subjects.datasets, subjects.models, subjects.runs, subjects.evaluations, subjects.timings
+    if not any(parts):
+        raise ConfigError("nothing to report on: expected a dataset, model, training, evaluation or timings page.")
     num_pairs = config.most_pairs
     while True:
         page = template().render(sections(subjects, config, num_pairs))
@@ -75,16 +77,23 @@ def sections(subjects: Subjects, config: ReportConfig, num_pairs: int) -> dict[s
     pairs_each = max(min(FEWEST_PAIRS, num_pairs), num_pairs // max(1, len(audio)))
     return {
         "title": config.title,
-        "is_of_models": bool(subjects.models or subjects.evaluations or any(s.is_generated for s in subjects.datasets)),
+        "is_of_models": is_of_models(subjects),
         "headline": headline(subjects),
         "audio": [audio_section(group, pairs_each) for group in audio],
         "images": [image_section(group, config.pictures_per_class) for group in images],
-        "models": list(model_sections(subjects.models)),
+        "models": [*model_sections(subjects.models), *run_sections(subjects.runs)],
+        "comparisons": list(comparisons(subjects)),
         "likelihoods": likelihoods(subjects.evaluations),
         "timings": timing_bars(subjects.timings),
         "total_time": timing_bars({"all": sum(subjects.timings.values())})[0].value if subjects.timings else "",
         "datasets": [totals(subject) for subject in subjects.datasets],
     }
+
+
+def is_of_models(subjects: Subjects) -> bool:
+    """Whether anything on the page was trained or drawn."""
+    trained = subjects.models or subjects.runs or subjects.evaluations
+    return bool(trained) or any(subject.is_generated for subject in subjects.datasets)
 
 
 def headline(subjects: Subjects) -> list[tuple[str, str]]:
@@ -134,14 +143,46 @@ def image_section(group: Group, pictures_per_class: int) -> ImageSection:
 def model_sections(models: Sequence[ModelSubject]) -> Iterator[dict[str, Any]]:
     """Curves and facts of each model."""
     for number, model in enumerate(models):
-        unit = "timestep" if model.info.conventions.kind == "audio" else "dimension"
-        curves = curves_svg(model.metrics, f"bits per {unit}", f"curves{number}") if model.metrics else ""
-        yield {
-            "name": model.name,
-            "facts": model_facts(model),
-            "curves": Markup(curves),  # noqa: S704  # made here from numbers alone
-            "alt": f"Training and held-out bits per {unit} over steps",
-        }
+        unit = UNIT[model.info.conventions.kind]
+        yield section(model.name, model_facts(model), model.metrics, unit, f"curves{number}")
+
+
+def run_sections(runs: Sequence[RunSubject]) -> Iterator[dict[str, Any]]:
+    """The same of trainings that go on."""
+    for number, run in enumerate(runs):
+        yield section(run.name, run_facts(run), run.metrics, unit_of(run), f"run{number}")
+
+
+UNIT = {"audio": "timestep", "image": "dimension"}
+
+
+def unit_of(run: RunSubject) -> str:
+    """What its bits are per."""
+    return UNIT[MODELS[run.settings["model"]["name"]].kind]
+
+
+def section(
+    name: str, facts: Sequence[tuple[str, str]], metrics: Sequence[Mapping[str, Any]], unit: str, figure: str
+) -> dict[str, Any]:
+    """One training on the page."""
+    curves = curves_svg(metrics, f"bits per {unit}", figure) if metrics else ""
+    return {
+        "name": name,
+        "facts": facts,
+        "curves": Markup(curves),  # noqa: S704  # made here from numbers alone
+        "details": Markup(details_svg(metrics, f"{figure}d") if metrics else ""),  # noqa: S704
+        "alt": f"Training and held-out bits per {unit} over steps",
+    }
+
+
+def comparisons(subjects: Subjects) -> Iterator[dict[str, Any]]:
+    """Held-out bits of all trainings in one unit, where there are several."""
+    for unit in sorted(set(UNIT.values())):
+        runs = {model.name: model.metrics for model in subjects.models if UNIT[model.info.conventions.kind] == unit}
+        runs |= {run.name: run.metrics for run in subjects.runs if unit_of(run) == unit}
+        if len(runs) > 1:
+            svg = comparison_svg(runs, f"held-out bits per {unit}", f"all-{unit}")
+            yield {"curves": Markup(svg), "alt": f"Held-out bits per {unit} of every training"}  # noqa: S704
 
 
 @cache

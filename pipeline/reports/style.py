@@ -22,7 +22,18 @@ FONT_POINTS = 9.0
 def new_axes(width_inch: float, height_inch: float, ink: str) -> tuple[Figure, Axes]:
     """A figure of its own (no global state) with transparent ground and two quiet axes."""
     figure = Figure(figsize=(width_inch, height_inch), facecolor="none")
-    axes = figure.add_subplot()
+    return figure, quiet(figure.add_subplot(), ink)
+
+
+def new_grid(number: int, columns: int, width_inch: float, row_inch: float, ink: str) -> tuple[Figure, list[Axes]]:
+    """The same with so many pairs of axes in rows."""
+    rows = -(-number // columns)
+    figure = Figure(figsize=(width_inch, row_inch * rows), facecolor="none")
+    return figure, [quiet(figure.add_subplot(rows, columns, place + 1), ink) for place in range(number)]
+
+
+def quiet(axes: Axes, ink: str) -> Axes:
+    """Thin lines and small figures in the colour of the text."""
     axes.set_facecolor("none")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -34,4 +45,4 @@ def new_axes(width_inch: float, height_inch: float, ink: str) -> tuple[Figure, A
     axes.yaxis.label.set_color(ink)
     axes.xaxis.label.set_fontsize(FONT_POINTS)
     axes.yaxis.label.set_fontsize(FONT_POINTS)
-    return figure, axes
+    return axes

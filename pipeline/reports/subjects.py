@@ -50,6 +50,15 @@ class ModelSubject:
 
 
 @dataclass(frozen=True)
+class RunSubject:
+    """A training that has not come to its end: its settings, and the lines of its `metrics.jsonl` so far."""
+
+    name: str
+    settings: Mapping[str, Any]
+    metrics: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
 class EvaluationSubject:
     """One evaluation page, its fields checked."""
 
@@ -65,6 +74,7 @@ class Subjects:
     models: tuple[ModelSubject, ...] = ()
     evaluations: tuple[EvaluationSubject, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    runs: tuple[RunSubject, ...] = ()
 
 
 def read_json_object(place: Location) -> dict[str, Any]:

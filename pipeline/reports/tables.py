@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import DatasetError
 from pipeline.reports.departures import departures
 from pipeline.reports.rows import look
-from pipeline.reports.subjects import UNITS, DatasetSubject, EvaluationSubject, ModelSubject
+from pipeline.reports.subjects import UNITS, DatasetSubject, EvaluationSubject, ModelSubject, RunSubject
 from pipeline.shards.dataset import FAILURES_FILE, Dataset
 from pipeline.shards.schema import AudioConventions, ImageConventions
 
@@ -149,6 +149,20 @@ def failures(dataset: Dataset) -> tuple[Mapping[str, str], ...]:
     except (OSError, ValueError) as error:
         raise DatasetError(f"{place}: damaged ({error}); run the command that made the dataset again.") from error
     return tuple(batch.to_pylist()) if batch is not None else ()
+
+
+def run_facts(subject: RunSubject) -> tuple[tuple[str, str], ...]:
+    """Where a training stands that is still to be gone on with, and how it is set."""
+    model, training = dict(subject.settings["model"]), dict(subject.settings["training"])
+    last: Mapping[str, Any] = subject.metrics[-1] if subject.metrics else {}
+    stands = f"{last.get('step', 0):,} of {training['num_steps']:,} steps"
+    facts = [("model", str(model.pop("name"))), ("not finished", stands)]
+    if isinstance(last.get("seconds"), int | float):
+        facts.append(("training time", duration(last["seconds"])))
+    settings = {f"model.{key}": value for key, value in model.items()} | {
+        f"training.{key}": value for key, value in training.items()
+    }
+    return (*facts, *((key, str(value)) for key, value in settings.items() if not isinstance(value, Mapping)))
 
 
 def model_facts(subject: ModelSubject) -> tuple[tuple[str, str], ...]:

@@ -39,7 +39,9 @@ def draw_items(plan: RunPlan, model: Autoregressive, supply: Supply) -> list[Sho
     ids = supply.held_out_feed.item_ids(slots)
     device = next(model.parameters()).device
     condition = batch.condition.to(device) if batch.condition else None
-    drawn = sample_cached(model, tuple(batch.x.shape[1:]), condition, item_keys((plan.training.seed, item_id) for item_id in ids))
+    drawn = sample_cached(
+        model, tuple(batch.x.shape[1:]), condition, item_keys((plan.training.seed, item_id) for item_id in ids)
+    )
     return shown(ids, batch.x.numpy(), drawn.levels.cpu().numpy())
 
 

@@ -69,6 +69,27 @@ def test_each_path_is_recognised_for_what_it_is(demo: Location, tmp_path: Path, 
         assert sections(out) == expected, name
 
 
+def test_a_training_that_goes_on_is_shown_with_its_curves(tmp_path: Path, console: Console) -> None:
+    settings = {"model": {"name": "wavenet", "kernel_size": 2}, "training": {"num_steps": 5000, "seed": 7}}
+    for name in ("one", "other"):
+        page = {"format": "ancestral-run", "format_version": 1, "settings": settings}
+        write_json(Location(str(tmp_path / name / "run/plan.json")), page)
+    lines = [line | {"levels_per_s": 5.0, "gradient_norm": 1 / line["step"]} for line in metrics(12)]
+    (tmp_path / "one/metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    out = Location(str(tmp_path / "page.html"))
+    report([Location(str(tmp_path / "one"))], out, console)
+    text = out.read_text()
+    assert sections(out) == {"training"}
+    assert f"{lines[-1]['step']:,} of 5,000 steps" in text
+    assert "held-out bits per timestep</text>" not in text
+    for label in ("bits per timestep", "norm of the gradient", "levels a second", "training.seed"):
+        assert label in text
+    assert "share of the peak" not in text  # these lines do not tell it
+    report([Location(str(tmp_path))], out, console)
+    assert out.read_text().count("held-out bits per timestep</text>") == 1
+    assert "0 of 5,000 steps" in out.read_text()
+
+
 def test_a_folder_as_output_gets_report_html(demo: Location, tmp_path: Path, console: Console) -> None:
     out = report([demo / "timings.json"], Location(str(tmp_path)), console)
     assert out.uri == str(tmp_path / "report.html")
@@ -86,7 +107,7 @@ def test_the_same_thing_given_twice_is_shown_once(demo: Location, tmp_path: Path
         ("somebody.json", "expected a JSON object, got a list"),
         ("broken.json", "expected JSON"),
         ("model-speech/model.json", "of format 'ancestral-model'"),
-        ("corpus-speech", "expected a dataset, a model, an evaluation"),
+        ("corpus-speech", "expected a dataset, a model, a training, an evaluation"),
     ],
 )
 def test_anything_else_is_a_clear_error(

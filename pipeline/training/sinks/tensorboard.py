@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tensorboardX import SummaryWriter
+from tensorboardX.writer import SummaryWriter
 
 from pipeline.storage import Location
 from pipeline.training.sinks import Numbers, Picture

@@ -1,0 +1,196 @@
+"""What a training tells: read back by TensorBoard's own reader; drawing items changes nothing; sinks may fail."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from models.counter_random import item_keys
+from models.sampling.naive import sample_naive
+from pipeline.errors import MissingExtra
+from pipeline.shards.dataset import Dataset
+from pipeline.storage import Location
+from pipeline.training.items import draw_items
+from pipeline.training.loop import Run, run
+from pipeline.training.peak import flops_per_level, probed_peak
+from pipeline.training.plan import RunPlan, make_plan
+from pipeline.training.sinks import Sinks, as_picture, open_sink
+from pipeline.training.telling import TellingConfig
+from pipeline.training.world import Alone
+from tests.pipeline.training.datasets import audio_dataset, image_dataset
+from tests.pipeline.training.runs import TRAINING, Watcher, figures, small_plan
+
+TOLD = TellingConfig(num_items=2, items_every=4, item_s=0.01, histograms_every=4)
+PIXELCNN = {"name": "pixelcnn", "hidden": 4, "num_layers": 1, "head_channels": 8, "first_kernel": 3}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return audio_dataset(tmp_path_factory.mktemp("data") / "audio")
+
+
+@pytest.fixture(scope="module")
+def told(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> RunPlan:
+    """A run that was stopped and went on, and told all that there is to tell."""
+    plan = replace(small_plan(dataset, tmp_path_factory.mktemp("runs") / "told"), telling=TOLD)
+    assert not run(plan, observer=Watcher(5))
+    assert run(plan)
+    return plan
+
+
+def read(folder: Path) -> EventAccumulator:
+    events = EventAccumulator(str(folder), size_guidance={"images": 0, "audio": 0, "scalars": 0})
+    events.Reload()
+    return events
+
+
+def test_tensorboard_reads_every_line_once(told: RunPlan) -> None:
+    events, lines = read(Path(str(told.out)) / "tensorboard"), figures(Path(str(told.out)))
+    assert [event.step for event in events.Scalars("train_bits")] == [line[0] for line in lines]
+    assert [event.value for event in events.Scalars("train_bits")] == pytest.approx([line[1] for line in lines])
+    assert [event.step for event in events.Scalars("validation_bits")] == [4, 8]
+    assert {"gradient_norm", "learning_rate", "levels_per_s", "peak_share", "waiting_share"} <= set(
+        events.Tags()["scalars"]
+    )
+
+
+def test_weights_are_told_by_how_they_are_spread(told: RunPlan) -> None:
+    events = read(Path(str(told.out)) / "tensorboard")
+    names = dict(Run(told, audio(told), Alone(), Watcher()).learner.model.named_parameters())
+    assert set(events.Tags()["histograms"]) == set(names)
+    (first, last) = events.Histograms("head.weight")
+    assert (first.step, last.step) == (4, 8)
+    assert last.histogram_value.num == names["head.weight"].numel()
+
+
+def audio(plan: RunPlan) -> Dataset:
+    from pipeline.shards.dataset import open_dataset
+
+    return open_dataset(plan.dataset)
+
+
+def test_items_are_heard_beside_those_that_they_were_to_be_like(told: RunPlan) -> None:
+    events = read(Path(str(told.out)) / "tensorboard")
+    names = events.Tags()["audio"]
+    assert len(names) == 4
+    assert {name.split("/")[1] for name in names} == {"drawn", "held out"}
+    for name in names:
+        sounds = events.Audio(name)
+        assert [sound.step for sound in sounds] == [4, 8]
+        assert {sound.sample_rate for sound in sounds} == {audio(told).info.conventions.sample_rate_hz}  # type: ignore[union-attr]
+        assert sounds[0].encoded_audio_string[:4] == b"RIFF"
+
+
+def test_pictures_are_seen_beside_those_that_they_were_to_be_like(tmp_path: Path) -> None:
+    training = replace(TRAINING, condition_on=("label",), num_steps=4, validate_every=4)
+    plan = make_plan(image_dataset(tmp_path / "data"), Location(str(tmp_path / "out")), PIXELCNN, training)
+    assert run(replace(plan, telling=TOLD))
+    events = read(tmp_path / "out/tensorboard")
+    assert len(events.Tags()["images"]) == 2
+    (picture,) = events.Images(events.Tags()["images"][0])
+    assert (picture.width, picture.height) == (8, 4)  # two of 4 x 4, side by side
+
+
+def test_telling_changes_nothing_of_what_is_told(told: RunPlan, dataset: Dataset, tmp_path: Path) -> None:
+    quiet = replace(small_plan(dataset, tmp_path / "quiet"), telling=TellingConfig(sinks=()))
+    assert run(quiet)
+    assert not (tmp_path / "quiet/tensorboard").exists()
+    assert figures(tmp_path / "quiet") == figures(Path(str(told.out)))
+    weights = [(Path(str(plan.out)) / "weights.safetensors").read_bytes() for plan in (quiet, told)]
+    assert weights[0] == weights[1]
+
+
+def test_items_are_drawn_as_the_slow_reference_draws_them(told: RunPlan) -> None:
+    runner = Run(told, audio(told), Alone(), Watcher())
+    model, supply = runner.learner.average, runner.supply
+    items = draw_items(told, model, supply)
+    assert len(items) == 2
+    slots = [slot for slot in supply.held_out if slot.window == 0][:2]
+    batch = supply.held_out_feed.batch(slots)
+    length, hop = len(items[0].drawn), told.conditioning.hop
+    assert length % hop == 0
+    assert 0 < length <= 0.01 * audio(told).info.conventions.sample_rate_hz + hop  # type: ignore[union-attr]
+    assert batch.condition is not None
+    keys = item_keys((told.training.seed, item.item_id) for item in items)
+    naive = sample_naive(model, (length,), batch.condition.frames(0, length // hop), keys)
+    assert np.array_equal(np.stack([item.drawn for item in items]), naive.levels.numpy())
+    assert np.array_equal(items[0].original, batch.x[0, :length].numpy())
+
+
+def test_without_held_out_rows_nothing_is_drawn(tmp_path: Path) -> None:
+    dataset = audio_dataset(tmp_path / "data", num_held_out=0)
+    plan = replace(small_plan(dataset, tmp_path / "out"), telling=TOLD)
+    assert (
+        draw_items(
+            plan, Run(plan, dataset, Alone(), Watcher()).learner.average, Run(plan, dataset, Alone(), Watcher()).supply
+        )
+        == []
+    )
+
+
+class Failing:
+    """A sink whose server is gone."""
+
+    def __init__(self) -> None:
+        self.num_calls = 0
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        self.num_calls += 1
+        raise ConnectionError("no route to host")
+
+
+def test_a_sink_that_fails_is_left_out_and_said_once() -> None:
+    notes: list[str] = []
+    failing: Any = Failing()
+    heard: list[int] = []
+    sound: Any = SimpleNamespace(scalars=lambda step, values: heard.append(step))
+    sinks = Sinks({"wandb": failing, "tensorboard": sound}, notes.append)
+    for step in (1, 2, 3):
+        sinks.tell(lambda sink, step=step: sink.scalars(step, {}))  # type: ignore[misc]
+    assert failing.num_calls == 1
+    assert heard == [1, 2, 3]
+    assert notes == ["wandb takes nothing any more (ConnectionError: no route to host); the training goes on."]
+
+
+@pytest.mark.parametrize("name", ["mlflow", "wandb"])
+def test_a_sink_whose_package_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, f"pipeline.training.sinks.{name}", raising=False)
+    with pytest.raises(MissingExtra, match=rf"telling.sinks names '{name}'.*pip install 'ancestral\[{name}\]'"):
+        open_sink(name, Location(str(tmp_path)), 0, {}, "0" * 64)
+
+
+def test_events_reach_a_storage_that_is_elsewhere() -> None:
+    folder = Location("memory://telling-test")
+    sink = open_sink("tensorboard", folder, 0, {}, "0" * 64)
+    sink.scalars(1, {"train_bits": 2.5})
+    sink.flush()
+    (name,) = (folder / "tensorboard").names()
+    flushed = (folder / "tensorboard" / name).read_bytes()
+    sink.scalars(2, {"train_bits": 2.0})
+    sink.close()
+    assert len((folder / "tensorboard" / name).read_bytes()) > len(flushed) > 0
+    folder.remove_folder()
+
+
+def test_the_share_of_the_peak_counts_what_a_step_needs(dataset: Dataset, told: RunPlan) -> None:
+    model = Run(told, dataset, Alone(), Watcher()).learner.model
+    needed = flops_per_level(model, told.conventions, told.training.window)
+    assert needed == 3 * model.flops_per_draw((told.training.window,))
+    assert 1e8 < probed_peak(Alone().device, "float32") < 1e14
+
+
+def test_a_picture_takes_the_whole_range() -> None:
+    picture = as_picture(np.array([[[0, 1], [2, 3]]]), 4)
+    assert picture.tolist() == [[[0], [85]], [[170], [255]]]
+
+
+def test_settings_that_mean_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="items_every and histograms_every at least 1"):
+        TellingConfig(items_every=0)
