@@ -12,7 +12,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -38,6 +38,10 @@ from pipeline.training.world import Distributed
 
 SECONDS_BETWEEN_LOOKS = 0.3
 SECONDS_TO_END = 30
+SECONDS_FOR_A_LARGER_GROUP = "10"
+"""How long an elastic run waits for a place that Ray has promised before it starts with fewer."""
+SECONDS_BETWEEN_SIZES = 30.0
+"""How often Ray looks whether there is room for more. What was trained since the last checkpoint is trained again."""
 SECONDS_TO_STOP = 90
 """After Ctrl-C: workers that are only starting take most of it."""
 
@@ -54,19 +58,44 @@ def train(dataset: Location, out: Location, recipe: Recipe, cluster: Cluster, co
     if info := finished(plan):
         say(console, f"{out} is finished already. {summary(info)}")
         return info
-    Training(plan, num_workers(recipe, cluster, console), cluster.num_gpus > 0, console).run()
+    Training(plan, workers_of(recipe, cluster, console), cluster.num_gpus > 0, console).run()
     info = read_model_info(out)
     say(console, f"{out}: {summary(info)}")
     return info
 
 
-def num_workers(recipe: Recipe, cluster: Cluster, console: Console) -> int:
-    """As many as the recipe says, or as many as there is room for."""
-    places = cluster.num_gpus or cluster.num_cpus
+@dataclass(frozen=True)
+class Workers:
+    """At least and at most how many; equal where a run is not elastic."""
+
+    fewest: int
+    most: int
+
+    @property
+    def for_ray(self) -> int | tuple[int, int]:
+        """As Ray Train takes them: a range is an elastic group."""
+        return self.most if self.fewest == self.most else (self.fewest, self.most)
+
+    def __str__(self) -> str:
+        return str(self.most) if self.fewest == self.most else f"{self.fewest} to {self.most}"
+
+
+def workers_of(recipe: Recipe, cluster: Cluster, console: Console) -> Workers:
+    """As many as the recipe says, or as many as there is room for; an elastic run waits for more.
+
+    ClusterError where an elastic run has not got its fewest.
+    """
+    places, kind = cluster.num_gpus or cluster.num_cpus, "GPUs" if cluster.num_gpus else "CPUs"
+    if recipe.elastic and places < recipe.min_workers:
+        raise ClusterError(
+            f"the recipe asks for min_workers {recipe.min_workers} and this cluster has {places} {kind}; "
+            "set min_workers to fewer, or start the command again when there are more."
+        )
     if places < recipe.num_workers:
-        kind = "GPUs" if cluster.num_gpus else "CPUs"
         say(console, f"The recipe asks for {recipe.num_workers} workers; this cluster has {places} {kind}.")
-    return min(places, recipe.num_workers)
+    if recipe.elastic:
+        return Workers(recipe.min_workers, recipe.num_workers)
+    return Workers(*[min(places, recipe.num_workers)] * 2)
 
 
 def summary(info: ModelInfo) -> str:
@@ -82,8 +111,8 @@ def summary(info: ModelInfo) -> str:
 class Training:
     """One command's training: starts the workers, shows what they tell, starts them again when one is lost."""
 
-    def __init__(self, plan: RunPlan, num_workers: int, use_gpu: bool, console: Console) -> None:
-        self.plan, self.num_workers, self.use_gpu, self.console = plan, num_workers, use_gpu, console
+    def __init__(self, plan: RunPlan, workers: Workers, use_gpu: bool, console: Console) -> None:
+        self.plan, self.workers, self.use_gpu, self.console = plan, workers, use_gpu, console
         self.mailbox = open_mailbox()
         self.last_failure = ""
 
@@ -92,7 +121,7 @@ class Training:
         make_ray_data_settings()
         try:
             with progress(self.console, "train", self.plan.training.num_steps) as view:
-                view.update(0, f"starting {self.num_workers} workers")
+                view.update(0, f"starting {self.workers} workers")
                 if start_until_done(lambda: self.attempt(view), lambda: last_step(self.plan.run_folder)):
                     return
         finally:
@@ -106,7 +135,7 @@ class Training:
     def attempt(self, view: ProgressView) -> bool:
         """One start of the workers; whether they came to the end. Errors of our own code come out as they are."""
         self.mailbox.forget_error.remote()
-        fit = Fit(self.plan, self.mailbox, self.num_workers, self.use_gpu)
+        fit = Fit(self.plan, self.mailbox, self.workers, self.use_gpu)
         fit.start()
         try:
             while not fit.ended.wait(SECONDS_BETWEEN_LOOKS):
@@ -122,7 +151,7 @@ class Training:
             return True
         raise_unless_lost(fit.error, told_error, self.plan.run_folder)
         self.last_failure = last_line(fit.error)
-        view.update(0, f"a worker was lost; starting {self.num_workers} again")
+        view.update(0, f"a worker was lost; starting {self.workers} again")
         return False
 
     def show(self, view: ProgressView) -> Exception | None:
@@ -184,9 +213,9 @@ def time_left(measured: Measured) -> str:
 class Fit(threading.Thread):
     """`TorchTrainer.fit` in a thread: there Ray leaves Ctrl-C to us, and the driver can tell what goes on."""
 
-    def __init__(self, plan: RunPlan, mailbox: Any, num_workers: int, use_gpu: bool) -> None:
+    def __init__(self, plan: RunPlan, mailbox: Any, workers: Workers, use_gpu: bool) -> None:
         super().__init__(name="fit", daemon=True)
-        self.plan, self.mailbox, self.num_workers, self.use_gpu = plan, mailbox, num_workers, use_gpu
+        self.plan, self.mailbox, self.workers, self.use_gpu = plan, mailbox, workers, use_gpu
         self.error: Exception | None = None
         self.ended = threading.Event()  # a `join` that Ctrl-C interrupts takes the thread for ended (Python 3.11)
 
@@ -200,15 +229,24 @@ class Fit(threading.Thread):
             self.ended.set()
 
     def fit(self, storage: dict[str, Any]) -> None:
-        """Start the workers and wait for them. Ray looks every 2 s by itself, a noticeable part of a short run."""
+        """Start the workers and wait for them. Ray looks every 2 s by itself, a noticeable part of a short run.
+
+        An elastic group that finds more room is ended by Ray and started larger: its workers call `work` again.
+        """
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")
+        if self.workers.fewest < self.workers.most:
+            os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", SECONDS_FOR_A_LARGER_GROUP)
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchTrainer
 
         TorchTrainer(
             work,
             train_loop_config={"plan": self.plan, "mailbox": self.mailbox},
-            scaling_config=ScalingConfig(num_workers=self.num_workers, use_gpu=self.use_gpu),
+            scaling_config=ScalingConfig(
+                num_workers=self.workers.for_ray,
+                use_gpu=self.use_gpu,
+                elastic_resize_monitor_interval_s=SECONDS_BETWEEN_SIZES,
+            ),
             run_config=RunConfig(name="train", failure_config=FailureConfig(max_failures=0), **storage),
         ).fit()
 

@@ -21,12 +21,14 @@ from rich.console import Console
 
 from jobs.cluster import RunningCluster, describe
 from jobs.recipes import Recipe
-from jobs.train import Training, last_line, num_workers, summary, train
+from jobs.train import Training, Workers, last_line, summary, told, train, workers_of
 from pipeline.errors import ClusterError, ConfigError, Interrupted, StorageError
 from pipeline.model_folder import ModelInfo, load_model
 from pipeline.shards.dataset import Dataset
+from pipeline.shards.schema import AudioConventions, ImageConventions
 from pipeline.storage import Location
 from pipeline.training.loop import run
+from pipeline.training.metrics import Measured
 from pipeline.training.plan import RunPlan
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.runs import TRAINING, WAVENET, figures, small_plan
@@ -142,12 +144,42 @@ def test_an_error_of_our_own_comes_out_as_it_is_and_is_not_tried_again(
 def test_no_more_workers_than_there_is_room_for() -> None:
     screen, page = console()
     recipe = Recipe(WAVENET, TRAINING, num_workers=4)
-    assert num_workers(recipe, RunningCluster("local", 8, 0), screen) == 4
+    assert workers_of(recipe, RunningCluster("local", 8, 0), screen).for_ray == 4
     assert page.getvalue() == ""
-    assert num_workers(recipe, RunningCluster("local", 2, 0), screen) == 2
+    assert workers_of(recipe, RunningCluster("local", 2, 0), screen).for_ray == 2
     assert "this cluster has 2 CPUs" in page.getvalue()
-    assert num_workers(recipe, RunningCluster("local", 8, 1), screen) == 1
+    assert workers_of(recipe, RunningCluster("local", 8, 1), screen).for_ray == 1
     assert "this cluster has 1 GPUs" in page.getvalue()
+
+
+def test_an_elastic_run_takes_what_there_is_and_waits_for_more() -> None:
+    screen, _ = console()
+    recipe = Recipe(WAVENET, TRAINING, num_workers=4, elastic=True, min_workers=2)
+    workers = workers_of(recipe, RunningCluster("local", 3, 0), screen)
+    assert workers.for_ray == (2, 4)
+    assert str(workers) == "2 to 4"
+    with pytest.raises(ClusterError, match="min_workers 2 and this cluster has 1 CPUs"):
+        workers_of(recipe, RunningCluster("local", 1, 0), screen)
+    with pytest.raises(ValueError, match=r"min_workers must be from 1 to num_workers \(2\), got 3"):
+        Recipe(WAVENET, TRAINING, num_workers=2, min_workers=3)
+
+
+def test_what_stands_beside_the_bar() -> None:
+    line = Measured(
+        step=50,
+        num_steps=200,
+        train_bits=3.9126,
+        learning_rate=0.1,
+        seconds=100.0,
+        levels_per_s=24_000.4,
+        gradient_norm=0.5,
+        waiting_share=0.0,
+        peak_share=0.314,
+    )
+    audio, pictures = AudioConventions(16_000), ImageConventions(num_levels=256, height=4, width=5, channels=3)
+    assert told(line, audio) == "3.913 bits, 24,000 timesteps/s, 31% of peak, 5 min left"
+    later = replace(line, step=199, validation_bits=4.0, waiting_share=0.25)
+    assert told(later, pictures) == ("3.913 bits, held out 4.000, 400.0 pictures/s, 31% of peak, waits 25%, 1 s left")
 
 
 class Answer:
@@ -179,7 +211,7 @@ def training_that_fails(
     monkeypatch.setattr("jobs.train.make_ray_data_settings", lambda: None)
     monkeypatch.setattr("jobs.train.ray", SimpleNamespace(get=lambda answer: answer, kill=lambda actor: None))
     monkeypatch.setattr("jobs.train.Fit", lambda *_: Ended(error))
-    return Training(plan, 2, use_gpu=False, console=console()[0])
+    return Training(plan, Workers(2, 2), use_gpu=False, console=console()[0])
 
 
 @pytest.mark.parametrize(

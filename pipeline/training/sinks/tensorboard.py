@@ -1,5 +1,6 @@
 """TensorBoard's event files, `OUT/tensorboard`: look at them with `tensorboard --logdir OUT`."""
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,9 @@ class TensorBoard:
         self.folder = folder
         self.temporary = None if folder.local_path else tempfile.TemporaryDirectory(prefix="ancestral-tensorboard-")
         self.place = Path(self.temporary.name if self.temporary else str(folder.local_path))
-        self.writer = SummaryWriter(str(self.place), purge_step=first_step + 1)
+        # Files are named by the second: one that goes on at once would write over the one before.
+        suffix = f".{os.getpid()}.{first_step}"
+        self.writer = SummaryWriter(str(self.place), purge_step=first_step + 1, filename_suffix=suffix)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:  # noqa: D102
         for name, value in values.items():

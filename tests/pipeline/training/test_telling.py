@@ -45,7 +45,7 @@ def told(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> RunPlan:
 
 
 def read(folder: Path) -> EventAccumulator:
-    events = EventAccumulator(str(folder), size_guidance={"images": 0, "audio": 0, "scalars": 0})
+    events = EventAccumulator(str(folder), size_guidance={"images": 0, "audio": 0, "scalars": 0, "histograms": 0})
     events.Reload()
     return events
 
