@@ -27,7 +27,8 @@ class TrainingConfig:
     gains and embeddings alone. Where held-out bits have not become better in `early_stop_validations` validations one
     after the other, the run ends; 0 takes all steps.
 
-    The numbers: `float32`, `float64`, or `bfloat16` for the products, where weights, averages and sums stay float32.
+    The numbers: `float32`, `float64`, or `bfloat16` for the products of training, where weights, averages, sums and
+    likelihoods stay float32, and held-out bits are measured in float32 too: models are drawn from so.
     """
 
     num_steps: int = 10_000

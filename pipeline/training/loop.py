@@ -183,8 +183,7 @@ class Run:
         average: Autoregressive = self.learner.average
         supply = self.supply
         at_once = -(-self.config.batch_size // (self.world.size * self.plan.execution.num_parts))
-        precision = self.config.precision
-        bits = measure_bits(average, supply.held_out_feed, supply.held_out, at_once, self.world, precision)
+        bits = measure_bits(average, supply.held_out_feed, supply.held_out, at_once, self.world)
         if self.position.best is None or bits < self.position.best.bits:
             self.position = replace(self.position, best=Best(self.position.step, bits))
             self.best = {name: tensor.detach().clone() for name, tensor in average.state_dict().items()}

@@ -25,19 +25,18 @@ def held_out_slots(index: Index, num_items: int, seed: int) -> list[Slot]:
 
 
 @torch.no_grad()
-def measure_bits(
-    model: Autoregressive, feed: Feed, slots: list[Slot], batch_size: int, world: World, precision: str = "float32"
-) -> float:
+def measure_bits(model: Autoregressive, feed: Feed, slots: list[Slot], batch_size: int, world: World) -> float:
     """Bits per level over the slots; every worker scores its share, in equally many batches, and all get the answer.
 
-    In the precision of the training, so that what is measured is what will be drawn from.
+    Products are made in the weights' own precision, as they are when the model is evaluated and drawn from, however it
+    is trained: the figures on its card are those of the model that is exported.
     """
     nats, largest_share = 0.0, -(-len(slots) // world.size)
     mine = share(slots, world.rank, world.size)
     for start in range(0, largest_share, batch_size):
         part = mine[start : start + batch_size]
         batch = feed.batch(part) if part else feed.silent_batch(slots[0])
-        nats += float(sum_nats(model, model, on_device(batch, world.device), precision))
+        nats += float(sum_nats(model, model, on_device(batch, world.device)))
     return bits_per_level(world.sum([nats])[0], sum(slot.num_levels for slot in slots))
 
 

@@ -60,6 +60,16 @@ def test_the_exported_weights_give_the_bits_that_the_figures_tell(dataset: Datas
     assert runner.validate() == pytest.approx(loaded.info.figures["validation_bits"], rel=1e-6)
 
 
+def test_held_out_bits_of_a_bfloat16_training_are_those_of_the_float32_model(dataset: Dataset, tmp_path: Path) -> None:
+    """Models are evaluated and drawn from in float32."""
+    plan = small_plan(dataset, tmp_path / "rough", precision="bfloat16", num_steps=4)
+    assert run(plan)
+    loaded = load_model(plan.out)
+    runner = Run(small_plan(dataset, tmp_path / "fine", precision="float32"), dataset, Alone(), Watcher())
+    runner.learner.average.load_state_dict(loaded.model.state_dict())
+    assert runner.validate() == pytest.approx(loaded.info.figures["validation_bits"], rel=1e-7)
+
+
 @pytest.mark.parametrize("stop_after", [1, 3, 4, 5, 7])
 def test_a_stopped_run_goes_on_to_the_same_losses_and_weights(
     dataset: Dataset, undisturbed: Path, tmp_path: Path, stop_after: int
