@@ -166,6 +166,37 @@ def train(
 
 
 @app.command(cls=VerbCommand)
+def sweep(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="What `prepare` or `generate` made.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The sweep's folder: new, or one to go on with.")],
+    recipe: Annotated[str, typer.Option("--recipe", metavar="NAME", help="The recipe whose settings are varied.")],
+    config: ConfigFile = None,
+    sets: Sets = None,
+    address: Address = "local",
+    show_config: ShowConfig = False,
+) -> None:
+    r"""Train with many settings, end the hopeless early, and name the best.
+
+    [bold]Examples[/bold]
+
+    ancestral sweep lj rates --recipe wavenet-small --set sweep.num_trials=12 \
+        --set 'sweep.space={training.learning_rate: {log_uniform: [0.0003, 0.03]}}'
+    """
+    from jobs.recipes import recipe_data
+    from jobs.sweep import parse_sweep
+    from jobs.sweep import sweep as run
+
+    wanted = parse_sweep(*recipe_data(recipe, file_place(context, config), sets or []))
+    if show_config:
+        print_config(wanted.config)
+    from jobs.cluster import connect
+
+    with connect(address) as cluster:
+        run(place(context, dataset), place(context, out), wanted, cluster, Console())
+
+
+@app.command(cls=VerbCommand)
 def generate(
     context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="What `train` made.")],

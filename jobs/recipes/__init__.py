@@ -58,6 +58,11 @@ def load_recipe(name: str, file: Location | None = None, sets: Iterable[str] = (
     A file that names another model than the recipe does, the whole or a part of it, brings that one's settings, all of
     them.
     """
+    return parse_recipe(*recipe_data(name, file, sets))
+
+
+def recipe_data(name: str, file: Location | None = None, sets: Iterable[str] = ()) -> tuple[dict[str, Any], str]:
+    """The same as plain values, not parsed yet, and what an error in them is to blame."""
     if name not in recipe_names():
         raise ConfigError(f"no recipe is named {name!r}. {suggestion(name, recipe_names())}")
     data = parse_yaml(files(__name__).joinpath(f"{name}.yaml").read_text("utf-8"), f"recipe {name}")
@@ -66,7 +71,7 @@ def load_recipe(name: str, file: Location | None = None, sets: Iterable[str] = (
     settings = tuple(sets)
     for setting in settings:
         data = overlay(data, parse_set(setting))
-    return parse_recipe(data, origin(str(file) if file else f"recipe {name}", settings))
+    return data, origin(str(file) if file else f"recipe {name}", settings)
 
 
 def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from pipeline.errors import ConfigError
 from pipeline.storage import Location
-from pipeline.training.checkpoint import FOLDER, Position, last_step, page_name
+from pipeline.training.checkpoint import FOLDER, Position, page_name, steps_in
 from pipeline.training.config import TrainingConfig
 
 DIVERGED_FILE = "diverged.json"
@@ -15,7 +15,11 @@ NUM_ITEMS_SHOWN = 8
 
 @dataclass(frozen=True)
 class Divergence:
-    """A step whose loss or gradient is no finite number. `windows` are those of its global batch, as are the items."""
+    """A step whose loss or gradient is no finite number, or held-out bits after so many steps that are none.
+
+    `item_ids` and `windows`, from the level that each starts at to the one that it stops before, are those that were
+    scored: of the whole global batch. The norm is not known (nan) where there was no gradient to take.
+    """
 
     step: int
     seed: int
@@ -23,7 +27,7 @@ class Divergence:
     gradient_norm: float
     learning_rate: float
     item_ids: Sequence[str]
-    windows: Sequence[int]
+    windows: Sequence[tuple[int, int]]
 
 
 def explain_divergence(run_folder: Location, divergence: Divergence) -> ConfigError:
@@ -31,14 +35,14 @@ def explain_divergence(run_folder: Location, divergence: Divergence) -> ConfigEr
 
     Rank 0 writes all that is known to `run/diverged.json`.
     """
-    ids, step = divergence.item_ids, last_step(run_folder)
+    ids, step = divergence.item_ids, last_good_step(run_folder, divergence.step)
     more = len(ids) - NUM_ITEMS_SHOWN
     shown = ", ".join(ids[:NUM_ITEMS_SHOWN]) + (f", and {more} more" if more > 0 else "")
     page = run_folder / FOLDER / page_name(step)
-    kept = f"The last good checkpoint is {page}" if step else "There is no checkpoint yet"
+    kept = f"The last good checkpoint is {page}" if step else "There is no good checkpoint yet"
     return ConfigError(
-        f"training diverged at step {divergence.step}: loss or gradient is no finite number. Items of this batch: "
-        f"{shown} (all of them are in {run_folder / DIVERGED_FILE}). {kept}. Lower training.learning_rate or "
+        f"training diverged at step {divergence.step}: the loss or its gradient is no finite number. Items that were "
+        f"scored: {shown} (all of them are in {run_folder / DIVERGED_FILE}). {kept}. Lower training.learning_rate or "
         "training.clip_gradient_norm and train into another folder; if it happens at once, look at these items with "
         "`ancestral report`."
     )
@@ -47,8 +51,16 @@ def explain_divergence(run_folder: Location, divergence: Divergence) -> ConfigEr
 def write_divergence(run_folder: Location, divergence: Divergence) -> None:
     """`run/diverged.json`; numbers that are none are words there, since JSON has no such numbers."""
     page = {key: value if not isinstance(value, float) else plain(value) for key, value in asdict(divergence).items()}
-    page |= {"last_good_checkpoint": last_step(run_folder)}
+    page |= {"last_good_checkpoint": last_good_step(run_folder, divergence.step)}
     (run_folder / DIVERGED_FILE).write_text(json.dumps(page, indent=1) + "\n")
+
+
+def last_good_step(run_folder: Location, diverged: int) -> int:
+    """The last checkpoint before the step that diverged, 0 where there is none: its weights gave a loss once.
+
+    One at that very step has just the weights whose loss is none.
+    """
+    return max((step for step in steps_in(run_folder / FOLDER) if step < diverged), default=0)
 
 
 def plain(number: float) -> float | str:

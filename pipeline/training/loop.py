@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -103,10 +104,12 @@ class Run:
         for note in notes if self.world.rank == 0 else ():
             self.observer.note(note)
         if self.world.rank == 0:
-            self.say_where_it_starts(self.position.step)
+            self.say_where_it_starts(self.position.step, notes)
 
-    def say_where_it_starts(self, step: int) -> None:
+    def say_where_it_starts(self, step: int, notes: Sequence[str]) -> None:
         """What a person should know before the first step."""
+        if notes and not step:
+            self.observer.note("No checkpoint is whole: the training starts anew.")
         if step:
             self.observer.note(f"Going on from step {step} of {self.config.num_steps}.")
         if not self.supply.held_out:
@@ -143,7 +146,7 @@ class Run:
         self.position = replace(self.position, step=self.position.step + 1, num_levels=total, tally=tally)
 
     def diverged(self, slots: list[Slot], nats: float, norm: float) -> ConfigError:
-        """Loss or gradient are no numbers any more."""
+        """The error of a loss over these windows that is no finite number, or has no such gradient; written down."""
         divergence = Divergence(
             step=self.position.step,
             seed=self.config.seed,
@@ -151,7 +154,7 @@ class Run:
             gradient_norm=norm,
             learning_rate=learning_rate(self.config, self.position.step),
             item_ids=self.supply.item_ids(slots),
-            windows=[slot.window for slot in slots],
+            windows=[(slot.before, slot.before + slot.num_levels) for slot in slots],
         )
         if self.world.rank == 0:
             write_divergence(self.plan.run_folder, divergence)
@@ -184,6 +187,8 @@ class Run:
         supply = self.supply
         at_once = -(-self.config.batch_size // (self.world.size * self.plan.execution.num_parts))
         bits = measure_bits(average, supply.held_out_feed, supply.held_out, at_once, self.world)
+        if not math.isfinite(bits):
+            raise self.diverged(supply.held_out, bits, math.nan)
         if self.position.best is None or bits < self.position.best.bits:
             self.position = replace(self.position, best=Best(self.position.step, bits))
             self.best = {name: tensor.detach().clone() for name, tensor in average.state_dict().items()}

@@ -51,6 +51,26 @@ ARCHITECTURES = (
     Row("WaveNet", (Published("wavenet-paper", {"num_levels": 256, "dilations": TEN}),), "wavenet-small"),
     Row("WaveNet with context stacks", (Published("wavenet-context", {}),), "wavenet-context-small"),
     Row(
+        "WaveNet, speech from text",
+        (
+            Published(
+                "wavenet-tts",
+                {"num_levels": 256, "dilations": TEN},
+                {"condition_on": ("speaker", "phones", "linguistic", "f0")},
+            ),
+        ),
+        "wavenet-tts-small",
+    ),
+    Row(
+        "WaveNet, told of the emotion",
+        (
+            Published(
+                "wavenet-emotion", {"num_levels": 256, "dilations": TEN}, {"condition_on": ("speaker", "emotion")}
+            ),
+        ),
+        "wavenet-emotion-small",
+    ),
+    Row(
         "WaveNet, widely used, k = 2",
         (
             Published(

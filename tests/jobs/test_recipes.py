@@ -55,6 +55,8 @@ def test_the_recipes_are_these() -> None:
         "row-lstm-small",
         "wavenet-context",
         "wavenet-context-small",
+        "wavenet-emotion",
+        "wavenet-emotion-small",
         "wavenet-ibab",
         "wavenet-ibab-small",
         "wavenet-nv",
@@ -63,6 +65,8 @@ def test_the_recipes_are_these() -> None:
         "wavenet-r9y9",
         "wavenet-r9y9-small",
         "wavenet-small",
+        "wavenet-tts",
+        "wavenet-tts-small",
     ]
 
 

@@ -65,6 +65,7 @@ R9Y9 = Table(30, 3, 128, 128, 128, 128)
 R9Y9_SMALL = Table(15, 3, 24, 24, 24, 24)
 NV = Table(20, 2, 64, 64, 256, 256)
 NV_SMALL = Table(16, 2, 16, 16, 64, 64)
+TTS = Table(40, 2, 64, 64, 256, 256)
 SMALL = Table(16, 2, 32, 32, 128, 128)
 DEMO = Table(16, 2, 24, 24, 64, 64)
 LARGE_NETWORK = Table(20, 2, 32, 32, 512, 512, first_kernel=2)
@@ -83,6 +84,10 @@ TABLES: dict[str, tuple[Table, tuple[Context, ...], int]] = {
     "wavenet-context": (LARGE_NETWORK, LARGE_CONTEXTS, 1_169_712),
     "wavenet-context-small": (SMALL_NETWORK, SMALL_CONTEXTS, 98_504),
     "wavenet-small": (SMALL, (), 205_312),
+    "wavenet-tts": (TTS, (), 1_623_808),
+    "wavenet-tts-small": (SMALL, (), 205_312),
+    "wavenet-emotion": (IBAB, (), 1_488_256),
+    "wavenet-emotion-small": (SMALL, (), 205_312),
     "demo-wavenet": (DEMO, (), 97_856),
 }
 """The network, its contexts, and the number that they make: what is learned of a condition comes on top."""
@@ -98,6 +103,10 @@ RECEPTIVE_FIELDS = {
     "wavenet-context": 2045 + 255 + 128 * 256,
     "wavenet-context-small": 125 + 63 + 16 * 64,
     "wavenet-small": 511,
+    "wavenet-tts": 4093,
+    "wavenet-tts-small": 511,
+    "wavenet-emotion": 5117,
+    "wavenet-emotion-small": 511,
     "demo-wavenet": 511,
 }
 """Of a context: what the layers after the first reach, the rest of a block, then its blocks, one of them the shift."""

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from pipeline.batches import Batch
+from pipeline.errors import ConfigError
 from pipeline.model_folder import load_model
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
@@ -24,12 +25,13 @@ from pipeline.training.index import Slot
 from pipeline.training.loop import run
 from pipeline.training.plan import RunPlan, make_plan
 from pipeline.training.supply import Supply
-from pipeline.training.world import Distributed
+from pipeline.training.world import Distributed, Parallel
 from tests.models.tiny import CASES, tiny_condition, tiny_levels, tiny_model
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.fleet import run_jobs
 from tests.pipeline.training.runs import TRAINING, Watcher, figures, small_plan
 
+PARALLEL: tuple[Parallel, ...] = ("ddp", "fsdp")
 FSDP, PARTS = ExecutionConfig(parallel="fsdp"), ExecutionConfig(num_parts=3, prefetch=0)
 
 
@@ -37,6 +39,14 @@ def train(plan: RunPlan, stop_after: int = 10**9) -> None:
     world = Distributed(parallel=plan.execution.parallel)
     with noting(Path(str(plan.out)) / f"seen-{world.size}-{world.rank}.jsonl"):
         run(plan, world, Watcher(stop_after))
+
+
+def diverge(plan: RunPlan) -> None:
+    """A run whose second step has no loss; what each process is told of it is noted."""
+    world = Distributed(parallel=plan.execution.parallel)
+    with pytest.raises(ConfigError) as told:
+        run(plan, world)
+    (Path(str(plan.out)) / f"told-{world.rank}.txt").write_text(str(told.value))
 
 
 @contextmanager
@@ -92,6 +102,11 @@ class Runs:
     def planned(self, name: str, execution: ExecutionConfig | None = None) -> RunPlan:
         return replace(self.plan, out=Location(str(self.folder / name)), execution=execution or ExecutionConfig())
 
+    def diverging(self, parallel: Parallel) -> RunPlan:
+        """One whose first step goes much too far."""
+        plan = self.planned(f"diverged by {parallel}", ExecutionConfig(parallel))
+        return replace(plan, training=replace(TRAINING, learning_rate=1e300, warm_up_steps=0))
+
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
@@ -121,6 +136,7 @@ def runs(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         partial(train, linear_plan(dataset, folder / "linear 2")),
         partial(train, made.planned("grown", FSDP), 7),
         partial(train, made.planned("shrunk", FSDP), 4),
+        *(partial(diverge, made.diverging(parallel)) for parallel in PARALLEL),
         partial(score_every_model, folder / "losses.json"),
     ]
     by_three = [
@@ -182,6 +198,15 @@ def test_every_model_has_its_loss_and_its_gradient_when_its_weights_are_spread(
 ) -> None:
     found = json.loads((runs.folder / "losses.json").read_text())[f"{name}, {kind}"]
     assert found == pytest.approx(loss_alone(name, kind), rel=1e-10)
+
+
+@pytest.mark.parametrize("parallel", PARALLEL)
+def test_all_processes_stop_alike_where_one_loss_is_no_number(runs: Runs, parallel: Parallel) -> None:
+    folder = runs.folder / f"diverged by {parallel}"
+    told = [(folder / f"told-{rank}.txt").read_text() for rank in range(2)]
+    assert told[0] == told[1]
+    assert "diverged at step 1" in told[0]
+    assert json.loads((folder / "run/diverged.json").read_text())["step"] == 1
 
 
 def test_no_process_writes_all_of_what_is_spread(runs: Runs) -> None:

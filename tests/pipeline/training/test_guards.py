@@ -1,10 +1,12 @@
 """What stops a run before its last step: held-out bits that get no better, and numbers that are none."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from pipeline.errors import ConfigError
 from pipeline.model_folder import read_model_info
@@ -13,8 +15,11 @@ from pipeline.storage import Location
 from pipeline.training.checkpoint import Best, Position
 from pipeline.training.config import TrainingConfig
 from pipeline.training.guards import is_stale
-from pipeline.training.loop import run
+from pipeline.training.loop import Run, run
 from pipeline.training.plan import RunPlan
+from pipeline.training.schedule import learning_rate
+from pipeline.training.step import Learner
+from pipeline.training.world import Alone
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.runs import Watcher, figures, small_plan
 
@@ -64,20 +69,49 @@ def test_a_run_ends_early_with_its_best_weights_and_so_does_one_that_was_stopped
     assert (tmp_path / "straight/model.json").read_bytes() == before
 
 
-def test_what_diverged_is_written_down(dataset: Dataset, tmp_path: Path) -> None:
-    plan = small_plan(dataset, tmp_path / "out", learning_rate=1e300, warm_up_steps=0, checkpoint_every=1)
-    with pytest.raises(ConfigError, match=r"diverged at step 1: .*diverged.json.*good checkpoint is .*000000001.json"):
+def lose_the_weights(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """After this step the weights are no numbers, though its gradient was finite."""
+    update = Learner.update
+
+    def spoiled(learner: Learner, at: int) -> float:
+        norm = update(learner, at)
+        if at == step:
+            torch.nn.utils.vector_to_parameters(torch.tensor([math.nan]).expand(10**4), learner.model.parameters())
+        return norm
+
+    monkeypatch.setattr(Learner, "update", spoiled)
+
+
+def test_what_diverged_is_written_down(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkpoint after step 2 holds just the weights that give no loss: the one before it is the last good one."""
+    lose_the_weights(monkeypatch, step=1)
+    plan = small_plan(dataset, tmp_path / "out", checkpoint_every=1)
+    with pytest.raises(ConfigError, match=r"diverged at step 2: .*diverged.json.*good checkpoint is .*000000001.json"):
         run(plan)
+    assert (tmp_path / "out/run/checkpoints/000000002.json").exists()
     page = json.loads((tmp_path / "out/run/diverged.json").read_text())
-    assert page["step"] == page["last_good_checkpoint"] == 1
+    assert page["step"] == 2
+    assert page["last_good_checkpoint"] == 1
     assert page["seed"] == 0
-    assert page["learning_rate"] == pytest.approx(1e300, rel=0.1)
-    assert {page["loss_nats"], page["gradient_norm"]} & {"nan", "inf"}
-    assert len(page["item_ids"]) == len(page["windows"]) == 4
+    assert page["learning_rate"] == pytest.approx(learning_rate(plan.training, 2))
+    assert page["loss_nats"] == page["gradient_norm"] == "nan"
+    slots = Run(plan, dataset, Alone(), Watcher()).supply.order.batch(2)
+    assert len(page["item_ids"]) == len(slots)
     assert all(item.startswith("item-") for item in page["item_ids"])
+    assert [stop - start for start, stop in page["windows"]] == [slot.num_levels for slot in slots]
+    assert [start for start, _ in page["windows"]] == [slot.window * plan.training.window for slot in slots]
 
 
-def test_where_there_is_no_checkpoint_yet_it_is_said(dataset: Dataset, tmp_path: Path) -> None:
-    plan = small_plan(dataset, tmp_path / "out", learning_rate=1e300, warm_up_steps=0, checkpoint_every=100)
-    with pytest.raises(ConfigError, match="There is no checkpoint yet"):
+def test_where_there_is_no_good_checkpoint_it_is_said(dataset: Dataset, tmp_path: Path) -> None:
+    plan = small_plan(dataset, tmp_path / "out", learning_rate=1e300, warm_up_steps=0, checkpoint_every=1)
+    with pytest.raises(ConfigError, match=r"diverged at step 1: .*There is no good checkpoint yet"):
         run(plan)
+
+
+def test_held_out_bits_that_are_no_number_end_a_run_before_they_count(dataset: Dataset, tmp_path: Path) -> None:
+    plan = small_plan(dataset, tmp_path / "out", learning_rate=1e300, warm_up_steps=0, num_steps=1)
+    with pytest.raises(ConfigError, match=r"diverged at step 1: .*scored: item-"):
+        run(plan)
+    assert not (tmp_path / "out/model.json").exists()
+    page = json.loads((tmp_path / "out/run/diverged.json").read_text())
+    assert len(set(page["item_ids"])) == plan.training.validation_items

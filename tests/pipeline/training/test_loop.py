@@ -222,7 +222,7 @@ def test_divergence_names_step_and_items_and_leaves_the_weights(dataset: Dataset
     runner.initialise()
     weights = {name: value.clone() for name, value in runner.learner.model.state_dict().items()}
     spoil(runner.learner, where)
-    with pytest.raises(ConfigError, match=r"diverged at step 0.*Items of this batch: item-0.*learning_rate"):
+    with pytest.raises(ConfigError, match=r"diverged at step 0.*scored: item-0.*learning_rate"):
         runner.take_step(runner.learner.model, Taken(runner.supply.part(0, 0, 1), 0.0))
     if where == "gradient":
         after = runner.learner.model.state_dict()

@@ -1,0 +1,155 @@
+"""A small training by processes over gloo, that can be killed and started again; and what an undisturbed one leaves.
+
+The processes are forked from one that has imported torch: starting them again costs no time.
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.shards.dataset import open_dataset
+from pipeline.storage import PARTIAL_PREFIX, Location
+from pipeline.training.execution import ExecutionConfig
+from pipeline.training.loop import run
+from pipeline.training.plan import RunPlan
+from pipeline.training.world import Alone, Distributed
+from tests.pipeline.training.datasets import audio_dataset
+from tests.pipeline.training.runs import figures, small_plan
+
+CHECKPOINTS = 8
+STEPS_BETWEEN = 5
+
+Calm = tuple[bytes, list[tuple[Any, ...]]]
+"""The weights, and the lines of metrics without what the clock says."""
+
+context: Any = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["tests.chaos.training_runs"])
+
+
+@dataclass(frozen=True)
+class Training:
+    """A plan's essentials, and by how many processes."""
+
+    dataset: Path
+    out: Path
+    size: int
+    parallel: str = "ddp"
+
+    def plan(self) -> RunPlan:
+        """The whole plan."""
+        made = small_plan(
+            open_dataset(Location(str(self.dataset))),
+            self.out,
+            num_steps=CHECKPOINTS * STEPS_BETWEEN,
+            checkpoint_every=STEPS_BETWEEN,
+            validate_every=20,
+            log_every=3,
+        )
+        return replace(made, execution=ExecutionConfig(parallel=self.parallel))  # type: ignore[arg-type]
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where its checkpoints lie."""
+        return self.out / "run/checkpoints"
+
+
+def make_dataset(folder: Path) -> Path:
+    """The utterances that all of them are trained on."""
+    audio_dataset(folder)
+    return folder
+
+
+def work(training: Training, rank: int, meeting: str) -> None:
+    """One process."""
+    torch.set_num_threads(1)
+    if training.size == 1:
+        run(training.plan(), Alone())
+        return
+    torch.distributed.init_process_group(
+        "gloo",
+        init_method=f"file://{meeting}",
+        rank=rank,
+        world_size=training.size,
+        timeout=timedelta(seconds=10),
+    )
+    run(training.plan(), Distributed(parallel=training.plan().execution.parallel))
+    torch.distributed.destroy_process_group()
+
+
+def start(training: Training) -> list[Any]:
+    """All processes, at work."""
+    training.out.mkdir(exist_ok=True, parents=True)
+    meeting = str(training.out.parent / f"meeting-{time.monotonic_ns()}")
+    workers = [context.Process(target=work, args=(training, rank, meeting)) for rank in range(training.size)]
+    for worker in workers:
+        worker.start()
+    return workers
+
+
+def ended(workers: list[Any]) -> list[int]:
+    """The exit codes, once all have ended."""
+    for worker in workers:
+        worker.join(60)
+    return [worker.exitcode for worker in workers]
+
+
+def undisturbed(training: Training) -> Calm:
+    """What is left where nothing goes wrong."""
+    assert ended(start(training)) == [0] * training.size
+    return left_by(training)
+
+
+def left_by(training: Training) -> Calm:
+    """What a finished run has left."""
+    return (training.out / "weights.safetensors").read_bytes(), figures(training.out)
+
+
+def kill_and_go_on(training: Training, seed: int) -> int:
+    """Kill a process one to three times, at a random point each; then to the end. How many were killed at work."""
+    chance, num_killed = random.Random(seed), 0
+    for _ in range(chance.randint(1, 3)):
+        workers = start(training)
+        wait_until(training, chance, lambda workers=workers: any(w.exitcode is not None for w in workers))  # type: ignore[misc]
+        victim = chance.choice(workers)
+        num_killed += victim.exitcode is None
+        if victim.exitcode is None:
+            os.kill(victim.pid, signal.SIGKILL)
+        ended(workers)
+    codes = ended(start(training))
+    assert codes == [0] * training.size
+    return num_killed
+
+
+def wait_until(training: Training, chance: random.Random, is_over: Callable[[], bool]) -> None:
+    """Until a random checkpoint more is written; and then at once, soon after, or in the middle of the next write."""
+    wanted = chance.randrange(1, CHECKPOINTS // 2) * STEPS_BETWEEN + last_step(training)
+    delay_s = chance.choice([0.0, chance.uniform(0.0, 0.05), -1.0])
+    while not is_over() and last_step(training) < wanted:
+        time.sleep(0.001)
+    if delay_s >= 0:
+        time.sleep(delay_s)
+        return
+    while not is_over() and not is_writing(training.checkpoints):
+        pass
+
+
+def last_step(training: Training) -> int:
+    """Of the last page."""
+    return max((int(page.stem) for page in training.checkpoints.glob("*.json")), default=0)
+
+
+def is_writing(folder: Path) -> bool:
+    """Whether a file that is not whole yet lies in a folder."""
+    try:
+        return any(name.startswith(PARTIAL_PREFIX) for name in os.listdir(folder))  # noqa: PTH208  # for its speed
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,150 @@
+"""A sweep: what is varied and how, and one of four trials on Ray Tune of which some are ended early."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from jobs.cluster import describe
+from jobs.config import parse_yaml
+from jobs.recipes import parse_recipe
+from jobs.sweep import Outcome, Sweep, claim, parse_sweep, plan_trials, rank_of, sweep
+from jobs.sweep_space import SweepConfig, drawn_settings
+from pipeline.errors import ConfigError, OccupiedError
+from pipeline.model_folder import load_model
+from pipeline.shards.dataset import Dataset
+from pipeline.storage import Location
+from tests.pipeline.training.datasets import audio_dataset
+from tests.pipeline.training.runs import WAVENET
+
+SPACE: dict[str, Any] = {
+    "training.learning_rate": {"log_uniform": [1e-4, 1e-1]},
+    "model.residual_channels": {"choice": [3, 4, 5]},
+    "training.batch_size": {"integer": [2, 4]},
+    "training.final_share": {"uniform": [0.0, 0.5]},
+}
+TRAINING = {
+    "num_steps": 40,
+    "window": 50,
+    "validate_every": 4,
+    "checkpoint_every": 8,
+    "warm_up_steps": 1,
+    "validation_items": 3,
+}
+
+
+def data(**sweep: Any) -> dict[str, Any]:
+    model = {**WAVENET, "dilations": list(WAVENET["dilations"])}
+    return {"model": model, "training": TRAINING, "sweep": {"space": SPACE, "grace_steps": 4, **sweep}}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return audio_dataset(tmp_path_factory.mktemp("data") / "audio")
+
+
+def test_trials_are_a_function_of_space_and_seed() -> None:
+    config = SweepConfig(SPACE, num_trials=30)
+    trials = drawn_settings(config)
+    assert trials == drawn_settings(SweepConfig(SPACE, num_trials=30))
+    assert trials[:10] == drawn_settings(SweepConfig(SPACE, num_trials=10))
+    assert trials != drawn_settings(SweepConfig(SPACE, num_trials=30, seed=1))
+    without = {name: way for name, way in SPACE.items() if name != "training.batch_size"}
+    rates = [trial["training.learning_rate"] for trial in drawn_settings(SweepConfig(without, num_trials=30))]
+    assert rates == [trial["training.learning_rate"] for trial in trials]
+    assert len(set(rates)) == 30
+    assert all(1e-4 <= rate <= 1e-1 for rate in rates)
+    assert sum(rate < 3.2e-3 for rate in rates) in range(8, 23)  # as many below the middle factor as above
+    assert {trial["model.residual_channels"] for trial in trials} == {3, 4, 5}
+    assert {trial["training.batch_size"] for trial in trials} == {2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("way", "message"),
+    [
+        ({"log_uniform": [0.0, 1.0]}, "log_uniform needs numbers above 0"),
+        ({"uniform": [2.0, 1.0]}, "needs two numbers, the smaller first"),
+        ({"integer": [1.5, 2]}, "integer needs two numbers"),
+        ({"choice": []}, "choice needs at least one value"),
+        ({"loguniform": [1.0, 2.0]}, "Did you mean log_uniform"),
+        ({"choice": [1], "uniform": [1, 2]}, "expected one of choice, uniform, log_uniform, integer"),
+    ],
+)
+def test_a_way_that_is_none_is_named(way: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"sweep: .*space.training.learning_rate: .*{message}"):
+        parse_sweep(data(space={"training.learning_rate": way}), "here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"space": {}}, "sweep.space names none"),
+        ({"space": {"training.learning_rat": {"choice": [1.0]}}}, r"trial 0 .*Did you mean training.learning_rate"),
+        ({"space": {"training.learning_rate": {"choice": [-1.0]}}}, r"trial 0 \(training.learning_rate=-1\)"),
+        ({"space": {"model.gate_channels": {"choice": [7]}}}, "trial 0 .*gate_channels"),
+        ({"grace_steps": 2}, "validate_every is 4 and sweep.grace_steps 2"),
+    ],
+)
+def test_every_trial_is_checked_before_any_starts(
+    dataset: Dataset, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        plan_trials(dataset, Location(str(tmp_path / "out")), parse_sweep(data(**changes), "here"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_held_out_rows_there_is_nothing_to_compare_by(tmp_path: Path) -> None:
+    dataset = audio_dataset(tmp_path / "data", num_held_out=0)
+    with pytest.raises(ConfigError, match="compares trials by their held-out bits"):
+        plan_trials(dataset, Location(str(tmp_path / "out")), parse_sweep(data(), "here"))
+
+
+def test_a_folder_is_one_sweeps(tmp_path: Path) -> None:
+    out, wanted = Location(str(tmp_path / "out")), parse_sweep(data(), "here")
+    claim(out, wanted, "digest")
+    claim(out, wanted, "digest")
+    for other, digest in ((parse_sweep(data(seed=1), "here"), "digest"), (wanted, "another")):
+        with pytest.raises(OccupiedError, match="a sweep with other settings or of another dataset"):
+            claim(out, other, digest)
+    (tmp_path / "taken/x").mkdir(parents=True)
+    with pytest.raises(OccupiedError, match="already holds something else"):
+        claim(Location(str(tmp_path / "taken")), wanted, "digest")
+
+
+def test_the_best_come_first_and_those_that_failed_last() -> None:
+    outcomes = [Outcome(n, "finished", 1, bits, {}) for n, bits in enumerate([3.0, None, 2.0])]
+    assert [outcome.trial for outcome in sorted(outcomes, key=rank_of)] == [2, 0, 1]
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(300)
+def test_the_hopeless_are_ended_early_and_the_best_can_be_used(
+    dataset: Dataset, tmp_path: Path, ray_local: None
+) -> None:
+    out, page = Location(str(tmp_path / "out")), io.StringIO()
+    rates = {"training.learning_rate": {"choice": [1e-6, 1e-4, 1e-2, 3e-2, 1e300]}}
+    wanted: Sweep = parse_sweep(data(space=rates, num_trials=5, seed=705, reduction=2), "here")
+    drawn = [trial["training.learning_rate"] for trial in drawn_settings(wanted.config)]
+    assert 1e300 in drawn  # one that diverges
+    console = Console(file=page, width=200)
+    outcomes = sweep(dataset.folder, out, wanted, describe("local"), console)
+    assert [outcome.trial for outcome in outcomes[:1]] == [drawn.index(max(rate for rate in drawn if rate < 1))]
+    assert {outcome.status for outcome in outcomes} == {"finished", "stopped", "failed"}
+    assert min(outcome.step for outcome in outcomes if outcome.status == "stopped") < 40
+    (failed, *_) = [outcome for outcome in outcomes if outcome.status == "failed"]
+    assert "training diverged" in failed.reason
+    lines = [json.loads(line) for line in (tmp_path / "out/trials.jsonl").read_text().splitlines()]
+    assert [line["trial"] for line in lines] == [outcome.trial for outcome in outcomes]
+    best = load_model(out / "trials" / f"{outcomes[0].trial:03d}")
+    assert best.info.figures["validation_bits"] == outcomes[0].validation_bits
+    recipe = parse_recipe(parse_yaml((tmp_path / "out/best.yaml").read_text(), "best"), "best")
+    assert recipe.training.learning_rate == outcomes[0].settings["training.learning_rate"]
+    assert not (tmp_path / "out/ray").exists()
+    assert "the best is trial" in page.getvalue()
+    before = (tmp_path / "out/trials" / f"{outcomes[0].trial:03d}" / "model.json").stat().st_mtime_ns
+    again = sweep(dataset.folder, out, wanted, describe("local"), console)
+    assert again[0] == outcomes[0]
+    assert (tmp_path / "out/trials" / f"{outcomes[0].trial:03d}" / "model.json").stat().st_mtime_ns == before
