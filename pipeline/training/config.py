@@ -1,6 +1,7 @@
 """How a model is trained: everything but its architecture."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from models.conditioning import Upsampling
@@ -74,6 +75,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         require_at_least_one(self)
+        require_finite(self)
         if min(self.learning_rate, self.clip_gradient_norm) <= 0 or not 0 <= self.final_share <= 1:
             raise ValueError("learning_rate and clip_gradient_norm must be above 0, and final_share from 0 to 1")
         if not 0 <= self.ema_decay < 1:
@@ -88,6 +90,11 @@ class TrainingConfig:
                 f"weight_decay is {self.weight_decay} and optimiser {self.optimiser}: weights decay apart from the "
                 "gradient with adam alone; choose it, or leave weight_decay at 0"
             )
+        if self.weight_decay * self.learning_rate >= 1:
+            raise ValueError(
+                f"weight_decay {self.weight_decay} times learning_rate {self.learning_rate} is 1 or more: a step would "
+                "take off all of a weight; lower one of them"
+            )
         if self.warm_up_steps < 0 or not 0 <= self.seed < 2**63:
             raise ValueError(
                 f"warm_up_steps must be at least 0 and seed from 0 to 2^63 - 1, got {self.warm_up_steps}, {self.seed}"
@@ -97,6 +104,14 @@ class TrainingConfig:
         require_shares(self)
         require_condition_to_drop(self)
         require_frames_to_bring(self)
+
+
+def require_finite(config: TrainingConfig) -> None:
+    """A ValueError for a number that is none: no comparison would find it."""
+    for entry in fields(config):
+        value = getattr(config, entry.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{entry.name} must be a finite number, got {value}")
 
 
 def require_shares(config: TrainingConfig) -> None:

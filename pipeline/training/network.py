@@ -12,11 +12,13 @@ from pipeline.errors import ConfigError
 from pipeline.training.execution import ExecutionConfig
 from pipeline.training.world import World
 
-COMPILERS = ("g++", "clang++")
-
 
 def network_of(model: Autoregressive, execution: ExecutionConfig, world: World) -> nn.Module:
-    """The model, ready for its steps; its parameters stay its own, under their own names."""
+    """The model, ready for its steps; its parameters stay its own, under their own names.
+
+    A compiled one is compiled again for other sizes, four times at the most: torch leaves a size open once it has
+    changed, be it the length of windows or the number of them, and takes a single window for a case of its own.
+    """
     if execution.recompute_activations:
         recompute_units(model)
     if execution.compile:
@@ -36,9 +38,12 @@ def recompute_units(model: Autoregressive) -> None:
 
 
 def require_compiler(world: World) -> None:
-    """A ConfigError where torch would look for a C++ compiler in vain."""
-    if world.device.type == "cpu" and not any(shutil.which(name) for name in COMPILERS):
+    """A ConfigError where torch would look for its C++ compiler in vain."""
+    import torch._inductor.config as inductor  # slow to import, and rarely needed
+
+    compiler = inductor.cpp.cxx[-1]
+    if world.device.type == "cpu" and not shutil.which(compiler):
         raise ConfigError(
-            f"execution.compile needs a C++ compiler on every machine that trains, and found none of "
-            f"{', '.join(COMPILERS)}; install one, or leave execution.compile off."
+            f"execution.compile needs a C++ compiler on every machine that trains, and found no {compiler} on the "
+            "path; install one, or leave execution.compile off."
         )

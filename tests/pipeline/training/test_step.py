@@ -1,5 +1,8 @@
 """The optimiser as its config sets it, and the rate of a step."""
 
+import math
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -63,3 +66,17 @@ def test_decay_is_apart_from_the_gradient() -> None:
 def test_decay_goes_with_adam() -> None:
     with pytest.raises(ValueError, match=r"weight_decay is 0\.1 and optimiser rmsprop"):
         TrainingConfig(optimiser="rmsprop", weight_decay=0.1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"learning_rate": math.nan}, "learning_rate must be a finite number, got nan"),
+        ({"weight_decay": math.inf}, "weight_decay must be a finite number, got inf"),
+        ({"weight_decay": 20.0, "learning_rate": 0.1}, r"weight_decay 20\.0 times learning_rate 0\.1 is 1 or more"),
+        ({"early_stop_validations": -1}, r"must be at least 0, got 0\.0 and -1"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        TrainingConfig(**settings)
