@@ -41,7 +41,7 @@ from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, DiscretisedLogisticMixture, scaled
 from models.layers.causal_conv import CausalConv1d, delay, shift
-from models.layers.precision import full_precision
+from models.layers.precision import as_multiplied, full_precision
 from models.layers.waveform_condition import DrawnFrames, WaveformCondition
 from models.wavenet_context import ContextStack, ContextStackConfig, DrawnContext
 from models.wavenet_stack import GatedStack, StackCache, check_stack, layer_dilations, stack_reach
@@ -119,9 +119,13 @@ class LevelConvolution(nn.Module):
         return vectors
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The sum over taps of what each level adds: [B, T, k·R] to [B, T, R]."""
+        """The sum over taps of what each level adds: [B, T, k·R] to [B, T, R], in the precision of products.
+
+        The stream keeps it: half the bytes to move at every layer where products are bfloat16 (decisions/0010).
+        """
         taps = inputs.chunk(self.num_taps, -1)
-        return torch.stack([delay(tap, self.num_taps - 1 - j) for j, tap in enumerate(taps)]).sum(0)
+        stream = sum((delay(tap, self.num_taps - 1 - j) for j, tap in enumerate(taps[:-1])), start=taps[-1])
+        return as_multiplied(stream)[0]
 
     def newest(self, recent: list[Tensor], out: Tensor) -> None:
         """The same at one timestep: part j of the j-th of the last k inputs."""

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from models.layers.causal_conv import CausalConv1d
+from models.layers.gated_conv import GatedWeights, gated_convolution
 from models.layers.waveform_condition import LayerBias
 
 
@@ -76,13 +77,13 @@ class GatedLayer(nn.Module):
         self.residual = None if is_last else nn.Linear(shape.gate_channels // 2, shape.residual_channels, bias=False)
 
     def forward(self, x: Tensor, biases: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Input [B, T, R] and biases [B, N, 1, G] to z [B, T, H] and the next input [B, T, R]; each N divides T."""
-        gate: Tensor = self.gate(x)
-        for bias in biases:
-            gate = (gate.unflatten(1, (bias.shape[1], -1)) + bias).flatten(1, 2)
-        filtered, gating = gate.chunk(2, -1)
-        z = torch.tanh(filtered) * torch.sigmoid(gating)
-        return z, x if self.residual is None else x + self.residual(z)
+        """Input [B, T, R] and biases [B, N, 1, G] to z [B, T, H] and the next input [B, T, R]; each N divides T.
+
+        The equation as it stands is `benchmarks/plain_waveforms.py`; the gradient is written out in `gated_conv.py`.
+        """
+        residual = None if self.residual is None else self.residual.weight
+        weights = GatedWeights(self.gate.weight, self.gate.bias, residual)
+        return gated_convolution(x, weights, self.gate.dilation, list(biases))
 
 
 @dataclass

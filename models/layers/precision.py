@@ -19,7 +19,7 @@ def as_multiplied(*tensors: Tensor) -> tuple[Tensor, ...]:
     Like these, it leaves float64 as it is.
     """
     device = tensors[0].device.type
-    if not torch.is_autocast_enabled(device):
+    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
         return tensors
     dtype = torch.get_autocast_dtype(device)
     return tuple(tensor if tensor.dtype == torch.float64 else tensor.to(dtype) for tensor in tensors)
