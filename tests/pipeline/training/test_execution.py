@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -77,11 +77,13 @@ def test_every_rank_works_through_equally_many_parts(pictures: Dataset, tmp_path
         assert sum(batch.num_scored for part in parts for batch in part.batches) == parts[0].num_levels
 
 
+@pytest.mark.parametrize("precision", ["float64", "bfloat16"])
 @pytest.mark.parametrize("audio", [True, False])
 def test_recomputed_activations_give_the_same_gradients_to_the_bit(
-    dataset: Dataset, pictures: Dataset, tmp_path: Path, audio: bool
+    dataset: Dataset, pictures: Dataset, tmp_path: Path, audio: bool, precision: Literal["float64", "bfloat16"]
 ) -> None:
     plan, data = (small_plan(dataset, tmp_path), dataset) if audio else (dropout_plan(pictures, tmp_path), pictures)
+    plan = replace(plan, training=replace(plan.training, precision=precision))
     kept, again = (gradients(plan, data, ExecutionConfig(recompute_activations=on)) for on in (False, True))
     assert kept.keys() == again.keys()
     assert all(torch.equal(kept[name], again[name]) for name in kept)
