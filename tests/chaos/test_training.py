@@ -8,6 +8,8 @@ import os
 import pickle
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from pipeline.errors import StorageError
 from pipeline.storage import PARTIAL_PREFIX, Location
 from pipeline.training.loop import run
 from tests.chaos.flaky_storage import flaky_storage
+from tests.chaos.runs import ROOT
 from tests.chaos.test_kills import slowly
 from tests.chaos.training_runs import (
     Calm,
@@ -195,3 +198,73 @@ def test_nothing_that_is_read_can_run_code() -> None:
     loads = [line for path in sources for line in path.read_text().splitlines() if re.search(r"\bnp\.load\(", line)]
     assert loads
     assert all("allow_pickle=False" in line for line in loads)
+
+
+ELASTIC = """
+import json, os, signal, sys, threading, time
+from dataclasses import replace
+from pathlib import Path
+import ray
+from ray.cluster_utils import Cluster
+from rich.console import Console
+from jobs.cluster import connect
+from jobs.recipes import Recipe
+from jobs.train import train
+from pipeline.storage import locate
+from tests.pipeline.training.runs import TRAINING, WAVENET
+
+dataset, out = map(Path, sys.argv[1:3])
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+node = cluster.add_node(num_cpus=1, object_store_memory=2**27)
+ray.init(address=cluster.address, log_to_driver=False)
+training = replace(TRAINING, num_steps=20000, log_every=20, validate_every=5000, checkpoint_every=100)
+recipe = Recipe(WAVENET, training, num_workers=2, elastic=True, min_workers=1)
+
+def go():
+    with connect() as connected:
+        train(locate(str(dataset)), locate(str(out)), recipe, connected, Console(width=200))
+
+def pages():
+    return {int(page.stem): json.loads(page.read_text()) for page in out.glob("run/checkpoints/*.json")}
+
+def wait_for(condition):
+    until = time.monotonic() + 150
+    while not condition():
+        assert time.monotonic() < until and runner.is_alive()
+        time.sleep(0.05)
+
+def last_written_by():
+    try:
+        found = pages()
+        return max(found), len(found[max(found)]["files"])
+    except (ValueError, OSError):
+        return 0, 0
+
+runner = threading.Thread(target=go)
+runner.start()
+wait_for(lambda: last_written_by()[1] == 2)
+(raylet,) = node.all_processes["raylet"]
+os.kill(raylet.process.pid, signal.SIGKILL)
+lost_at = last_written_by()[0]
+wait_for(lambda: last_written_by()[1] == 1 and last_written_by()[0] > lost_at)
+print("goes on with one", flush=True)
+cluster.add_node(num_cpus=1, object_store_memory=2**27)
+wait_for(lambda: last_written_by()[1] == 2)
+print("goes on with two", flush=True)
+ray.shutdown()
+cluster.shutdown()
+os._exit(0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.timeout(500)
+def test_a_node_is_lost_and_another_comes(data: Path, tmp_path: Path, short_folder: Path) -> None:
+    """An elastic run: by two workers, by one, by two again. How many wrote a checkpoint tells how many there were."""
+    (short_folder / "ray").mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_TMPDIR": str(short_folder)}
+    command = [sys.executable, "-c", ELASTIC, str(data), str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    # Ray is ended under a training at work, in whatever way it takes that: what counts was printed before.
+    assert done.stdout.count("goes on with") == 2, done.stdout + done.stderr
