@@ -114,7 +114,8 @@ class Run:
             self.observer.note(f"Going on from step {step} of {self.config.num_steps}.")
         if not self.supply.held_out:
             self.observer.note(
-                f"The dataset has no rows of split {HELD_OUT_SPLIT!r}: the last weights are kept instead of the best."
+                f"The dataset has no rows of split {HELD_OUT_SPLIT!r}: the last weights are kept instead of the best"
+                + (", and the training does not end early." if self.config.early_stop_validations else ".")
             )
 
     def initialise(self) -> None:

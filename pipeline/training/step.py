@@ -24,7 +24,8 @@ class Learner:
     """What training changes: the model, the running average of its weights, the optimiser.
 
     No model here takes random numbers from a stream while it is trained: the masks of dropout, and whose condition is
-    dropped, come with the batch (`chance.py`). So the weights depend on the seed, the batches and nothing else.
+    dropped, come with the batch (`chance.py`). So the weights depend on the seed, the batches and nothing else: on a
+    CPU to the bit, on a GPU to rounding, since torch is left to choose kernels whose order of sums is not fixed.
     """
 
     def __init__(self, name: str, model_config: object, config: TrainingConfig, device: torch.device) -> None:

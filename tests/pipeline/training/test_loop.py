@@ -239,8 +239,9 @@ def spoil(learner: Learner, where: str) -> None:
 
 def test_without_held_out_rows_the_last_weights_are_kept_and_it_is_said(tmp_path: Path) -> None:
     dataset, watcher = audio_dataset(tmp_path / "data", num_held_out=0), Watcher()
-    run(small_plan(dataset, tmp_path / "out"), observer=watcher)
+    run(small_plan(dataset, tmp_path / "out", early_stop_validations=1), observer=watcher)
     assert "no rows of split 'validation'" in watcher.notes[0]
+    assert watcher.notes[0].endswith("instead of the best, and the training does not end early.")
     info = read_model_info(Location(str(tmp_path / "out")))
     assert info.figures["best_step"] == 8
     assert info.figures["validation_bits"] is None
