@@ -1,6 +1,6 @@
 """What is told of a run: lines of metrics to a file, to who watches and to sinks; notes to a person. Rank 0 alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -8,13 +8,14 @@ import torch
 from torch import nn
 
 from pipeline.audio.companding import decode_levels
+from pipeline.errors import MissingExtra
 from pipeline.shards.schema import AudioConventions
 from pipeline.training.checkpoint import Position
 from pipeline.training.items import ShownItem
 from pipeline.training.metrics import Measured, MetricsFile, Observer
 from pipeline.training.plan import RunPlan, flat
 from pipeline.training.schedule import learning_rate
-from pipeline.training.sinks import Sink, Sinks, as_picture, open_sink, side_by_side
+from pipeline.training.sinks import Sinks, as_picture, open_sink, side_by_side
 from pipeline.training.validation import bits_per_level
 
 NOT_FOR_SINKS = ("step", "num_steps")
@@ -32,11 +33,7 @@ class Record:
                 f"{self.metrics.place} has lost lines that were written before step {position.step}: its curves will "
                 "have a gap. The training itself does not read it."
             )
-        settings = flat(plan.settings())
-        sinks: Mapping[str, Sink] = {
-            name: open_sink(name, plan.out, position.step, settings, plan.digest) for name in plan.telling.sinks
-        }
-        self.sinks = Sinks(sinks, observer.note)
+        self.sinks = open_sinks(plan, position.step, observer)
 
     def add(self, position: Position, validation_bits: float | None) -> None:
         """A line over the steps since the last one, which `position.tally` holds."""
@@ -101,6 +98,19 @@ class Record:
     def close(self) -> None:
         """There is no more to tell."""
         self.sinks.tell(lambda sink: sink.close())
+
+
+def open_sinks(plan: RunPlan, step: int, observer: Observer) -> Sinks:
+    """The sinks that are asked for; MissingExtra for one whose package is not there, a note for one that fails."""
+    sinks = Sinks({}, observer.note)
+    for name in plan.telling.sinks:
+        try:
+            sinks.sinks[name] = open_sink(name, plan.out, step, flat(plan.settings()), plan.digest)
+        except MissingExtra:
+            raise
+        except Exception as error:
+            sinks.leave_out(name, error)
+    return sinks
 
 
 def local(weight: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 A sink is for people. What goes wrong in one is said once, and the training goes on without it.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,6 +16,10 @@ from pipeline.storage import Location
 Numbers = npt.NDArray[np.floating[Any]]
 Picture = npt.NDArray[np.uint8]
 """[H, W, C]."""
+
+
+MOST_CHARACTERS = 300
+"""Of what a sink's package says when it fails."""
 
 
 class Sink(Protocol):
@@ -75,8 +80,18 @@ class Sinks:
             try:
                 call(sink)
             except Exception as error:  # whatever a peer's package raises: the training is worth more
-                del self.sinks[name]
-                self.note(f"{name} takes nothing any more ({type(error).__name__}: {error}); the training goes on.")
+                self.leave_out(name, error)
+
+    def leave_out(self, name: str, error: Exception) -> None:
+        """Say why, in a line, and tell it nothing any more."""
+        self.sinks.pop(name, None)
+        said = " ".join(str(error).split())[:MOST_CHARACTERS]
+        self.note(f"{name} takes nothing any more ({type(error).__name__}: {said}); the training goes on.")
+
+
+def plain_name(name: str) -> str:
+    """A name as a peer can make a file of it: ids come from users' data, and may hold anything."""
+    return re.sub(r"[^\w-]+", "-", name)
 
 
 def as_picture(levels: npt.NDArray[np.int64], num_levels: int) -> Picture:

@@ -9,7 +9,7 @@ import mlflow
 import numpy as np
 import soundfile as sf
 
-from pipeline.training.sinks import Numbers, Picture
+from pipeline.training.sinks import Numbers, Picture, plain_name
 
 MOST_CHARACTERS = 500
 """Of a parameter's value: MLflow's own limit."""
@@ -34,13 +34,13 @@ class MLflow:
         mlflow.log_metrics({f"{name}/mean": float(values.mean()), f"{name}/std": float(values.std())}, step=step)
 
     def picture(self, step: int, name: str, picture: Picture) -> None:  # noqa: D102
-        mlflow.log_image(np.ascontiguousarray(picture), key=name.replace("/", "-"), step=step)
+        mlflow.log_image(np.ascontiguousarray(picture), key=plain_name(name), step=step)
 
     def sound(self, step: int, name: str, wave: Numbers, rate_hz: int) -> None:  # noqa: D102
         with tempfile.TemporaryDirectory(prefix="ancestral-mlflow-") as folder:
             path = Path(folder) / f"{step:09d}.wav"
             sf.write(path, wave, rate_hz, subtype="PCM_16")
-            mlflow.log_artifact(str(path), name)
+            mlflow.log_artifact(str(path), plain_name(name))
 
     def flush(self) -> None:
         """Nothing waits."""

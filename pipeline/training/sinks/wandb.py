@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import wandb
 
-from pipeline.training.sinks import Numbers, Picture
+from pipeline.training.sinks import Numbers, Picture, plain_name
 
 LENGTH_OF_ID = 16
 
@@ -24,10 +24,10 @@ class WeightsAndBiases:
         self.run.log({name: wandb.Histogram(np_histogram=np.histogram(values, 64))}, step=step)
 
     def picture(self, step: int, name: str, picture: Picture) -> None:  # noqa: D102
-        self.run.log({name: wandb.Image(np.ascontiguousarray(picture.squeeze()))}, step=step)
+        self.run.log({plain_name(name): wandb.Image(np.ascontiguousarray(picture.squeeze()))}, step=step)
 
     def sound(self, step: int, name: str, wave: Numbers, rate_hz: int) -> None:  # noqa: D102
-        self.run.log({name: wandb.Audio(wave, sample_rate=rate_hz)}, step=step)
+        self.run.log({plain_name(name): wandb.Audio(wave, sample_rate=rate_hz)}, step=step)
 
     def flush(self) -> None:
         """Its own process sends what it is given."""

@@ -20,7 +20,7 @@ from pipeline.training.items import draw_items
 from pipeline.training.loop import Run, run
 from pipeline.training.peak import flops_per_level, probed_peak
 from pipeline.training.plan import RunPlan, make_plan
-from pipeline.training.sinks import Sinks, as_picture, open_sink
+from pipeline.training.sinks import Sinks, as_picture, open_sink, plain_name
 from pipeline.training.telling import TellingConfig
 from pipeline.training.world import Alone
 from tests.pipeline.training.datasets import audio_dataset, image_dataset
@@ -158,6 +158,19 @@ def test_a_sink_that_fails_is_left_out_and_said_once() -> None:
     assert notes == ["wandb takes nothing any more (ConnectionError: no route to host); the training goes on."]
 
 
+def test_a_sink_that_cannot_be_opened_ends_no_training(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("no such\n  tracking server")
+
+    monkeypatch.setattr("pipeline.training.record.open_sink", refuse)
+    watcher = Watcher()
+    assert run(small_plan(dataset, tmp_path / "out"), observer=watcher)
+    said = "tensorboard takes nothing any more (RuntimeError: no such tracking server); the training goes on."
+    assert watcher.notes == [said]
+
+
 @pytest.mark.parametrize("name", ["mlflow", "wandb"])
 def test_a_sink_whose_package_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setitem(sys.modules, name, None)
@@ -184,6 +197,10 @@ def test_the_share_of_the_peak_counts_what_a_step_needs(dataset: Dataset, told: 
     needed = flops_per_level(model, told.conventions, told.training.window)
     assert needed == 3 * model.flops_per_draw((told.training.window,))
     assert 1e8 < probed_peak(Alone().device, "float32") < 1e14
+
+
+def test_a_name_becomes_no_path() -> None:
+    assert plain_name("../../etc/passwd, drawn/held out") == "-etc-passwd-drawn-held-out"
 
 
 def test_a_picture_takes_the_whole_range() -> None:
