@@ -30,7 +30,7 @@ test: setup ## every test, those with Ray in one process and the others beside i
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-all: test ## every test, and the long ones: more kills at random points
-	$(BIN)/python -m pytest -m slow tests/chaos
+	$(BIN)/python -m pytest -m slow
 
 demo: setup ## the whole job on an embedded corpus; ends by naming a report to open
 	$(BIN)/ancestral demo demo

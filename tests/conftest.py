@@ -36,8 +36,14 @@ WITH_RAY = ("chaos", "e2e", "jobs")
 """Folders whose tests start Ray, or wait for what other processes do."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes (`make test`), those with Ray share one: two Rays would fight for cores."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave slow tests out, unless marks are asked for by name.
+
+    Where tests run in several processes (`make test`), those with Ray share one: two Rays would fight for cores.
+    """
+    if not config.option.markexpr:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("slow")])
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
     for item in items:
         if item.path.relative_to(HERE).parts[0] in WITH_RAY:
             item.add_marker(pytest.mark.xdist_group("ray"))
