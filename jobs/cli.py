@@ -187,7 +187,7 @@ def sweep(
     from jobs.sweep import parse_sweep
     from jobs.sweep import sweep as run
 
-    wanted = parse_sweep(*recipe_data(recipe, file_place(context, config), sets or []))
+    wanted = parse_sweep(recipe, *recipe_data(recipe, file_place(context, config), sets or []))
     if show_config:
         print_config(wanted.config)
     from jobs.cluster import connect

@@ -9,6 +9,7 @@ The same command goes on where it stopped: what is finished stays, what is not g
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -62,19 +63,20 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep as it is asked for: a recipe's data without its sweep section, which is `config`."""
+    """A sweep as it is asked for: a recipe's name, its data without the sweep section, which is `config`."""
 
+    recipe: str
     data: Mapping[str, Any]
     where: str
     config: SweepConfig
 
 
-def parse_sweep(data: Mapping[str, Any], where: str) -> Sweep:
-    """A recipe's data with a `sweep` section to a sweep; ConfigError for what is unknown."""
+def parse_sweep(recipe: str, data: Mapping[str, Any], where: str) -> Sweep:
+    """A recipe's name, and its data with a `sweep` section, to a sweep; ConfigError for what is unknown."""
     settings = dict(data)
     config = parse_config(SweepConfig, settings.pop("sweep", {}), f"{where}: sweep")
     parse_recipe(settings, where)
-    return Sweep(settings, where, config)
+    return Sweep(recipe, settings, where, config)
 
 
 def sweep(dataset: Location, out: Location, wanted: Sweep, cluster: Cluster, console: Console) -> list[Outcome]:
@@ -84,7 +86,7 @@ def sweep(dataset: Location, out: Location, wanted: Sweep, cluster: Cluster, con
     with progress(console, "sweep", len(trials)) as view:
         outcomes = run_trials(trials, out, wanted.config, cluster, view)
     write_outcomes(out, trials, outcomes)
-    tell(console, dataset, out, outcomes)
+    tell(console, f"ancestral train {dataset} MODEL --recipe {wanted.recipe} --config {out / BEST_FILE}", out, outcomes)
     return outcomes
 
 
@@ -141,6 +143,7 @@ def run_trials(
     trials: Sequence[Trial], out: Location, config: SweepConfig, cluster: Cluster, view: ProgressView
 ) -> list[Outcome]:
     """Trials on Ray Tune, as many at once as there are GPUs, or CPUs where there are none; the best first."""
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new one prints a page of its own, however quiet it is to be
     from ray import tune
 
     resources = {"gpu": 1} if cluster.num_gpus else {"cpu": 1}
@@ -251,8 +254,8 @@ def write_outcomes(out: Location, trials: Sequence[Trial], outcomes: Sequence[Ou
         (out / BEST_FILE).write_text(to_yaml(trials[outcomes[0].trial].recipe))
 
 
-def tell(console: Console, dataset: Location, out: Location, outcomes: Sequence[Outcome]) -> None:
-    """The table for a person, and what to do with the best."""
+def tell(console: Console, command: str, out: Location, outcomes: Sequence[Outcome]) -> None:
+    """The table for a person, and the command that trains the best whole."""
     table = Table("trial", "held-out bits", "step", "", "settings", box=None)
     for outcome in outcomes:
         bits = "" if outcome.validation_bits is None else f"{outcome.validation_bits:.4f}"
@@ -265,7 +268,7 @@ def tell(console: Console, dataset: Location, out: Location, outcomes: Sequence[
         say(console, "No trial came to a validation.")
         return
     say(console, f"{out}: the best is trial {best.trial}, {out / 'trials' / f'{best.trial:03d}'}. To train it whole:")
-    say(console, f"  ancestral train {dataset} MODEL --recipe NAME --config {out / BEST_FILE}")
+    say(console, f"  {command}")
 
 
 def shown(settings: Mapping[str, Any]) -> str:

@@ -75,7 +75,7 @@ def test_trials_are_a_function_of_space_and_seed() -> None:
 )
 def test_a_way_that_is_none_is_named(way: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=f"sweep: .*space.training.learning_rate: .*{message}"):
-        parse_sweep(data(space={"training.learning_rate": way}), "here")
+        parse_sweep("some", data(space={"training.learning_rate": way}), "here")
 
 
 @pytest.mark.parametrize(
@@ -92,21 +92,21 @@ def test_every_trial_is_checked_before_any_starts(
     dataset: Dataset, tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        plan_trials(dataset, Location(str(tmp_path / "out")), parse_sweep(data(**changes), "here"))
+        plan_trials(dataset, Location(str(tmp_path / "out")), parse_sweep("some", data(**changes), "here"))
     assert not (tmp_path / "out").exists()
 
 
 def test_without_held_out_rows_there_is_nothing_to_compare_by(tmp_path: Path) -> None:
     dataset = audio_dataset(tmp_path / "data", num_held_out=0)
     with pytest.raises(ConfigError, match="compares trials by their held-out bits"):
-        plan_trials(dataset, Location(str(tmp_path / "out")), parse_sweep(data(), "here"))
+        plan_trials(dataset, Location(str(tmp_path / "out")), parse_sweep("some", data(), "here"))
 
 
 def test_a_folder_is_one_sweeps(tmp_path: Path) -> None:
-    out, wanted = Location(str(tmp_path / "out")), parse_sweep(data(), "here")
+    out, wanted = Location(str(tmp_path / "out")), parse_sweep("some", data(), "here")
     claim(out, wanted, "digest")
     claim(out, wanted, "digest")
-    for other, digest in ((parse_sweep(data(seed=1), "here"), "digest"), (wanted, "another")):
+    for other, digest in ((parse_sweep("some", data(seed=1), "here"), "digest"), (wanted, "another")):
         with pytest.raises(OccupiedError, match="a sweep with other settings or of another dataset"):
             claim(out, other, digest)
     (tmp_path / "taken/x").mkdir(parents=True)
@@ -126,7 +126,7 @@ def test_the_hopeless_are_ended_early_and_the_best_can_be_used(
 ) -> None:
     out, page = Location(str(tmp_path / "out")), io.StringIO()
     rates = {"training.learning_rate": {"choice": [1e-6, 1e-4, 1e-2, 3e-2, 1e300]}}
-    wanted: Sweep = parse_sweep(data(space=rates, num_trials=5, seed=705, reduction=2), "here")
+    wanted: Sweep = parse_sweep("some", data(space=rates, num_trials=5, seed=705, reduction=2), "here")
     drawn = [trial["training.learning_rate"] for trial in drawn_settings(wanted.config)]
     assert 1e300 in drawn  # one that diverges
     console = Console(file=page, width=200)
@@ -144,6 +144,7 @@ def test_the_hopeless_are_ended_early_and_the_best_can_be_used(
     assert recipe.training.learning_rate == outcomes[0].settings["training.learning_rate"]
     assert not (tmp_path / "out/ray").exists()
     assert "the best is trial" in page.getvalue()
+    assert f"MODEL --recipe some --config {out}/best.yaml" in page.getvalue()
     before = (tmp_path / "out/trials" / f"{outcomes[0].trial:03d}" / "model.json").stat().st_mtime_ns
     again = sweep(dataset.folder, out, wanted, describe("local"), console)
     assert again[0] == outcomes[0]

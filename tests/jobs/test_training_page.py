@@ -37,6 +37,6 @@ def test_its_sweep_is_one() -> None:
     command = re.search(r"ancestral sweep fsdd rates --recipe (\S+) ((?:.|\n)*?)\n\n", PAGE)
     assert command
     sets = [quoted or plain for quoted, plain in re.findall(r"--set (?:'([^']+)'|(\S+))", command[2])]
-    sweep = parse_sweep(*recipe_data(command[1], sets=sets))
+    sweep = parse_sweep(command[1], *recipe_data(command[1], sets=sets))
     assert sweep.config.num_trials == 12
     assert list(sweep.config.space) == ["training.learning_rate"]
