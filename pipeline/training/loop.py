@@ -168,19 +168,19 @@ class Run:
         last = last or self.is_over()
         if last or bits is not None or step % self.config.log_every == 0:
             self.log(bits)
-        self.show(step)
         if last or step % self.config.checkpoint_every == 0:
             self.save()
+        self.show(step, last=last)
 
-    def show(self, step: int) -> None:
-        """Tell sinks of the weights, and have them see and hear what these draw, where it is due."""
+    def show(self, step: int, *, last: bool) -> None:
+        """Tell sinks of the weights, and have them see and hear what these draw, where it is due and at the end."""
         telling = self.plan.telling
-        if self.record and step % telling.histograms_every == 0:
+        if self.record and (last or step % telling.histograms_every == 0):
             self.record.show_weights(step, self.learner.average)
-        if telling.draws_at(step):
+        if telling.draws and (last or step % telling.items_every == 0):
             model = whole_model(self.plan, self.learner.average, self.world)
             if self.record:
-                self.record.show_items(step, draw_items(self.plan, model, self.supply))
+                self.record.show_items(step, lambda: draw_items(self.plan, model, self.supply))
 
     def validate(self) -> float:
         """Held-out bits now; the best weights so far are kept."""

@@ -1,6 +1,6 @@
 """What is told of a run: lines of metrics to a file, to who watches and to sinks; notes to a person. Rank 0 alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -69,18 +69,25 @@ class Record:
             if values.size:
                 self.sinks.tell(lambda sink, name=name, values=values: sink.histogram(step, name, values))  # type: ignore[misc]
 
-    def show_items(self, step: int, items: Sequence[ShownItem]) -> None:
-        """Items beside those that they were to be like."""
-        conventions = self.plan.conventions
-        for item in items:
-            if isinstance(conventions, AudioConventions):
-                for what, levels in (("drawn", item.drawn), ("held out", item.original)):
-                    wave = decode_levels(levels, conventions.num_levels, conventions.companding)
-                    self.show_sound(step, f"{item.item_id}/{what}", wave, conventions.sample_rate_hz)
-            else:
-                pictures = [as_picture(levels, conventions.num_levels) for levels in (item.original, item.drawn)]
-                self.show_picture(step, f"{item.item_id}/held out, drawn", side_by_side(pictures))
+    def show_items(self, step: int, draw: Callable[[], Sequence[ShownItem]]) -> None:
+        """Items beside those that they were to be like. One that cannot be drawn or shown ends no training."""
+        try:
+            for item in draw():
+                self.show_item(step, item)
+        except Exception as error:
+            self.observer.note(f"No items to look at ({type(error).__name__}: {error}); the training goes on.")
         self.sinks.tell(lambda sink: sink.flush())
+
+    def show_item(self, step: int, item: ShownItem) -> None:
+        """One item, and the one whose condition it was given."""
+        conventions = self.plan.conventions
+        if isinstance(conventions, AudioConventions):
+            for what, levels in (("drawn", item.drawn), ("held out", item.original)):
+                wave = decode_levels(levels, conventions.num_levels, conventions.companding)
+                self.show_sound(step, f"{item.item_id}/{what}", wave, conventions.sample_rate_hz)
+        else:
+            pictures = [as_picture(levels, conventions.num_levels) for levels in (item.original, item.drawn)]
+            self.show_picture(step, f"{item.item_id}/held out, drawn", side_by_side(pictures))
 
     def show_sound(self, step: int, name: str, wave: Any, rate_hz: int) -> None:
         """One of them."""

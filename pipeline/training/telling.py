@@ -10,10 +10,11 @@ SinkName = Literal["tensorboard", "mlflow", "wandb"]
 class TellingConfig:
     """No part of a run's identity, and nothing that its outcome depends on.
 
-    `sinks` are told all that stands in `metrics.jsonl`. Every `items_every` steps the averaged weights draw `num_items`
-    items for them, of at most `item_s` seconds where they are heard, under the conditions of held-out ones, which stand
-    beside them; 0 items draws none. The other workers wait meanwhile. Every `histograms_every` steps they are told how
-    the weights are spread.
+    `sinks` are told all that stands in `metrics.jsonl`. Every `items_every` steps, and at the end, the averaged weights
+    draw `num_items` items for them, of at most `item_s` seconds where they are heard, under the conditions of held-out
+    ones, which stand beside them; 0 items draws none. The other workers wait meanwhile, as long as the time-out of
+    their process group allows (half an hour). Every `histograms_every` steps, and at the end, sinks are told how the
+    weights are spread.
     """
 
     sinks: tuple[SinkName, ...] = ("tensorboard",)
@@ -30,6 +31,7 @@ class TellingConfig:
                 f"{self.num_items}, {self.items_every}, {self.histograms_every} and {self.item_s}"
             )
 
-    def draws_at(self, step: int) -> bool:
-        """Whether items are drawn after a step."""
-        return bool(self.sinks and self.num_items) and step % self.items_every == 0
+    @property
+    def draws(self) -> bool:
+        """Whether there is anyone to draw items for."""
+        return bool(self.sinks and self.num_items)

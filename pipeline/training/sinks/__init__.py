@@ -60,7 +60,7 @@ def open_sink(name: str, folder: Location, first_step: int, settings: Mapping[st
             return WeightsAndBiases(folder.name, settings, digest)
         from pipeline.training.sinks.tensorboard import TensorBoard
 
-        return TensorBoard(folder / "tensorboard", first_step)
+        return TensorBoard(folder / "tensorboard", settings, first_step)
     except ImportError as error:
         raise MissingExtra(
             f"telling.sinks names {name!r}, which needs a package that is not installed ({error}); install it with "

@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tensorboardX.writer import SummaryWriter
 
@@ -17,13 +18,16 @@ class TensorBoard:
     What an earlier process told of steps that are taken again is not shown twice: later ones are purged.
     """
 
-    def __init__(self, folder: Location, first_step: int) -> None:
+    def __init__(self, folder: Location, settings: Mapping[str, Any], first_step: int) -> None:
         self.folder = folder
         self.temporary = None if folder.local_path else tempfile.TemporaryDirectory(prefix="ancestral-tensorboard-")
         self.place = Path(self.temporary.name if self.temporary else str(folder.local_path))
         # Files are named by the second: one that goes on at once would write over the one before.
         suffix = f".{os.getpid()}.{first_step}"
         self.writer = SummaryWriter(str(self.place), purge_step=first_step + 1, filename_suffix=suffix)
+        if not first_step:
+            table = "".join(f"| {name} | {value} |\n" for name, value in settings.items())
+            self.writer.add_text("settings", f"| setting | value |\n|---|---|\n{table}", 0)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:  # noqa: D102
         for name, value in values.items():

@@ -10,6 +10,7 @@ from pipeline.storage import Location
 from pipeline.training.config import TrainingConfig
 from pipeline.training.metrics import Measured
 from pipeline.training.plan import RunPlan, make_plan
+from pipeline.training.telling import TellingConfig
 from pipeline.training.world import Alone
 
 WAVENET: dict[str, Any] = {
@@ -40,8 +41,9 @@ TRAINING = TrainingConfig(
 
 
 def small_plan(dataset: Dataset, out: Path, **changes: Any) -> RunPlan:
-    """The plan of a small run."""
-    return make_plan(dataset, Location(str(out)), WAVENET, replace(TRAINING, **changes))
+    """The plan of a small run, of which no more is told than stands in `metrics.jsonl`."""
+    plan = make_plan(dataset, Location(str(out)), WAVENET, replace(TRAINING, **changes))
+    return replace(plan, telling=TellingConfig(sinks=()))
 
 
 @dataclass

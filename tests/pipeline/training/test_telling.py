@@ -60,6 +60,43 @@ def test_tensorboard_reads_every_line_once(told: RunPlan) -> None:
     )
 
 
+def test_steps_that_are_taken_again_are_shown_once(dataset: Dataset, tmp_path: Path) -> None:
+    """Killed after step 7, with a checkpoint of step 6: what was told of step 7 is told again."""
+
+    class Killer(Watcher):
+        def stop_asked(self, step: int) -> bool:
+            if step == 7:
+                raise KeyboardInterrupt
+            return False
+
+    plan = replace(small_plan(dataset, tmp_path / "out"), telling=TOLD)
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, observer=Killer())
+    assert run(plan)
+    events = read(tmp_path / "out/tensorboard")
+    assert [event.step for event in events.Scalars("train_bits")] == list(range(1, 9))
+    assert "settings/text_summary" in events.Tags()["tensors"]
+
+
+def test_items_are_drawn_at_the_end_of_a_short_run(dataset: Dataset, tmp_path: Path) -> None:
+    plan = replace(small_plan(dataset, tmp_path / "out"), telling=TellingConfig(num_items=1, item_s=0.01))
+    assert run(plan)
+    events = read(tmp_path / "out/tensorboard")
+    assert [sound.step for name in events.Tags()["audio"] for sound in events.Audio(name)] == [8, 8]
+
+
+def test_what_cannot_be_drawn_ends_no_training(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("pipeline.training.loop.draw_items", fail)
+    watcher = Watcher()
+    assert run(replace(small_plan(dataset, tmp_path / "out"), telling=TOLD), observer=watcher)
+    assert "No items to look at (MemoryError: no room); the training goes on." in watcher.notes
+
+
 def test_weights_are_told_by_how_they_are_spread(told: RunPlan) -> None:
     events = read(Path(str(told.out)) / "tensorboard")
     names = dict(Run(told, audio(told), Alone(), Watcher()).learner.model.named_parameters())
@@ -166,7 +203,7 @@ def test_a_sink_that_cannot_be_opened_ends_no_training(
 
     monkeypatch.setattr("pipeline.training.record.open_sink", refuse)
     watcher = Watcher()
-    assert run(small_plan(dataset, tmp_path / "out"), observer=watcher)
+    assert run(replace(small_plan(dataset, tmp_path / "out"), telling=TOLD), observer=watcher)
     said = "tensorboard takes nothing any more (RuntimeError: no such tracking server); the training goes on."
     assert watcher.notes == [said]
 
