@@ -4,32 +4,39 @@ The finished weights are those of an undisturbed run by as many processes, bit f
 """
 
 import errno
+import json
 import os
 import pickle
 import re
 import shutil
 import subprocess
 import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.errors import StorageError
+from pipeline.shards.plan import digest_of
 from pipeline.storage import PARTIAL_PREFIX, Location
 from pipeline.training.loop import run
 from tests.chaos.flaky_storage import flaky_storage
-from tests.chaos.runs import ROOT
+from tests.chaos.runs import ROOT, ray_folder_of, remove_when_quiet
 from tests.chaos.test_kills import slowly
 from tests.chaos.training_runs import (
     Calm,
     Training,
+    ended,
     kill_and_go_on,
+    last_step,
     left_by,
     make_dataset,
+    start,
     undisturbed,
 )
-from tests.pipeline.training.runs import Watcher, figures
+from tests.pipeline.training.runs import TRAINING, WAVENET, Watcher, figures
 
 WORLDS = [(1, "ddp"), (2, "ddp"), (2, "fsdp")]
 
@@ -45,7 +52,7 @@ def calm(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int
     return {world: undisturbed(Training(data, folder / f"{world}" / "out", *world)) for world in WORLDS}
 
 
-@pytest.mark.parametrize("seed", [0, *slowly(1, 20)])
+@pytest.mark.parametrize("seed", [0, *slowly(1, 8)])
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: f"{world[0]} {world[1]}")
 def test_killed_at_any_point(
     data: Path, calm: dict[tuple[int, str], Calm], tmp_path: Path, world: tuple[int, str], seed: int
@@ -119,6 +126,46 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
     assert left_by(training) == calm[1, "ddp"]
 
 
+def test_a_page_of_another_run_is_passed_over(
+    data: Path, stopped_run: Path, calm: dict[tuple[int, str], Calm], tmp_path: Path
+) -> None:
+    shutil.copytree(stopped_run, tmp_path / "out")
+    training, watcher = Training(data, tmp_path / "out", 1), Watcher()
+    page = json.loads((training.checkpoints / "000000023.json").read_text())
+    page["position"]["plan_digest"] = "0" * 64
+    del page["digest"]
+    (training.checkpoints / "000000023.json").write_text(json.dumps({**page, "digest": digest_of(page)}))
+    assert run(training.plan(), observer=watcher)
+    assert "this checkpoint is of another run" in watcher.notes[0]
+    assert left_by(training) == calm[1, "ddp"]
+
+
+def test_all_processes_pass_over_what_one_finds_damaged(
+    data: Path, calm: dict[tuple[int, str], Calm], tmp_path: Path
+) -> None:
+    """The last checkpoint's file of the second process, whose checksum one of the two compares."""
+    training = Training(data, tmp_path / "out", 2, "fsdp")
+    workers = start(training)
+    while last_step(training) < 15 and all(worker.exitcode is None for worker in workers):
+        time.sleep(0.001)
+    for worker in workers:
+        worker.kill()
+    ended(workers)
+    step = last_step(training)
+    truncated(0.5)(training.checkpoints / f"{step:09d}-00001.safetensors")
+    assert ended(start(training)) == [0, 0]
+    assert left_by(training) == calm[2, "fsdp"]
+
+
+def test_two_commands_at_once_end_with_the_same_weights(
+    data: Path, calm: dict[tuple[int, str], Calm], tmp_path: Path
+) -> None:
+    training = Training(data, tmp_path / "out", 1)
+    both = [*start(training), *start(training)]
+    assert ended(both) == [0, 0]
+    assert left_by(training) == calm[1, "ddp"]
+
+
 def test_where_all_are_damaged_it_starts_anew_and_says_so(
     data: Path, stopped_run: Path, calm: dict[tuple[int, str], Calm], tmp_path: Path
 ) -> None:
@@ -134,7 +181,7 @@ def test_where_all_are_damaged_it_starts_anew_and_says_so(
 
 
 def test_storage_that_times_out_now_and_then_changes_nothing(
-    data: Path, calm: dict[tuple[int, str], Calm], monkeypatch: pytest.MonkeyPatch
+    data: Path, calm: dict[tuple[int, str], Calm], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.storage.refusals.time.sleep", lambda _: None)
     with flaky_storage(every=0) as storage:
@@ -149,9 +196,10 @@ def test_storage_that_times_out_now_and_then_changes_nothing(
         assert storage.num_failed > 20
         storage.every = 0
         weights = (moved.out / "weights.safetensors").read_bytes()
-        lines = (moved.out / "metrics.jsonl").read_text().splitlines()
+        page = (moved.out / "metrics.jsonl").read_text()
     assert weights == calm[1, "ddp"][0]
-    assert len(lines) == len(calm[1, "ddp"][1])
+    (tmp_path / "metrics.jsonl").write_text(page)
+    assert figures(tmp_path) == calm[1, "ddp"][1]
 
 
 def flaky_plan(data: Path, training: Training) -> Any:
@@ -198,6 +246,32 @@ def test_nothing_that_is_read_can_run_code() -> None:
     loads = [line for path in sources for line in path.read_text().splitlines() if re.search(r"\bnp\.load\(", line)]
     assert loads
     assert all("allow_pickle=False" in line for line in loads)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.timeout(400)
+def test_the_command_is_killed_and_run_again(data: Path, tmp_path: Path) -> None:
+    """As a person would: SIGKILL of `ancestral train` at a checkpoint, and the same command once more."""
+    page = {"model": WAVENET, "training": asdict(TRAINING) | {"num_steps": 400, "checkpoint_every": 20}}
+    (tmp_path / "recipe.yaml").write_text(json.dumps(page))
+    weights = []
+    for name in ("calm", "killed"):
+        out = tmp_path / name
+        words = ["train", str(data), str(out), "--recipe", "wavenet-small", "--config", str(tmp_path / "recipe.yaml")]
+        command = [sys.executable, "-m", "jobs.cli", *words]
+        if name == "killed":
+            driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+            while driver.poll() is None and not (out / "run/checkpoints/000000060.json").exists():
+                time.sleep(0.01)
+            left = ray_folder_of(driver.pid)
+            driver.kill()
+            driver.wait()
+            remove_when_quiet(left)
+            assert not (out / "model.json").exists()
+        subprocess.run(command, cwd=ROOT, check=True)
+        weights.append(((out / "weights.safetensors").read_bytes(), figures(out)))
+    assert weights[0] == weights[1]
 
 
 ELASTIC = """
