@@ -218,14 +218,25 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
 def test_the_small_form_builds_trains_and_samples(name: str, datasets: dict[str, Dataset], tmp_path: Path) -> None:
     recipe = load_recipe(name)
     kind = MODELS[recipe.model["name"]].kind
+    offered = set(datasets[kind].info.tally.vocabularies) | {"phones"}
     short = replace(
-        recipe.training, num_steps=2, batch_size=2, window=64, validate_every=2, validation_items=1, checkpoint_every=2
+        recipe.training,
+        condition_on=tuple(column for column in recipe.training.condition_on if column in offered),
+        num_steps=2,
+        batch_size=2,
+        window=64,
+        validate_every=2,
+        validation_items=1,
+        checkpoint_every=2,
     )
     out = Location(str(tmp_path / "model"))
     assert run(make_plan(datasets[kind], out, recipe.model, short))
     length = '"num_timesteps": 24' if kind == "audio" else '"count": 1'
-    label = ', "label": "1"' if "label" in recipe.training.condition_on else ""
-    assert items_drawn(out, Location(str(tmp_path / "drawn")), "{" + length + label + "}") == 1
+    if "phones" in short.condition_on:
+        length = '"phones": [["a", 0.003]]'
+    label = ', "label": "1"' if "label" in short.condition_on else ""
+    speaker = ', "speaker": "ann"' if "speaker" in short.condition_on else ""
+    assert items_drawn(out, Location(str(tmp_path / "drawn")), "{" + length + label + speaker + "}") == 1
 
 
 def items_drawn(model: Location, folder: Location, line: str) -> int:

@@ -32,6 +32,7 @@ TRAINING = {
     "validate_every": 4,
     "checkpoint_every": 8,
     "warm_up_steps": 1,
+    "precision": "float64",
     "validation_items": 3,
 }
 

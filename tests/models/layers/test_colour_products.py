@@ -46,6 +46,7 @@ def test_what_the_mask_hides_does_not_reach_a_wide_point() -> None:
 
 
 def test_it_multiplies_in_the_dtype_of_autocast() -> None:
+    torch.manual_seed(0)
     conv = wide_point(256, 256, 3).float()
     x = torch.randn(1, 256, 2, 2)
     with torch.autocast("cpu", torch.bfloat16):
