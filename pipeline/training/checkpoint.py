@@ -85,7 +85,11 @@ class Checkpoint:
 
 
 def save_checkpoint(run: Location, position: Position, tensors: Mapping[str, Tensor], keep: int, world: World) -> None:
-    """Every worker writes its tensors, then rank 0 the page that makes them count; then all but `keep` are dropped."""
+    """Every worker writes its tensors, then rank 0 the page that makes them count; then all but `keep` are dropped.
+
+    Later ones than this are dropped too: they were passed over when the run was gone on with, and none of the sound
+    ones that are written from now on may go in their stead.
+    """
     folder = run / FOLDER
 
     def finish(written: Tensors) -> None:
@@ -97,7 +101,7 @@ def save_checkpoint(run: Location, position: Position, tensors: Mapping[str, Ten
         }
         place = folder / page_name(position.step)
         place.write_text(json.dumps({**page, "digest": digest_of(page)}, indent=1) + "\n")
-        drop_old(folder, keep)
+        drop_others(folder, position.step, keep)
 
     save_tensors(folder, f"{position.step:09d}", tensors, world, finish)
 
@@ -180,10 +184,10 @@ def state_of(place: Location, sha256: str) -> int:
     return WHOLE if hashlib.sha256(place.read_bytes()).hexdigest() == sha256 else DAMAGED
 
 
-def drop_old(folder: Location, keep: int) -> None:
-    """Remove all but the last `keep`, each page before its tensors; and tensors that never got their page."""
+def drop_others(folder: Location, last: int, keep: int) -> None:
+    """Remove all but the `keep` up to `last`, each page before its tensors; and tensors that never got their page."""
     folder.remove_partials()
-    kept = set(sorted(steps_in(folder))[-keep:])
+    kept = set(sorted(step for step in steps_in(folder) if step <= last)[-keep:])
     for name in sorted(folder.names(), key=lambda name: (name[:9], not name.endswith(".json"))):
         stem = name.split(".")[0].split("-")[0]
         if stem.isdigit() and int(stem) not in kept:

@@ -93,6 +93,15 @@ def test_the_last_ones_are_kept(tmp_path: Path) -> None:
     assert load(tmp_path) == (15, [])
 
 
+def test_a_sound_one_is_never_dropped_for_a_later_one_that_is_damaged(tmp_path: Path) -> None:
+    """With no whole one the run starts anew: what it writes then is all that it has."""
+    save(tmp_path, 10, keep=1)
+    cut_page(tmp_path / "checkpoints")
+    assert load(tmp_path)[0] == 0
+    save(tmp_path, 5, keep=1)
+    assert load(tmp_path) == (5, [])
+
+
 def test_a_page_goes_before_its_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other way round, a kill in between would leave a page that counts and has nothing to go on from."""
     for step in (5, 10):
