@@ -135,16 +135,22 @@ class Run:
         if not math.isfinite(norm):
             raise self.diverged(part.slots, total, norm)
         mean_waited_s = waited_s / self.world.size
-        self.count(Tally(total, part.num_levels, time.monotonic() - started, mean_waited_s, norm))
+        stepped = time.monotonic()
+        self.count(Tally(total, part.num_levels, stepped - started, mean_waited_s, norm))
         self.after_step()
-        self.position = replace(self.position, seconds=self.position.seconds + time.monotonic() - started)
+        self.position = replace(self.position, seconds=self.position.seconds + time.monotonic() - stepped)
         return stop > 0 and not self.is_over()
 
     def count(self, of_step: Tally) -> None:
         """One step more is done."""
-        total = self.position.num_levels + of_step.num_levels
-        tally = self.position.tally.plus(of_step)
-        self.position = replace(self.position, step=self.position.step + 1, num_levels=total, tally=tally)
+        before = self.position
+        self.position = replace(
+            before,
+            step=before.step + 1,
+            num_levels=before.num_levels + of_step.num_levels,
+            seconds=before.seconds + of_step.seconds,
+            tally=before.tally.plus(of_step),
+        )
 
     def diverged(self, slots: list[Slot], nats: float, norm: float) -> ConfigError:
         """The error of a loss over these windows that is no finite number, or has no such gradient; written down."""

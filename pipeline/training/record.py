@@ -54,7 +54,7 @@ class Record:
             num_steps=self.plan.training.num_steps,
             train_bits=bits_per_level(tally.nats, tally.num_levels),
             learning_rate=learning_rate(self.plan.training, position.step - 1),
-            seconds=round(position.seconds + tally.seconds, 3),
+            seconds=round(position.seconds, 3),
             levels_per_s=round(tally.num_levels / seconds, 1),
             gradient_norm=tally.gradient_norm,
             waiting_share=round(tally.waited_s / seconds, 4),

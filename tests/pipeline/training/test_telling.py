@@ -1,6 +1,8 @@
 """What a training tells: read back by TensorBoard's own reader; drawing items changes nothing; sinks may fail."""
 
+import itertools
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from models.sampling.naive import sample_naive
 from pipeline.errors import MissingExtra
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
+from pipeline.training.execution import ExecutionConfig
 from pipeline.training.items import draw_items
 from pipeline.training.loop import Run, run
 from pipeline.training.peak import flops_per_level, probed_peak
@@ -27,6 +30,7 @@ from tests.pipeline.training.datasets import audio_dataset, image_dataset
 from tests.pipeline.training.runs import TRAINING, Watcher, figures, small_plan
 
 TOLD = TellingConfig(num_items=2, items_every=4, item_s=0.01, histograms_every=4)
+AT_ONCE = ExecutionConfig(prefetch=0)
 PIXELCNN = {"name": "pixelcnn", "hidden": 4, "num_layers": 1, "head_channels": 8, "first_kernel": 3}
 
 
@@ -48,6 +52,19 @@ def read(folder: Path) -> EventAccumulator:
     events = EventAccumulator(str(folder), size_guidance={"images": 0, "audio": 0, "scalars": 0, "histograms": 0})
     events.Reload()
     return events
+
+
+def test_no_second_is_told_twice(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many steps a line is of: by a clock that ticks at every look, steps being all that takes time."""
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
+    lines = {}
+    for every in (1, 8):
+        watcher = Watcher()
+        changes = {"log_every": every, "validate_every": 8, "checkpoint_every": 8}
+        run(replace(small_plan(dataset, tmp_path / str(every), **changes), execution=AT_ONCE), observer=watcher)
+        lines[every] = watcher.lines[-1]
+    assert lines[1].seconds == lines[8].seconds
 
 
 def test_tensorboard_reads_every_line_once(told: RunPlan) -> None:
