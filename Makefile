@@ -27,7 +27,7 @@ check: setup ## ruff, mypy, the walls between packages
 	$(BIN)/lint-imports
 
 test: setup ## every test, those with Ray in one process and the others beside it
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: test ## every test, and the long ones: more kills at random points
 	$(BIN)/python -m pytest -m slow
