@@ -110,11 +110,11 @@ def find_checkpoint(run: Location, plan_digest: str, world: World) -> tuple[Chec
     """The last whole checkpoint of this plan, if any, and a note on each that was passed over; alike on all workers."""
     folder, notes = run / FOLDER, list[str]()
     steps = sorted(steps_in(folder), reverse=True)
-    require_agreement(run, [len(steps), *steps[:1]], world)
+    require_agreement(run, len(steps), world)
     for step in steps:
+        require_agreement(run, step, world)
         try:
-            checkpoint = read_page(folder, step, plan_digest)
-            require_agreement(run, [checkpoint.position.step], world)
+            checkpoint = read_page_together(folder, step, plan_digest, world)
             require_whole(folder, checkpoint.tensors.files, world)
             return checkpoint, notes
         except PassedOver as error:
@@ -126,12 +126,23 @@ class PassedOver(ModelError):
     """A checkpoint that cannot be gone on from; the one before may."""
 
 
-def require_agreement(run: Location, numbers: list[int], world: World) -> None:
-    """A ModelError on every worker unless all of them have found the same: sum and sum of squares tell."""
-    found = world.sum([float(n) ** power for n in numbers for power in (1, 2)] + [0.0] * (4 - 2 * len(numbers)))
-    means = [total / world.size for total in found]
-    if any(means[at + 1] != means[at] ** 2 for at in range(0, len(means), 2)):
+def require_agreement(run: Location, number: int, world: World) -> None:
+    """A ModelError on every worker unless all of them have found the same number."""
+    is_other = world.sum([float(number)])[0] != number * world.size
+    if world.sum([float(is_other)])[0]:
         raise ModelError(f"{run}: the workers found different checkpoints; expected a folder that all can read.")
+
+
+def read_page_together(folder: Location, step: int, plan_digest: str, world: World) -> Checkpoint:
+    """A checkpoint's page; PassedOver on every worker where one of them finds something wrong with it."""
+    wrong, checkpoint = "", None
+    try:
+        checkpoint = read_page(folder, step, plan_digest)
+    except PassedOver as error:
+        wrong = str(error)
+    if world.sum([float(checkpoint is None)])[0] or checkpoint is None:
+        raise PassedOver(wrong or f"{folder / page_name(step)}: another worker found this checkpoint damaged.")
+    return checkpoint
 
 
 def read_page(folder: Location, step: int, plan_digest: str) -> Checkpoint:
