@@ -24,7 +24,7 @@ from jobs.progress import ProgressView, progress, say
 from jobs.recipes import Recipe, parse_recipe
 from jobs.sweep_space import SweepConfig, drawn_settings, nested
 from jobs.train import ray_storage
-from pipeline.errors import AncestralError, ConfigError, OccupiedError
+from pipeline.errors import AncestralError, ConfigError, Interrupted, OccupiedError
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.shards.plan import digest_of
 from pipeline.storage import Location
@@ -80,11 +80,14 @@ def parse_sweep(recipe: str, data: Mapping[str, Any], where: str) -> Sweep:
 
 
 def sweep(dataset: Location, out: Location, wanted: Sweep, cluster: Cluster, console: Console) -> list[Outcome]:
-    """Run all trials; returns their outcomes, the best first. ConfigError, OccupiedError, and what `train` raises."""
+    """Run all trials; returns their outcomes, the best first. ConfigError, OccupiedError, Interrupted (Ctrl-C)."""
     trials = plan_trials(open_dataset(dataset), out, wanted)
     claim(out, wanted, dataset_digest=trials[0].plan.dataset_digest)
-    with progress(console, "sweep", len(trials)) as view:
-        outcomes = run_trials(trials, out, wanted.config, cluster, view)
+    try:
+        with progress(console, "sweep", len(trials)) as view:
+            outcomes = run_trials(trials, out, wanted.config, cluster, view)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; the same command goes on from the trials' checkpoints in {out}.") from None
     write_outcomes(out, trials, outcomes)
     tell(console, f"ancestral train {dataset} MODEL --recipe {wanted.recipe} --config {out / BEST_FILE}", out, outcomes)
     return outcomes
@@ -144,6 +147,8 @@ def run_trials(
 ) -> list[Outcome]:
     """Trials on Ray Tune, as many at once as there are GPUs, or CPUs where there are none; the best first."""
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new one prints a page of its own, however quiet it is to be
+    # Ray Tune takes Ctrl-C for the end of the sweep, and trials that it has cut off for ones that it has stopped.
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
     from ray import tune
 
     resources = {"gpu": 1} if cluster.num_gpus else {"cpu": 1}

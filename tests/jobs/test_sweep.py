@@ -1,7 +1,12 @@
 """A sweep: what is varied and how, and one of four trials on Ray Tune of which some are ended early."""
 
+import gc
 import io
 import json
+import signal
+import threading
+import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,7 @@ from jobs.config import parse_yaml
 from jobs.recipes import parse_recipe
 from jobs.sweep import Outcome, Sweep, claim, parse_sweep, plan_trials, rank_of, sweep
 from jobs.sweep_space import SweepConfig, drawn_settings
-from pipeline.errors import ConfigError, OccupiedError
+from pipeline.errors import ConfigError, Interrupted, OccupiedError
 from pipeline.model_folder import load_model
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
@@ -150,3 +155,28 @@ def test_the_hopeless_are_ended_early_and_the_best_can_be_used(
     again = sweep(dataset.folder, out, wanted, describe("local"), console)
     assert again[0] == outcomes[0]
     assert (tmp_path / "out/trials" / f"{outcomes[0].trial:03d}" / "model.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(300)
+def test_ctrl_c_ends_it_without_a_table_of_trials_that_were_cut_off(
+    dataset: Dataset, tmp_path: Path, ray_local: None
+) -> None:
+    out = tmp_path / "out"
+    endless = data(num_trials=30)
+    wanted = parse_sweep("some", {**endless, "training": {**TRAINING, "num_steps": 10**6}}, "here")
+
+    def interrupt() -> None:
+        until = time.monotonic() + 100
+        while not list(out.glob("trials/*/metrics.jsonl")) and time.monotonic() < until:
+            time.sleep(0.1)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(Interrupted, match="the same command goes on"):
+        sweep(dataset.folder, Location(str(out)), wanted, describe("local"), Console(file=io.StringIO()))
+    with warnings.catch_warnings():  # Ray Tune leaves the files of its own log open when it is interrupted
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    assert list(out.glob("trials/*/run/checkpoints/*.json"))
+    assert not (out / "trials.jsonl").exists()
