@@ -5,7 +5,8 @@ OUT/trials/007/         trial 7: a run's folder, which `train` goes on with, `re
 OUT/trials.jsonl        at the end: a line for each trial, the best first
 OUT/best.yaml           the best trial's recipe: ancestral train DATASET MODEL --recipe NAME --config OUT/best.yaml
 
-The same command goes on where it stopped: what is finished stays, what is not goes on from its checkpoint.
+The same command goes on where it stopped: trials that have ended (OUT/trials/007/outcome.json) stay as they are, others
+go on from their checkpoints.
 """
 
 import json
@@ -34,6 +35,7 @@ from pipeline.training.plan import HELD_OUT_SPLIT, RunPlan, finished, make_plan
 from pipeline.training.world import Alone
 
 SWEEP_FILE, TRIALS_FILE, BEST_FILE = "sweep.json", "trials.jsonl", "best.yaml"
+OUTCOME_FILE = "outcome.json"
 FORMAT = "ancestral-sweep"
 MOST_LOSSES = 3
 """How often a trial is started again whose worker was lost; it goes on from its checkpoint."""
@@ -83,11 +85,15 @@ def sweep(dataset: Location, out: Location, wanted: Sweep, cluster: Cluster, con
     """Run all trials; returns their outcomes, the best first. ConfigError, OccupiedError, Interrupted (Ctrl-C)."""
     trials = plan_trials(open_dataset(dataset), out, wanted)
     claim(out, wanted, dataset_digest=trials[0].plan.dataset_digest)
+    known = [outcome for trial in trials if (outcome := known_outcome(trial))]
+    left = [trial for trial in trials if trial.number not in {outcome.trial for outcome in known}]
     try:
         with progress(console, "sweep", len(trials)) as view:
-            outcomes = run_trials(trials, out, wanted.config, cluster, view)
+            view.update(len(known))
+            found = run_trials(left, out, wanted.config, cluster, view) if left else []
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; the same command goes on from the trials' checkpoints in {out}.") from None
+    outcomes = sorted([*known, *found], key=rank_of)
     write_outcomes(out, trials, outcomes)
     tell(console, f"ancestral train {dataset} MODEL --recipe {wanted.recipe} --config {out / BEST_FILE}", out, outcomes)
     return outcomes
@@ -145,15 +151,18 @@ def claim(out: Location, wanted: Sweep, dataset_digest: str) -> None:
 def run_trials(
     trials: Sequence[Trial], out: Location, config: SweepConfig, cluster: Cluster, view: ProgressView
 ) -> list[Outcome]:
-    """Trials on Ray Tune, as many at once as there are GPUs, or CPUs where there are none; the best first."""
+    """Trials on Ray Tune, as many at once as there are GPUs, or CPUs where there are none."""
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new one prints a page of its own, however quiet it is to be
     # Ray Tune takes Ctrl-C for the end of the sweep, and trials that it has cut off for ones that it has stopped.
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+    os.environ.setdefault(
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1"
+    )  # its logs are nobody's, and stay open after Ctrl-C
     from ray import tune
 
     resources = {"gpu": 1} if cluster.num_gpus else {"cpu": 1}
-    plans = [trial.plan for trial in trials]
-    longest = max(plan.training.num_steps for plan in plans)
+    plans = {trial.number: trial.plan for trial in trials}
+    longest = max(plan.training.num_steps for plan in plans.values())
     scheduler = tune.schedulers.ASHAScheduler(
         time_attr="step",
         max_t=longest + 1,  # or it would end those that reach their last step, before they are exported
@@ -169,14 +178,15 @@ def run_trials(
                 name="sweep",
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=MOST_LOSSES),
-                callbacks=[watcher(view)],
+                callbacks=[watcher(view, trials)],
                 **storage,
             ),
         ).fit()
-    return sorted((outcome_of(trials, result) for result in results), key=rank_of)
+    by_number = {trial.number: trial for trial in trials}
+    return [outcome_of(by_number[result.config["trial"]], result.metrics or {}, result.error) for result in results]
 
 
-def train_one(config: Mapping[str, Any], plans: Sequence[RunPlan]) -> None:
+def train_one(config: Mapping[str, Any], plans: Mapping[int, RunPlan]) -> None:
     """One trial on its worker. What a person could mend (divergence, above all) ends the trial and not the sweep."""
     import torch
     from ray import tune
@@ -215,13 +225,14 @@ class Reporter:
         return False
 
 
-def watcher(view: ProgressView) -> Any:
-    """What shows how far the sweep is."""
+def watcher(view: ProgressView, trials: Sequence[Trial]) -> Any:
+    """What shows how far the sweep is, and writes down how each trial ended."""
     from ray.tune import Callback
 
     class Watcher(Callback):
         def __init__(self, view: ProgressView) -> None:
             self.view, self.best, self.num_ended = view, float("inf"), 0
+            self.trials = {trial.number: trial for trial in trials}
 
         def __getstate__(self) -> dict[str, Any]:
             return {}  # Ray Tune writes its callbacks down; this one is for the terminal of now
@@ -231,20 +242,35 @@ def watcher(view: ProgressView) -> Any:
             self.view.update(self.num_ended, f"best so far {self.best:.3f} bits")
 
         def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            ended = self.trials[trial.config["trial"]]
+            write_outcome(ended, outcome_of(ended, trial.last_result or {}))
             self.num_ended += 1
             self.view.update(self.num_ended, f"best so far {self.best:.3f} bits")
 
     return Watcher(view)
 
 
-def outcome_of(trials: Sequence[Trial], result: Any) -> Outcome:
+def outcome_of(trial: Trial, metrics: Mapping[str, Any], error: object = None) -> Outcome:
     """How a trial ended, from what Ray Tune has of it."""
-    trial, metrics = trials[result.config["trial"]], result.metrics or {}
     step, bits = metrics.get("step", 0), metrics.get("bits")
-    reason = metrics.get("reason") or (str(result.error).strip().splitlines()[-1] if result.error else "")
+    reason = metrics.get("reason") or (str(error).strip().splitlines()[-1] if error else "")
     status = "failed" if reason else "finished" if metrics.get("is_finished") else "stopped"
     kept = bits if bits is not None and bits < float("inf") else None
     return Outcome(trial.number, status, step, kept, trial.settings, reason)
+
+
+def write_outcome(trial: Trial, outcome: Outcome) -> None:
+    """Beside the run's own files."""
+    (trial.plan.out / OUTCOME_FILE).write_text(json.dumps(asdict(outcome)) + "\n")
+
+
+def known_outcome(trial: Trial) -> Outcome | None:
+    """How a trial has ended, where it has; one whose worker was lost too often is tried again."""
+    place = trial.plan.out / OUTCOME_FILE
+    try:
+        return Outcome(**json.loads(place.read_text())) if place.is_file() else None
+    except (ValueError, TypeError):
+        return None
 
 
 def rank_of(outcome: Outcome) -> tuple[float, int]:

@@ -70,8 +70,9 @@ def check_way(name: str, way: Mapping[str, Sequence[Any]]) -> None:
         if not values:
             raise ValueError(f"space.{name}: choice needs at least one value")
         return
-    number = int if kind == "integer" else (int, float)
-    if len(values) != 2 or not all(isinstance(value, number) for value in values) or values[0] > values[1]:
+    numbers = (int,) if kind == "integer" else (int, float)  # and no truth values, which are numbers to Python
+    are_numbers = len(values) == 2 and all(type(value) in numbers for value in values)
+    if not are_numbers or not -math.inf < values[0] <= values[1] < math.inf:
         raise ValueError(f"space.{name}: {kind} needs two numbers, the smaller first, got {values}")
     if kind == "log_uniform" and values[0] <= 0:
         raise ValueError(f"space.{name}: log_uniform needs numbers above 0, got {values}")

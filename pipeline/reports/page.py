@@ -16,7 +16,7 @@ from models import MODELS
 from pipeline.errors import ConfigError
 from pipeline.reports.audio_players import PlayerPair, player_pairs
 from pipeline.reports.config import ReportConfig
-from pipeline.reports.curves import comparison_svg, curves_svg, details_svg
+from pipeline.reports.curves import Metrics, comparison_svg, curves_svg, details_svg
 from pipeline.reports.image_sheet import SheetRow, sheet_rows
 from pipeline.reports.subjects import DatasetSubject, ModelSubject, RunSubject, Subjects
 from pipeline.reports.tables import amount, likelihoods, model_facts, run_facts, timing_bars, totals
@@ -178,11 +178,21 @@ def section(
 def comparisons(subjects: Subjects) -> Iterator[dict[str, Any]]:
     """Held-out bits of all trainings in one unit, where there are several."""
     for unit in sorted(set(UNIT.values())):
-        runs = {model.name: model.metrics for model in subjects.models if UNIT[model.info.conventions.kind] == unit}
-        runs |= {run.name: run.metrics for run in subjects.runs if unit_of(run) == unit}
+        found = [(m.name, m.metrics) for m in subjects.models if UNIT[m.info.conventions.kind] == unit]
+        found += [(run.name, run.metrics) for run in subjects.runs if unit_of(run) == unit]
+        runs = told_apart(found)
         if len(runs) > 1:
             svg = comparison_svg(runs, f"held-out bits per {unit}", f"all-{unit}")
             yield {"curves": Markup(svg), "alt": f"Held-out bits per {unit} of every training"}  # noqa: S704
+
+
+def told_apart(found: Sequence[tuple[str, Metrics]]) -> dict[str, Metrics]:
+    """By name; where one comes again, with its number."""
+    runs: dict[str, Metrics] = {}
+    for name, metrics in found:
+        again = sum(known == name or known.startswith(f"{name} (") for known in runs)
+        runs[f"{name} ({again + 1})" if again else name] = metrics
+    return runs
 
 
 @cache

@@ -110,7 +110,7 @@ def read_metrics(place: Location) -> tuple[Mapping[str, Any], ...]:
     if not place.is_file():
         return ()
     lines = []
-    for line in place.read_text().splitlines():
+    for line in place.read_bytes().decode(errors="replace").splitlines():
         try:
             data = json.loads(line)
         except ValueError:

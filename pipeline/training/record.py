@@ -71,6 +71,8 @@ class Record:
 
     def show_items(self, step: int, draw: Callable[[], Sequence[ShownItem]]) -> None:
         """Items beside those that they were to be like. One that cannot be drawn or shown ends no training."""
+        if not self.sinks.sinks:
+            return
         try:
             for item in draw():
                 self.show_item(step, item)

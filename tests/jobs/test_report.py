@@ -90,6 +90,18 @@ def test_a_training_that_goes_on_is_shown_with_its_curves(tmp_path: Path, consol
     assert "0 of 5,000 steps" in out.read_text()
 
 
+def test_trainings_of_one_name_and_a_damaged_line_are_shown_all_the_same(tmp_path: Path, console: Console) -> None:
+    settings = {"model": {"name": "wavenet"}, "training": {"num_steps": 50}}
+    for parent in ("one", "other"):
+        page = {"format": "ancestral-run", "format_version": 1, "settings": settings}
+        write_json(Location(str(tmp_path / parent / "000/run/plan.json")), page)
+        lines = "".join(json.dumps(line) + "\n" for line in metrics(4))
+        (tmp_path / parent / "000/metrics.jsonl").write_bytes(b"\xff{\n" + lines.encode())
+    out = Location(str(tmp_path / "page.html"))
+    report([Location(str(tmp_path))], out, console)
+    assert ">000 (2)</text>" in out.read_text()
+
+
 def test_a_folder_as_output_gets_report_html(demo: Location, tmp_path: Path, console: Console) -> None:
     out = report([demo / "timings.json"], Location(str(tmp_path)), console)
     assert out.uri == str(tmp_path / "report.html")

@@ -74,6 +74,8 @@ def test_trials_are_a_function_of_space_and_seed() -> None:
         ({"log_uniform": [0.0, 1.0]}, "log_uniform needs numbers above 0"),
         ({"uniform": [2.0, 1.0]}, "needs two numbers, the smaller first"),
         ({"integer": [1.5, 2]}, "integer needs two numbers"),
+        ({"uniform": [float("nan"), 1.0]}, "needs two numbers"),
+        ({"uniform": [0.0, float("inf")]}, "needs two numbers"),
         ({"choice": []}, "choice needs at least one value"),
         ({"loguniform": [1.0, 2.0]}, "Did you mean log_uniform"),
         ({"choice": [1], "uniform": [1, 2]}, "expected one of choice, uniform, log_uniform, integer"),
@@ -153,7 +155,7 @@ def test_the_hopeless_are_ended_early_and_the_best_can_be_used(
     assert f"MODEL --recipe some --config {out}/best.yaml" in page.getvalue()
     before = (tmp_path / "out/trials" / f"{outcomes[0].trial:03d}" / "model.json").stat().st_mtime_ns
     again = sweep(dataset.folder, out, wanted, describe("local"), console)
-    assert again[0] == outcomes[0]
+    assert again == outcomes
     assert (tmp_path / "out/trials" / f"{outcomes[0].trial:03d}" / "model.json").stat().st_mtime_ns == before
 
 
