@@ -26,7 +26,7 @@ check: setup ## ruff, mypy, the walls between packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup ## every test, those with Ray in one process and the others beside it
+test: setup ## every test, in two processes, those of a file in one
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: test ## every test, and the long ones: more kills at random points

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -31,31 +30,11 @@ RAY_FOLDERS = "ancestral-ray-*"
 FOLDER = re.compile(r"/tmp/ancestral-ray-\w+")
 
 
-WITH_RAY = ("chaos", "e2e", "jobs")
-"""Folders whose tests start Ray, or wait for what other processes do."""
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave slow tests out, unless marks are asked for by name."""
     if not config.option.markexpr:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("slow")])
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Where tests run in several processes (`make test`), those with Ray share one: two Rays would fight for cores.
-
-    Other tests stay with those of their file, whose fixtures they share.
-    """
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByFile(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            folder, file = nodeid.split("/")[1], nodeid.split("::")[0]
-            return "ray" if folder in WITH_RAY else file
-
-    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)
