@@ -50,11 +50,20 @@ class Ahead:
     def take(self) -> Taken:
         """The part of the next step."""
         started = time.monotonic()
-        part = self.ready.get() if self.is_threaded else self.make(self.step)
+        part = self._next_ready() if self.is_threaded else self.make(self.step)
         if isinstance(part, BaseException):
             raise part
         self.step += 1
         return Taken(part, time.monotonic() - started)
+
+    def _next_ready(self) -> Part | BaseException:
+        """What the thread has made ready; RuntimeError where it has ended and left nothing."""
+        while True:
+            try:
+                return self.ready.get(timeout=SECONDS_BETWEEN_LOOKS)
+            except queue.Empty:
+                if not self.thread.is_alive() and self.ready.empty():
+                    raise RuntimeError(f"nothing is made ready for step {self.step}: the thread has ended") from None
 
     def _work(self, first: int) -> None:
         for step in range(first, self.last):

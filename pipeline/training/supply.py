@@ -27,7 +27,8 @@ class Supply:
         buckets = Buckets(config.bucket_batches, cut.receptive_field)
         train, in_memory = contents.splits[TRAIN_SPLIT], config.shards_in_memory
         self.order = Order(train, config.batch_size, in_memory, config.seed, buckets)
-        # A pool of buckets reaches from the shards of one group into those of the next.
+        # A pool no wider than a group reaches from the shards of one into those of the next; a wider one reads shards
+        # again rather than hold them all.
         self.feed = Feed(dataset, plan.conditioning, cut, in_memory if config.bucket_batches == 1 else 2 * in_memory)
         self.num_parts, self.prefetch = plan.execution.num_parts, plan.execution.prefetch
         self.held_out = held_out_slots(contents.splits[HELD_OUT_SPLIT], config.validation_items, config.seed)

@@ -55,6 +55,24 @@ def test_an_error_comes_out_at_its_own_step(depth: int) -> None:
     assert not prefetch_threads()
 
 
+def test_more_than_there_is_ends_with_an_error_and_not_in_waiting() -> None:
+    def make(step: int) -> Part:
+        if step == 1:
+            raise OSError("gone")
+        return numbered(step)
+
+    with Ahead(numbered, 0, 1, 2) as parts:
+        parts.take()
+        with pytest.raises(RuntimeError, match="nothing is made ready for step 1"):
+            parts.take()
+    with Ahead(make, 0, 9, 2) as parts:
+        parts.take()
+        with pytest.raises(OSError, match="gone"):
+            parts.take()
+        with pytest.raises(RuntimeError, match="nothing is made ready"):
+            parts.take()
+
+
 def test_what_was_waited_for_is_told() -> None:
     def slow(step: int) -> Part:
         time.sleep(0.05)
