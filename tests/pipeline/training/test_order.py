@@ -153,7 +153,5 @@ def test_a_shard_is_read_once_an_epoch_where_a_pool_is_no_wider_than_a_group(buc
     for step in range(order.steps_per_epoch):
         for slot in order.batch(step):
             num_reads += slot.shard not in held
-            held = [*(shard for shard in held if shard != slot.shard), slot.shard][
-                -(3 if buckets.batches == 1 else 6) :
-            ]
+            held = [*(shard for shard in held if shard != slot.shard), slot.shard][-num_held:]
     assert num_reads == 9
