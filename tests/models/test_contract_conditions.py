@@ -97,6 +97,8 @@ def test_frames_that_do_not_cover_the_timesteps_are_an_error(name: str, kind: st
         model.init_cache(3, short, (12,))
 
 
+# Torch itself, in tracing one: we never do.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 def test_a_conditional_network_is_compiled_in_one_piece() -> None:
     name, kind = "gated_pixelcnn grey", "global and planes"
     model, x, condition = tiny_model(name, kind), tiny_levels(name), tiny_condition(kind)
