@@ -44,18 +44,15 @@ class TensorBoard:
 
     def flush(self) -> None:  # noqa: D102
         self.writer.flush()
-        if self.temporary:
-            for path in self.place.iterdir():
-                (self.folder / path.name).write_bytes(path.read_bytes())
+        self.copy()
 
     def close(self) -> None:  # noqa: D102
         self.writer.close()
-        if self.temporary:
-            self.flush_closed()
-
-    def flush_closed(self) -> None:
-        """Copy the last of it, and clear what stood here."""
-        for path in self.place.iterdir():
-            (self.folder / path.name).write_bytes(path.read_bytes())
+        self.copy()
         if self.temporary:
             self.temporary.cleanup()
+
+    def copy(self) -> None:
+        """Bring what stands here to where the run's storage is, if that is elsewhere."""
+        for path in self.place.iterdir() if self.temporary else ():
+            (self.folder / path.name).write_bytes(path.read_bytes())
