@@ -1,23 +1,21 @@
-"""The loss curve of WaveNet as it is computed and of the plain formulation, in three precisions.
+"""The loss curve of WaveNet as it is computed and of the plain formulation: `curves.py` says how.
 
     python -m benchmarks.quality.same_waveform_curve [--data FOLDER] [--steps N]
 
-The same weights at the start, the same batches of 4 × 512 timesteps of FSDD at 8 kHz (and what stands before them), the
-same optimiser; bits per timestep of each training batch. Both are one curve up to rounding, as in `same_curve.py`.
+Batches of 4 × 512 timesteps of FSDD at 8 kHz, and what stands before them; bits per timestep.
 """
 
-import argparse
-import math
 import tempfile
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-import torch
+from torch import Tensor
 
 from benchmarks.plain_waveforms import PlainWaveNet
-from benchmarks.quality.data import CORPORA, Material, prepared
-from benchmarks.quality.same_curve import PRECISIONS, table, told_apart
+from benchmarks.quality.curves import Subject, tell
+from benchmarks.quality.data import Material, prepared
+from models.autoregressive import Autoregressive
 from models.wavenet import WaveNet, WaveNetConfig
 from pipeline.batches import Batch
 from pipeline.preparation.config import PrepareConfig
@@ -34,47 +32,20 @@ CONFIG = WaveNetConfig(
 BATCH_SIZE, WINDOW, LEARNING_RATE = 4, 512, 4e-3
 
 
-def batches(corpus: Path, num_batches: int) -> list[Batch]:
+def batches(corpora: Path, num_batches: int) -> Sequence[Batch]:
     """The first so many batches of a training on the corpus."""
     with tempfile.TemporaryDirectory() as folder:
-        dataset = prepared(corpus, Path(folder) / "dataset", PrepareConfig())
+        dataset = prepared(corpora / "fsdd", Path(folder) / "dataset", PrepareConfig())
         material = Material(dataset, BATCH_SIZE, BATCH_SIZE, WINDOW, CONFIG.receptive_field)
         return list(islice(material.batches(seed=0), num_batches))
 
 
-def curve(kind: type[WaveNet], precision: str, given: Sequence[Batch]) -> list[float]:
-    """Bits per timestep of each batch before the step on it."""
-    torch.manual_seed(0)
-    model = kind(CONFIG).to(torch.float64 if precision == "float64" else torch.float32)
-    optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-    bits = []
-    for batch in given:
-        loss = sum_nats(model, model, batch, "bfloat16" if precision == "bf16" else precision) / batch.scored.sum()
-        torch.autograd.backward(loss)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        bits.append(float(loss.detach()) / math.log(2))
-    return bits
+def nats(model: Autoregressive, batch: Batch, precision: str) -> Tensor:
+    """The mean over the levels that count."""
+    return sum_nats(model, model, batch, "bfloat16" if precision == "bf16" else precision) / batch.scored.sum()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.same_waveform_curve")
-    parser.add_argument("--data", type=Path, default=CORPORA, help="where the corpora lie (default ../shared/data)")
-    parser.add_argument("--steps", type=int, default=120, help="of training (default 120)")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    given = batches(options.data / "fsdd", options.steps)
-    curves = {
-        f"{name} {precision}": curve(kind, precision, given)
-        for precision in PRECISIONS
-        for name, kind in (("plain", PlainWaveNet), ("ours", WaveNet))
-    }
-    print(table(curves))
-    for precision in PRECISIONS:
-        print(told_apart(curves, f"plain {precision}", f"ours {precision}"))
-    for name in ("plain", "ours"):
-        print(told_apart(curves, "plain float64", f"{name} bf16"))
-
+SUBJECT = Subject(PlainWaveNet, WaveNet, CONFIG, LEARNING_RATE, batches, nats)
 
 if __name__ == "__main__":
-    main()
+    tell("same_waveform_curve", SUBJECT)
