@@ -21,6 +21,7 @@ from rich.text import Text
 
 from jobs.cluster import Cluster
 from jobs.config import overlay, parse_config, to_yaml
+from jobs.no_effect import of_trial, say_each
 from jobs.progress import ProgressView, progress, say
 from jobs.recipes import Recipe, parse_recipe
 from jobs.sweep_space import SweepConfig, drawn_settings, nested
@@ -87,6 +88,7 @@ def sweep(dataset: Location, out: Location, wanted: Sweep, cluster: Cluster, con
     claim(out, wanted, dataset_digest=trials[0].plan.dataset_digest)
     known = [outcome for trial in trials if (outcome := known_outcome(trial))]
     left = [trial for trial in trials if trial.number not in {outcome.trial for outcome in known}]
+    say_each(console, (sentence for trial in left for sentence in of_trial(trial.recipe, trial.plan)))
     try:
         with progress(console, "sweep", len(trials)) as view:
             view.update(len(known))

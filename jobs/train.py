@@ -20,6 +20,7 @@ import torch
 from rich.console import Console
 
 from jobs.cluster import Cluster
+from jobs.no_effect import of_training, say_each
 from jobs.progress import ProgressView, progress, say
 from jobs.recipes import Recipe
 from jobs.training_losses import MOST_STARTS_IN_VAIN, is_loss, raise_unless_lost, start_until_done
@@ -58,7 +59,9 @@ def train(dataset: Location, out: Location, recipe: Recipe, cluster: Cluster, co
     if info := finished(plan):
         say(console, f"{out} is finished already. {summary(info)}")
         return info
-    Training(plan, workers_of(recipe, cluster, console), cluster.num_gpus > 0, console).run()
+    workers = workers_of(recipe, cluster, console)
+    say_each(console, of_training(recipe, plan, workers.most))
+    Training(plan, workers, cluster.num_gpus > 0, console).run()
     info = read_model_info(out)
     say(console, f"{out}: {summary(info)}")
     return info
