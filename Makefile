@@ -13,7 +13,7 @@ help: ## list what there is
 
 setup: $(INSTALLED) ## .venv with exactly the versions of constraints.txt; done at once where it stands
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt setup.py $(wildcard models/native/*.h models/native/*.cpp)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "needs Python 3.11 or newer, $(PYTHON) is `$(PYTHON) --version 2>&1`; name one: make setup PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -4,7 +4,8 @@ Axes: K levels, P parameters, U uniforms, M mixture components.
 
 A distribution scores (`nll_nats`) and draws. A draw is a function of the parameters and of U uniform numbers in [0, 1)
 that the caller brings, by the inverse of the cumulative distribution: no hidden random state, so the same numbers give
-the same level on every path. The probabilities of all K levels sum to one.
+the same level on every path: probabilities are added up in float64, where the order of adding decides nothing that a
+uniform of 24 bits would meet. The probabilities of all K levels sum to one.
 
 Temperature is a departure from the model: at 1 draws follow the model, below 1 they crowd its likeliest levels. It may
 be one number, or a tensor shaped as the levels (one per lane). What it means is said once for each family, by
@@ -83,7 +84,7 @@ class Categorical(Distribution):
         return nats.permute([axes.index(axis) for axis in range(x.ndim)])
 
     def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:  # noqa: D102
-        return invert_cumulative(torch.softmax(self.tempered(parameters, temperature), -1), uniforms)
+        return invert_cumulative(torch.softmax(self.tempered(parameters, temperature).double(), -1), uniforms)
 
     def tempered(self, parameters: Tensor, temperature: float | Tensor) -> Tensor:  # noqa: D102
         logits = at_least_float32(parameters)
@@ -158,9 +159,9 @@ class DiscretisedLogisticMixture(Distribution):
 
     def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:  # noqa: D102
         logits, mean, log_scale = self.tempered(parameters, temperature).chunk(3, -1)
-        chosen = invert_cumulative(torch.softmax(logits, -1), uniforms[..., :1]).unsqueeze(-1)
-        mean = mean.gather(-1, chosen).squeeze(-1)
-        scale = log_scale.gather(-1, chosen).squeeze(-1).exp()
+        chosen = invert_cumulative(torch.softmax(logits.double(), -1), uniforms[..., :1]).unsqueeze(-1)
+        mean = mean.gather(-1, chosen).squeeze(-1).double()
+        scale = log_scale.gather(-1, chosen).squeeze(-1).double().exp()
         return nearest_level(mean + scale * torch.logit(off_the_ends(uniforms[..., 1])), self.num_levels)
 
     def tempered(self, parameters: Tensor, temperature: float | Tensor) -> Tensor:  # noqa: D102

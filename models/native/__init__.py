@@ -1,0 +1,14 @@
+"""Compiled kernels for drawing on a CPU, and how they are found and called.
+
+library.py    which levels of processor there are kernels for, and which of them can run here
+packing.py    weights in the order in which kernels read them
+structs.py    what kernels are given
+stack.py      WaveNet's gated layers: their weights packed, their rings
+wavenet.py    the whole network with its draws
+
+The kernels themselves are headers (`vectors.h`, `products.h`, `draws.h`, `wavenet.h`), compiled once a level.
+"""
+
+from models.native.library import LEVELS, Library, best, opened, why_none
+
+__all__ = ["LEVELS", "Library", "best", "opened", "why_none"]

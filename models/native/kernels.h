@@ -1,0 +1,48 @@
+// What a level of processor offers, in C: called through ctypes, with the interpreter's lock released.
+#pragma once
+
+#include "wavenet.h"
+
+#define OFFERED extern "C" __attribute__((visibility("default")))
+
+OFFERED const char* ancestral_sources() { return SOURCES; }
+OFFERED int ancestral_vector_length() { return VL; }
+OFFERED int ancestral_panel_vectors() { return NV; }
+
+// Whether this processor can run it. Compiled for any: nothing before this call may use what it asks for.
+OFFERED int ancestral_runs_here() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_cpu_init();
+#if defined(__AVX512BF16__)
+  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+#elif defined(__AVX512F__)
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+#elif defined(__AVX2__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+#endif
+  return 1;
+}
+
+OFFERED void ancestral_multiply_float32(const Product* product, const void* a, int64_t stride, int num_rows, float* out,
+                                        int64_t out_stride) {
+  multiply<Float32>(*product, a, stride, num_rows, out, out_stride);
+}
+
+OFFERED void ancestral_stack_float32(const Stack* stack, int64_t clock) { run_stack<Float32>(*stack, clock, nullptr); }
+
+OFFERED void ancestral_wavenet_float32(const WaveNet* net, const Span* span) { run_wavenet<Float32>(*net, *span); }
+
+OFFERED int ancestral_has_bfloat16() {
+#if defined(__AVX512BF16__)
+  return 1;
+#else
+  return 0;
+#endif
+}
+
+#if defined(__AVX512BF16__)
+OFFERED void ancestral_wavenet_bfloat16(const WaveNet* net, const Span* span) { run_wavenet<BFloat16>(*net, *span); }
+#endif

@@ -1,0 +1,115 @@
+// Vectors of one level of processor, and the functions of numbers that the kernels need.
+//
+// Plain GCC and Clang vector types: the same source is compiled once for each level (`avx512bf16.cpp` and its
+// neighbours), and only bfloat16 and the reciprocal are written for one of them. All here is in a nameless namespace:
+// nothing that was compiled for one level is ever linked into another.
+#pragma once
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+// VL floats a vector, NV vectors a panel of weights, MR rows a tile: MR x NV sums stay in registers.
+#if defined(__AVX512F__)
+constexpr int VL = 16, NV = 4, MR = 6;
+#elif defined(__AVX2__)
+constexpr int VL = 8, NV = 2, MR = 6;
+#else
+constexpr int VL = 4, NV = 2, MR = 6;
+#endif
+
+typedef float Vector __attribute__((vector_size(VL * 4)));
+typedef float Anywhere __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+typedef int32_t Whole __attribute__((vector_size(VL * 4)));
+typedef double Wide __attribute__((vector_size(VL * 4)));
+typedef int64_t WideWhole __attribute__((vector_size(VL * 4)));
+constexpr int WL = VL / 2;
+
+inline Vector load(const float* at) { return *(const Anywhere*)at; }
+inline void store(float* at, Vector x) { *(Anywhere*)at = x; }
+inline Vector all(float x) { return x - Vector{}; }
+inline Wide all_wide(double x) { return x - Wide{}; }
+inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
+inline Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
+
+inline Vector reciprocal(Vector x) {
+#if defined(__AVX512F__)
+  Vector r = (Vector)_mm512_rcp14_ps((__m512)x);
+  return r * (2.f - x * r);
+#else
+  return 1.f / x;
+#endif
+}
+
+// 2^x for x within [-126, 126], relative error below 3e-7: the whole part into the exponent, a series for the rest.
+inline Vector power_of_two(Vector x) {
+  const float round = 12582912.f;  // 1.5 * 2^23: adding it leaves a whole number in the lower bits
+  Vector shifted = x + round, f = x - (shifted - round);
+  Vector p = 1.54035304e-4f * f + 1.33335581e-3f;
+  p = p * f + 9.61812911e-3f;
+  p = p * f + 5.55041087e-2f;
+  p = p * f + 2.40226507e-1f;
+  p = p * f + 6.93147181e-1f;
+  p = p * f + 1.f;
+  return (Vector)((Whole)p + ((Whole)shifted << 23));
+}
+
+// tanh(a) * sigmoid(b) = (1 - e^-2a) / ((1 + e^-2a)(1 + e^-b)); NaN stays NaN.
+inline Vector gate(Vector a, Vector b) {
+  a = a > 15.f ? all(15.f) : a < -15.f ? all(-15.f) : a;
+  b = b > 30.f ? all(30.f) : b < -30.f ? all(-30.f) : b;
+  Vector ea = power_of_two(a * -2.88539008f), eb = power_of_two(b * -1.44269504f);
+  return (1.f - ea) * reciprocal((1.f + ea) * (1.f + eb));
+}
+
+// e^x for x <= 0 to a few units of the last place of a double; below -700 as at -700, which no sum of doubles feels.
+inline Wide exponential(Wide x) {
+  x = x < -700. ? all_wide(-700.) : x;
+  const double round = 6755399441055744.;  // 1.5 * 2^52
+  Wide shifted = x * 1.4426950408889634 + round, n = shifted - round;
+  Wide r = x - n * 6.93147180369123816490e-01 - n * 1.90821492927058770002e-10;
+  Wide p = all_wide(1. / 6227020800.);
+  const double terms[] = {1. / 479001600., 1. / 39916800., 1. / 3628800., 1. / 362880., 1. / 40320., 1. / 5040.,
+                          1. / 720.,       1. / 120.,      1. / 24.,      1. / 6.,      .5,          1.,
+                          1.};
+#pragma GCC unroll 13
+  for (int i = 0; i < 13; i++) p = p * r + terms[i];
+  return (Wide)((WideWhole)p + ((WideWhole)shifted << 52));
+}
+
+// What products are made of: float32, or pairs of bfloat16 whose sums are float32.
+struct Float32 {
+  typedef float T;
+  static constexpr int PAIR = 1;
+  static inline Vector broadcast(const T* at) { return all(*at); }
+  static inline Vector weights(const T* at) { return load(at); }
+  static inline Vector multiply_add(Vector a, Vector w, Vector sum) { return a * w + sum; }
+  static inline void put(T* at, Vector x) { store(at, x); }
+};
+
+#if defined(__AVX512BF16__)
+struct BFloat16 {
+  typedef uint16_t T;
+  static constexpr int PAIR = 2;
+  static inline Vector broadcast(const T* at) {
+    int32_t pair;
+    memcpy(&pair, at, 4);
+    return (Vector)_mm512_set1_epi32(pair);
+  }
+  static inline Vector weights(const T* at) { return (Vector)_mm512_loadu_si512(at); }
+  static inline Vector multiply_add(Vector a, Vector w, Vector sum) {
+    return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)w);
+  }
+  static inline void put(T* at, Vector x) {
+    _mm256_storeu_si256((__m256i*)at, (__m256i)_mm512_cvtneps_pbh((__m512)x));
+  }
+};
+#endif
+
+}  // namespace

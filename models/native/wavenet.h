@@ -1,0 +1,234 @@
+// WaveNet at one timestep after another, for all lanes side by side: `models/wavenet.py` with its cache, and the draw.
+//
+// Each layer keeps a ring of its last d(k-1)+1 inputs [slot, lane, R]; what one layer gives is written straight into
+// the ring of the next, and the z of all layers side by side, for one product with the skip connections. Filter and
+// gate of a feature stand in one panel, so that the gate works on sums that are still in registers. Nothing is
+// allocated here, and nothing is kept: all memory is the caller's.
+#pragma once
+
+#include "draws.h"
+#include "products.h"
+
+namespace {
+
+constexpr int MOST_TAPS = 16;
+
+struct Layer {
+  const void* gate;      // panels of [k * R (the present first) + local, 2H]
+  const void* residual;  // panels of [H, R]; none after the last layer
+  void* ring;            // [slots, lanes, R]
+  int32_t dilation, slots;
+};
+
+// The layers of a stack, and what is theirs; widths are whole vectors.
+struct Stack {
+  const Layer* layers;
+  int32_t num_layers, num_taps, residual, half, local, num_lanes, biases_differ;
+  const float* biases;  // [lanes, L, 2H]: of the convolutions and of what conditions a lane at this timestep; of one
+                        // lane for all, where they do not differ
+  float* stream;        // [lanes, R]
+  void* z;              // [lanes, L * H]
+};
+
+struct WaveNet {
+  Stack stack;
+  Product skip, head, output;
+  const float* first;       // levels: [taps, K, R]; scalar: [taps + 1, R], the bias last
+  int32_t num_first_taps, is_scalar, num_levels, output_is_float32;
+  Distribution distribution;
+  int32_t* recent;          // [lanes, taps]: the levels before, the newest last; -1 before the first
+  float* wide;              // [lanes, widest of skip, head, output]
+  void *skips, *hidden;     // [lanes, S], [lanes, A]
+  double* scratch;
+};
+
+// So many timesteps of all lanes.
+struct Span {
+  int64_t clock;               // timesteps that the rings have seen
+  int32_t num_timesteps;
+  const uint32_t* keys;        // [lanes, 2]
+  const int64_t* positions;    // [lanes]: where in its item each lane is
+  const float* temperatures;   // [lanes, 2]: the temperature, and its logarithm
+  const void* local;           // [timesteps, lanes, local]
+  const int32_t* given;        // [timesteps, lanes]: levels that are kept; -1 where one is drawn. May be null
+  int32_t* levels;             // [timesteps, lanes]
+  double* nll_nats;            // [timesteps, lanes]
+  float* parameters;           // [timesteps, lanes, width of the output]. May be null
+};
+
+template <class Number>
+inline typename Number::T* slot_of(const Layer& layer, const Stack& stack, int64_t timestep) {
+  int64_t slot = timestep % layer.slots;
+  if (slot < 0) slot += layer.slots;
+  return (typename Number::T*)layer.ring + (size_t)slot * stack.num_lanes * stack.residual;
+}
+
+// By itself, so that the numbers it works with do not push sums out of their registers while products are added.
+template <class Number, int R, int V>
+BY_ITSELF void put_gated(const Sums<R, V>& sums, typename Number::T* z, size_t stride) {
+  for (int m = 0; m < R; m++)
+    for (int j = 0; j < V / 2; j++) Number::put(z + m * stride + j * VL, gate(sums.of[m][j], sums.of[m][V / 2 + j]));
+}
+
+// What a layer's gates are made of, for all lanes.
+template <class T>
+struct GateInputs {
+  const T* taps[MOST_TAPS + 1];  // rows of each tap, then what is local
+  int widths[MOST_TAPS + 1], num;
+  const float* biases;
+  size_t bias_stride, z_stride;
+};
+
+template <class Number, int R, int V>
+BY_ITSELF void gate_tile(const GateInputs<typename Number::T>& inputs, int row, const float* biases,
+                         const typename Number::T* panel, typename Number::T* z) {
+  Sums<R, V> sums;
+  start(sums, biases + row * inputs.bias_stride, inputs.bias_stride);
+  for (int j = 0; j < inputs.num; j++) {
+    accumulate<Number>(sums, inputs.taps[j] + (size_t)row * inputs.widths[j], inputs.widths[j], panel,
+                       inputs.widths[j]);
+    panel += (size_t)inputs.widths[j] * V * VL;
+  }
+  put_gated<Number>(sums, z + row * inputs.z_stride, inputs.z_stride);
+}
+
+template <class Number>
+inline void gates(const Stack& stack, int index, int64_t clock, const typename Number::T* local) {
+  typedef typename Number::T T;
+  const Layer& layer = stack.layers[index];
+  const size_t z_stride = (size_t)stack.num_layers * stack.half;
+  GateInputs<T> inputs;
+  inputs.num = stack.num_taps + (stack.local > 0), inputs.z_stride = z_stride;
+  inputs.bias_stride = stack.biases_differ ? 2 * z_stride : 0;
+  for (int j = 0; j < stack.num_taps; j++) {
+    inputs.taps[j] = slot_of<Number>(layer, stack, clock - (int64_t)j * layer.dilation);
+    inputs.widths[j] = stack.residual;
+  }
+  inputs.taps[stack.num_taps] = local, inputs.widths[stack.num_taps] = stack.local;
+  const int depth = stack.num_taps * stack.residual + stack.local;
+  T* z = (T*)stack.z + (size_t)index * stack.half;
+  const float* biases = stack.biases + (size_t)index * 2 * stack.half;
+  in_panels(2 * stack.half / VL, [&](auto vectors, int first) {
+    constexpr int V = decltype(vectors)::value;
+    if constexpr (V % 2 == 0)
+      in_tiles(stack.num_lanes, [&](auto rows, int row) {
+        gate_tile<Number, decltype(rows)::value, V>(inputs, row, biases + first * VL,
+                                                    (const T*)layer.gate + (size_t)first * VL * depth,
+                                                    z + first / 2 * VL);
+      });
+  });
+}
+
+// One tile of the residual connection: added to the stream, and put into the next layer's ring.
+template <class Number, int R, int V>
+BY_ITSELF void residual_tile(const typename Number::T* z, size_t z_stride, const typename Number::T* panel, int depth,
+                             float* stream, typename Number::T* next, size_t stride) {
+  Sums<R, V> sums;
+  start(sums, stream, stride);
+  accumulate<Number>(sums, z, z_stride, panel, depth);
+#pragma GCC unroll 8
+  for (int m = 0; m < R; m++)
+#pragma GCC unroll 4
+    for (int j = 0; j < V; j++) {
+      store(stream + m * stride + j * VL, sums.of[m][j]);
+      Number::put(next + m * stride + j * VL, sums.of[m][j]);
+    }
+}
+
+template <class Number>
+inline void residual(const Stack& stack, int index, int64_t clock) {
+  typedef typename Number::T T;
+  const size_t z_stride = (size_t)stack.num_layers * stack.half;
+  const T *z = (const T*)stack.z + (size_t)index * stack.half, *weights = (const T*)stack.layers[index].residual;
+  T* next = slot_of<Number>(stack.layers[index + 1], stack, clock);
+  in_panels(stack.residual / VL, [&](auto vectors, int first) {
+    constexpr int V = decltype(vectors)::value;
+    in_tiles(stack.num_lanes, [&](auto rows, int row) {
+      const size_t at = (size_t)row * stack.residual + first * VL;
+      residual_tile<Number, decltype(rows)::value, V>(z + row * z_stride, z_stride,
+                                                      weights + (size_t)first * VL * stack.half, stack.half,
+                                                      stack.stream + at, next + at, stack.residual);
+    });
+  });
+}
+
+// The stack at one timestep, whose input stands in `stream`.
+template <class Number>
+inline void run_stack(const Stack& stack, int64_t clock, const void* local) {
+  typename Number::T* input = slot_of<Number>(stack.layers[0], stack, clock);
+  for (int i = 0; i < stack.num_lanes * stack.residual; i += VL) Number::put(input + i, load(stack.stream + i));
+  for (int index = 0; index < stack.num_layers; index++) {
+    gates<Number>(stack, index, clock, (const typename Number::T*)local);
+    if (index + 1 < stack.num_layers) residual<Number>(stack, index, clock);
+  }
+}
+
+// The first convolution: a sum of lookups, or of scaled levels times weights; nothing before the first timestep.
+inline void first_input(const WaveNet& net) {
+  const int width = net.stack.residual, taps = net.num_first_taps;
+  for (int lane = 0; lane < net.stack.num_lanes; lane++) {
+    float* to = net.stack.stream + (size_t)lane * width;
+    if (net.is_scalar)
+      memcpy(to, net.first + (size_t)taps * width, width * sizeof(float));
+    else
+      memset(to, 0, width * sizeof(float));
+    for (int tap = 0; tap < taps; tap++) {
+      int32_t level = net.recent[lane * taps + tap];
+      if (level < 0) continue;
+      float value = net.is_scalar ? (float)(level * (2. / (net.num_levels - 1)) - 1.) : 1.f;
+      const float* row = net.first + (net.is_scalar ? (size_t)tap : (size_t)tap * net.num_levels + level) * width;
+      for (int i = 0; i < width; i += VL) store(to + i, load(row + i) * value + load(to + i));
+    }
+  }
+}
+
+// The head of figure 4: the parameters of all lanes into `wide`.
+template <class Number>
+inline void head(const WaveNet& net) {
+  typedef typename Number::T T;
+  const int num_lanes = net.stack.num_lanes, S = net.skip.width, A = net.head.width;
+  multiply<Number>(net.skip, net.stack.z, net.skip.depth, num_lanes, net.wide, S);
+  positive_part<Number>(net.wide, S, (T*)net.skips, S, num_lanes, S);
+  multiply<Number>(net.head, net.skips, S, num_lanes, net.wide, A);
+  if (net.output_is_float32) {
+    positive_part<Float32>(net.wide, A, (float*)net.hidden, A, num_lanes, A);
+    multiply<Float32>(net.output, net.hidden, A, num_lanes, net.wide, net.output.width);
+  } else {
+    positive_part<Number>(net.wide, A, (T*)net.hidden, A, num_lanes, A);
+    multiply<Number>(net.output, net.hidden, A, num_lanes, net.wide, net.output.width);
+  }
+}
+
+inline Draw draw(const WaveNet& net, const Span& span, int timestep, int lane) {
+  int32_t given = span.given ? span.given[(size_t)timestep * net.stack.num_lanes + lane] : -1;
+  uint32_t words[4];
+  philox(span.keys + 2 * lane, span.positions[lane] + timestep, 0, words);
+  const float *parameters = net.wide + (size_t)lane * net.output.width, *temperature = span.temperatures + 2 * lane;
+  if (net.distribution.num_components)
+    return draw_mixture(net.distribution, parameters, temperature[0], temperature[1], uniform(words[0]),
+                        uniform(words[1]), given, net.scratch);
+  return draw_softmax(parameters, net.output.width, temperature[0], uniform(words[0]), given, net.scratch);
+}
+
+template <class Number>
+inline void run_wavenet(const WaveNet& net, const Span& span) {
+  const int num_lanes = net.stack.num_lanes, taps = net.num_first_taps;
+  const size_t row_bytes = (size_t)num_lanes * net.output.width * sizeof(float);
+  for (int timestep = 0; timestep < span.num_timesteps; timestep++) {
+    first_input(net);
+    const size_t local = (size_t)timestep * num_lanes * net.stack.local;
+    run_stack<Number>(net.stack, span.clock + timestep, (const typename Number::T*)span.local + local);
+    head<Number>(net);
+    if (span.parameters) memcpy((char*)span.parameters + timestep * row_bytes, net.wide, row_bytes);
+    for (int lane = 0; lane < num_lanes; lane++) {
+      Draw drawn = draw(net, span, timestep, lane);
+      span.levels[(size_t)timestep * num_lanes + lane] = drawn.level;
+      span.nll_nats[(size_t)timestep * num_lanes + lane] = drawn.nll_nats;
+      int32_t* recent = net.recent + (size_t)lane * taps;
+      memmove(recent, recent + 1, (taps - 1) * sizeof(int32_t));
+      recent[taps - 1] = drawn.level;
+    }
+  }
+}
+
+}  // namespace
