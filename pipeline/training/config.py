@@ -1,6 +1,5 @@
 """How a model is trained: everything but its architecture."""
 
-import math
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -99,19 +98,35 @@ class TrainingConfig:
             raise ValueError(
                 f"warm_up_steps must be at least 0 and seed from 0 to 2^63 - 1, got {self.warm_up_steps}, {self.seed}"
             )
-        if self.frame_period_s <= 0:
-            raise ValueError(f"frame_period_s must be above 0, got {self.frame_period_s}")
+        if not 0 < self.frame_period_s <= LONGEST_FRAME_S:
+            raise ValueError(f"frame_period_s must be above 0 and at most {LONGEST_FRAME_S}, got {self.frame_period_s}")
         require_shares(self)
         require_condition_to_drop(self)
         require_frames_to_bring(self)
 
 
+LARGEST = 3.4e38
+"""Just below the largest float32."""
+
+LONGEST_FRAME_S = 10.0
+"""Far above any frame of speech; a frame has to fit memory."""
+
+
 def require_finite(config: TrainingConfig) -> None:
-    """A ValueError for a number that is none: no comparison would find it."""
+    """A ValueError for a number that is none, or that no weight can be changed by.
+
+    No comparison would find the first; optimisers refuse the second with a traceback.
+    """
     for entry in fields(config):
         value = getattr(config, entry.name)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{entry.name} must be a finite number, got {value}")
+        if isinstance(value, float) and not abs(value) <= LARGEST:
+            raise ValueError(f"{entry.name} must be a finite number of at most {LARGEST:g}, got {value}")
+    kept = config.adam_betas[0] if config.optimiser == "adam" else 0.0
+    if 0 <= kept < 1 and config.learning_rate / (1 - kept) > LARGEST:
+        raise ValueError(
+            f"learning_rate {config.learning_rate} is too large: adam divides it by 1 - adam_betas[0], "
+            f"{1 - kept:g}, in its first step, and may get at most {LARGEST:g}; lower it"
+        )
 
 
 def require_shares(config: TrainingConfig) -> None:
@@ -159,7 +174,10 @@ COUNTS = (
 
 
 def require_at_least_one(config: TrainingConfig) -> None:
-    """A ValueError unless every count is 1 or more."""
+    """A ValueError unless every count is 1 or more, and an integer of 64 bits can hold it."""
     for name in COUNTS:
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} must be at least 1, got {getattr(config, name)}")
+        count = getattr(config, name)
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
+        if count >= 2**63:
+            raise ValueError(f"{name} must be at most 2^63 - 1, got a number of {count.bit_length()} bits")

@@ -133,7 +133,7 @@ def test_ctrl_c_writes_a_checkpoint_and_the_same_command_goes_on(
 def test_an_error_of_our_own_comes_out_as_it_is_and_is_not_tried_again(
     dataset: Dataset, tmp_path: Path, ray_local: None
 ) -> None:
-    recipe = Recipe(WAVENET, replace(LONG, learning_rate=1e300, warm_up_steps=0))
+    recipe = Recipe(WAVENET, replace(LONG, learning_rate=1e30, warm_up_steps=0, precision="float32"))
     screen, page = console()
     with pytest.raises(ConfigError, match="training diverged at step") as caught:
         train(dataset.folder, Location(str(tmp_path / "out")), recipe, describe("local"), screen)

@@ -105,7 +105,7 @@ class Runs:
     def diverging(self, parallel: Parallel) -> RunPlan:
         """One whose first step goes much too far."""
         plan = self.planned(f"diverged by {parallel}", ExecutionConfig(parallel))
-        return replace(plan, training=replace(TRAINING, learning_rate=1e300, warm_up_steps=0))
+        return replace(plan, training=replace(TRAINING, learning_rate=1e30, warm_up_steps=0, precision="float32"))
 
 
 @pytest.fixture(scope="module")

@@ -103,13 +103,15 @@ def test_what_diverged_is_written_down(dataset: Dataset, tmp_path: Path, monkeyp
 
 
 def test_where_there_is_no_good_checkpoint_it_is_said(dataset: Dataset, tmp_path: Path) -> None:
-    plan = small_plan(dataset, tmp_path / "out", learning_rate=1e300, warm_up_steps=0, checkpoint_every=1)
+    plan = small_plan(
+        dataset, tmp_path / "out", learning_rate=1e30, warm_up_steps=0, precision="float32", checkpoint_every=1
+    )
     with pytest.raises(ConfigError, match=r"diverged at step 1: .*There is no good checkpoint yet"):
         run(plan)
 
 
 def test_held_out_bits_that_are_no_number_end_a_run_before_they_count(dataset: Dataset, tmp_path: Path) -> None:
-    plan = small_plan(dataset, tmp_path / "out", learning_rate=1e300, warm_up_steps=0, num_steps=1)
+    plan = small_plan(dataset, tmp_path / "out", learning_rate=1e30, warm_up_steps=0, precision="float32", num_steps=1)
     with pytest.raises(ConfigError, match=r"diverged at step 1: .*scored: item-"):
         run(plan)
     assert not (tmp_path / "out/model.json").exists()

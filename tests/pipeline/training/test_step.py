@@ -1,7 +1,7 @@
 """The optimiser as its config sets it, and the rate of a step."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -71,8 +71,13 @@ def test_decay_goes_with_adam() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"learning_rate": math.nan}, "learning_rate must be a finite number, got nan"),
-        ({"weight_decay": math.inf}, "weight_decay must be a finite number, got inf"),
+        ({"learning_rate": math.nan}, r"learning_rate must be a finite number of at most 3.4e\+38, got nan"),
+        ({"weight_decay": math.inf}, "weight_decay must be a finite number of at most .*, got inf"),
+        ({"learning_rate": 1e39}, r"learning_rate must be a finite number of at most 3.4e\+38, got 1e\+39"),
+        ({"clip_gradient_norm": 1e300}, r"clip_gradient_norm must be a finite number of at most .*, got 1e\+300"),
+        ({"learning_rate": 1e38}, r"learning_rate 1e\+38 is too large: adam divides it by 1 - adam_betas\[0\], 0.1, "),
+        ({"frame_period_s": 11.0}, "frame_period_s must be above 0 and at most 10.0, got 11.0"),
+        ({"window": 10**30}, r"window must be at most 2\^63 - 1, got a number of 100 bits"),
         ({"weight_decay": 20.0, "learning_rate": 0.1}, r"weight_decay 20\.0 times learning_rate 0\.1 is 1 or more"),
         ({"early_stop_validations": -1}, r"must be at least 0, got 0\.0 and -1"),
     ],
@@ -80,3 +85,13 @@ def test_decay_goes_with_adam() -> None:
 def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         TrainingConfig(**settings)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "rmsprop"])
+def test_the_largest_rate_that_is_taken_makes_a_step(optimiser: Literal["adam", "rmsprop"]) -> None:
+    weight = nn.Parameter(torch.zeros(2))
+    rate = 3.39e37 if optimiser == "adam" else 3.39e38
+    made = make_optimiser(nn.ParameterList([weight]), TrainingConfig(optimiser=optimiser, learning_rate=rate))
+    weight.grad = torch.full_like(weight, 1e-3)
+    made.step()
+    assert float(weight.detach().abs().min()) > 1e37
