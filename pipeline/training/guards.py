@@ -1,8 +1,11 @@
 """What stops a run before its last step: numbers that are none, and held-out bits that get no better."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+
+from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from pipeline.errors import ConfigError
 from pipeline.storage import Location
@@ -35,17 +38,40 @@ def explain_divergence(run_folder: Location, divergence: Divergence) -> ConfigEr
 
     Rank 0 writes all that is known to `run/diverged.json`.
     """
-    ids, step = divergence.item_ids, last_good_step(run_folder, divergence.step)
+    ids = divergence.item_ids
     more = len(ids) - NUM_ITEMS_SHOWN
     shown = ", ".join(ids[:NUM_ITEMS_SHOWN]) + (f", and {more} more" if more > 0 else "")
-    page = run_folder / FOLDER / page_name(step)
-    kept = f"The last good checkpoint is {page}" if step else "There is no good checkpoint yet"
     return ConfigError(
         f"training diverged at step {divergence.step}: the loss or its gradient is no finite number. Items that were "
-        f"scored: {shown} (all of them are in {run_folder / DIVERGED_FILE}). {kept}. Lower training.learning_rate or "
-        "training.clip_gradient_norm and train into another folder; if it happens at once, look at these items with "
-        "`ancestral report`."
+        f"scored: {shown} (all of them are in {run_folder / DIVERGED_FILE}). {kept(run_folder, divergence.step)} "
+        "Lower training.learning_rate or training.clip_gradient_norm and train into another folder; if it happens at "
+        "once, look at these items with `ancestral report`."
     )
+
+
+def explain_lost_weights(run_folder: Location, step: int) -> ConfigError:
+    """The error that stands in the way of a model whose weights are no numbers after its last step.
+
+    No loss is taken of them any more where there are no held-out rows, so nothing before has noticed.
+    """
+    return ConfigError(
+        f"training diverged: weights after its last step, {step}, are no finite numbers, and no model is written. "
+        f"{kept(run_folder, step)} Lower training.learning_rate or training.clip_gradient_norm and train into "
+        "another folder."
+    )
+
+
+def kept(run_folder: Location, diverged: int) -> str:
+    """Which checkpoint is the last good one, in a sentence."""
+    step = last_good_step(run_folder, diverged)
+    page = run_folder / FOLDER / page_name(step)
+    return f"The last good checkpoint is {page}." if step else "There is no good checkpoint yet."
+
+
+def are_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether every number is one, of what this worker holds of each tensor."""
+    held = (tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors)
+    return all(bool(part.isfinite().all()) for part in held)
 
 
 def write_divergence(run_folder: Location, divergence: Divergence) -> None:

@@ -15,7 +15,14 @@ from pipeline.errors import ConfigError
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.training.checkpoint import Best, Position, Tally
 from pipeline.training.export import export, whole_model
-from pipeline.training.guards import Divergence, explain_divergence, is_stale, write_divergence
+from pipeline.training.guards import (
+    Divergence,
+    are_finite,
+    explain_divergence,
+    explain_lost_weights,
+    is_stale,
+    write_divergence,
+)
 from pipeline.training.index import Slot
 from pipeline.training.items import draw_items
 from pipeline.training.metrics import Observer, Silent
@@ -219,9 +226,11 @@ class Run:
         self.store.save(self.learner, self.position, self.best)
 
     def export(self) -> None:
-        """Write the best model, put together from all workers; rank 0 alone writes."""
+        """Write the best model, put together from all workers; rank 0 alone writes. An error where it is none."""
         if self.best:
             self.learner.average.load_state_dict(self.best)
+        if self.world.sum([float(not are_finite(self.learner.average.state_dict().values()))])[0]:
+            raise explain_lost_weights(self.plan.run_folder, self.position.step)
         model = whole_model(self.plan, self.learner.average, self.world)
         if self.world.rank == 0:
             export(self.plan, self.dataset.info.lineage, self.supply.licences, model, self.figures())

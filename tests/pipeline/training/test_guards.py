@@ -76,7 +76,8 @@ def lose_the_weights(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     def spoiled(learner: Learner, at: int) -> float:
         norm = update(learner, at)
         if at == step:
-            torch.nn.utils.vector_to_parameters(torch.tensor([math.nan]).expand(10**4), learner.model.parameters())
+            for model in (learner.model, learner.average):
+                torch.nn.utils.vector_to_parameters(torch.tensor([math.nan]).expand(10**4), model.parameters())
         return norm
 
     monkeypatch.setattr(Learner, "update", spoiled)
@@ -117,3 +118,21 @@ def test_held_out_bits_that_are_no_number_end_a_run_before_they_count(dataset: D
     assert not (tmp_path / "out/model.json").exists()
     page = json.loads((tmp_path / "out/run/diverged.json").read_text())
     assert len(set(page["item_ids"])) == plan.training.validation_items
+
+
+def test_weights_that_the_last_step_made_no_numbers_are_not_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without held-out rows no loss is taken of them; started again, the run still has no model to write."""
+    plan = small_plan(audio_dataset(tmp_path / "data", num_held_out=0), tmp_path / "out")
+    lose_the_weights(monkeypatch, step=7)
+    refused = (
+        r"weights after its last step, 8, are no finite numbers.*last good checkpoint is .*/000000006.json\. Lower"
+    )
+    with pytest.raises(ConfigError, match=refused):
+        run(plan)
+    assert (tmp_path / "out/run/checkpoints/000000008.json").exists()
+    with pytest.raises(ConfigError, match=refused):
+        run(plan)
+    assert not (tmp_path / "out/model.json").exists()
+    assert not (tmp_path / "out/weights.safetensors").exists()
