@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import MissingExtra
+from pipeline.shards.plan import digest_of
 from pipeline.storage import Location
 
 Numbers = npt.NDArray[np.floating[Any]]
@@ -47,17 +48,19 @@ class Sink(Protocol):
 def open_sink(name: str, folder: Location, first_step: int, settings: Mapping[str, Any], digest: str) -> Sink:
     """The sink of this name for the run in `folder`, which goes on after `first_step`; MissingExtra, OSError.
 
-    `settings` are told with the run. `digest` is the run's own: one that goes on is the same run there.
+    `settings` are told with the run. `digest` is the plan's: a run that goes on, the same plan in the same folder, is
+    the same run there.
     """
+    identity = digest_of({"plan": digest, "folder": folder.uri})
     try:
         if name == "mlflow":
             from pipeline.training.sinks.mlflow import MLflow
 
-            return MLflow(folder.name, settings, digest)
+            return MLflow(folder.name, settings, identity)
         if name == "wandb":
             from pipeline.training.sinks.wandb import WeightsAndBiases
 
-            return WeightsAndBiases(folder.name, settings, digest)
+            return WeightsAndBiases(folder.name, settings, identity)
         from pipeline.training.sinks.tensorboard import TensorBoard
 
         return TensorBoard(folder / "tensorboard", settings, first_step)

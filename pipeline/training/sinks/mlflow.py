@@ -16,14 +16,14 @@ MOST_CHARACTERS = 500
 
 
 class MLflow:
-    """One MLflow run for a run, found again by its digest when it goes on."""
+    """One MLflow run for a run, found again by its identity when it goes on."""
 
-    def __init__(self, name: str, settings: Mapping[str, Any], digest: str) -> None:
-        found = mlflow.search_runs(filter_string=f"tags.ancestral_run = '{digest}'", output_format="list")
+    def __init__(self, name: str, settings: Mapping[str, Any], identity: str) -> None:
+        found = mlflow.search_runs(filter_string=f"tags.ancestral_run = '{identity}'", output_format="list")
         if found:
             mlflow.start_run(run_id=found[0].info.run_id)
             return
-        mlflow.start_run(run_name=name, tags={"ancestral_run": digest})
+        mlflow.start_run(run_name=name, tags={"ancestral_run": identity})
         mlflow.log_params({key: str(value)[:MOST_CHARACTERS] for key, value in settings.items()})
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:  # noqa: D102

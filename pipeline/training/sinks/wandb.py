@@ -14,8 +14,8 @@ LENGTH_OF_ID = 16
 class WeightsAndBiases:
     """One run there for a run, the same when it goes on."""
 
-    def __init__(self, name: str, settings: Mapping[str, Any], digest: str) -> None:
-        self.run = wandb.init(name=name, id=digest[:LENGTH_OF_ID], resume="allow", config=dict(settings))
+    def __init__(self, name: str, settings: Mapping[str, Any], identity: str) -> None:
+        self.run = wandb.init(name=name, id=identity[:LENGTH_OF_ID], resume="allow", config=dict(settings))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:  # noqa: D102
         self.run.log(dict(values), step=step)

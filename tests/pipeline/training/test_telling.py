@@ -1,12 +1,9 @@
 """What a training tells: read back by TensorBoard's own reader; drawing items changes nothing; sinks may fail."""
 
 import itertools
-import sys
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +12,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from models.counter_random import item_keys
 from models.sampling.naive import sample_naive
-from pipeline.errors import MissingExtra
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
 from pipeline.training.execution import ExecutionConfig
@@ -23,7 +19,6 @@ from pipeline.training.items import draw_items
 from pipeline.training.loop import Run, run
 from pipeline.training.peak import flops_per_level, probed_peak
 from pipeline.training.plan import RunPlan, make_plan
-from pipeline.training.sinks import Sinks, as_picture, open_sink, plain_name
 from pipeline.training.telling import TellingConfig
 from pipeline.training.world import Alone
 from tests.pipeline.training.datasets import audio_dataset, image_dataset
@@ -188,30 +183,6 @@ def test_without_held_out_rows_nothing_is_drawn(tmp_path: Path) -> None:
     )
 
 
-class Failing:
-    """A sink whose server is gone."""
-
-    def __init__(self) -> None:
-        self.num_calls = 0
-
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        self.num_calls += 1
-        raise ConnectionError("no route to host")
-
-
-def test_a_sink_that_fails_is_left_out_and_said_once() -> None:
-    notes: list[str] = []
-    failing: Any = Failing()
-    heard: list[int] = []
-    sound: Any = SimpleNamespace(scalars=lambda step, values: heard.append(step))
-    sinks = Sinks({"wandb": failing, "tensorboard": sound}, notes.append)
-    for step in (1, 2, 3):
-        sinks.tell(lambda sink, step=step: sink.scalars(step, {}))  # type: ignore[misc]
-    assert failing.num_calls == 1
-    assert heard == [1, 2, 3]
-    assert notes == ["wandb takes nothing any more (ConnectionError: no route to host); the training goes on."]
-
-
 def test_a_sink_that_cannot_be_opened_ends_no_training(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,41 +196,11 @@ def test_a_sink_that_cannot_be_opened_ends_no_training(
     assert watcher.notes == [said]
 
 
-@pytest.mark.parametrize("name", ["mlflow", "wandb"])
-def test_a_sink_whose_package_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, f"pipeline.training.sinks.{name}", raising=False)
-    with pytest.raises(MissingExtra, match=rf"telling.sinks names '{name}'.*pip install 'ancestral\[{name}\]'"):
-        open_sink(name, Location(str(tmp_path)), 0, {}, "0" * 64)
-
-
-def test_events_reach_a_storage_that_is_elsewhere() -> None:
-    folder = Location("memory://telling-test")
-    sink = open_sink("tensorboard", folder, 0, {}, "0" * 64)
-    sink.scalars(1, {"train_bits": 2.5})
-    sink.flush()
-    (name,) = (folder / "tensorboard").names()
-    flushed = (folder / "tensorboard" / name).read_bytes()
-    sink.scalars(2, {"train_bits": 2.0})
-    sink.close()
-    assert len((folder / "tensorboard" / name).read_bytes()) > len(flushed) > 0
-    folder.remove_folder()
-
-
 def test_the_share_of_the_peak_counts_what_a_step_needs(dataset: Dataset, told: RunPlan) -> None:
     model = Run(told, dataset, Alone(), Watcher()).learner.model
     needed = flops_per_level(model, told.conventions, told.training.window)
     assert needed == 3 * model.flops_per_draw((told.training.window,))
     assert 1e8 < probed_peak(Alone().device, "float32") < 1e14
-
-
-def test_a_name_becomes_no_path() -> None:
-    assert plain_name("../../etc/passwd, drawn/held out") == "-etc-passwd-drawn-held-out"
-
-
-def test_a_picture_takes_the_whole_range() -> None:
-    picture = as_picture(np.array([[[0, 1], [2, 3]]]), 4)
-    assert picture.tolist() == [[[0], [85]], [[170], [255]]]
 
 
 def test_settings_that_mean_nothing_are_refused() -> None:
