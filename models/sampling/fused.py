@@ -66,7 +66,7 @@ def follows_the_kernel(departures: Departures) -> bool:
 
 
 def sample_fused(
-    model: WaveNet,
+    model: Autoregressive,
     requests: Sequence[LaneRequest],
     num_lanes: int,
     precision: Precision = "float32",
@@ -79,7 +79,7 @@ def sample_fused(
     if reason := why_not_fused(model, precision):
         raise ValueError(reason)
     library = best()
-    assert library is not None
+    assert library is not None and isinstance(model, WaveNet)
     if not requests:
         return []
     with sampling_mode(model):

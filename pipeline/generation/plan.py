@@ -62,5 +62,7 @@ def digested(model_digest: str, config: GenerateConfig) -> dict[str, Any]:
         "model": model_digest,
         "num_lanes": config.num_lanes,
         "device": config.device,
+        "sampler": config.sampler,
+        "precision": config.precision,
         "export": config.export,
     }

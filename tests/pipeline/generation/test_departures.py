@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from models.counter_random import item_keys
-from models.sampling import ALL_LEVELS, NO_DEPARTURES, Departures, sample_naive
+from models.sampling import ALL_LEVELS, NO_DEPARTURES, Departures, LaneRequest, sample_naive
 from pipeline.conditions import Conditioning, stack_conditions
 from pipeline.errors import RequestError
 from pipeline.generation.config import GenerateConfig
+from pipeline.generation.drawing import draw_items, lane_groups
 from pipeline.generation.plan import items_of, shard_plans
 from pipeline.generation.requests import Request, Target, parse_request
-from pipeline.generation.shard import draw_items, lane_groups, row_of
+from pipeline.generation.shard import row_of
 from pipeline.model_folder import ExportedModel
 from tests.pipeline.generation.tiny_models import AUDIO, DIGITS, IMAGE, NOTHING
 
@@ -70,17 +71,17 @@ def test_a_model_that_always_had_its_condition_cannot_be_guided() -> None:
         parse({"num_timesteps": 5, "guidance": 2}, NOTHING)
 
 
-def items_with(guided: list[bool]) -> list[Any]:
-    """Items of which some are guided."""
-    requests = [parse({"label": "1", "guidance": 2 if each else 1}) for each in guided]
-    return [next(items_of(request)) for request in requests]
+def groups(guided: list[bool]) -> list[list[int]]:
+    """How items share eight lanes, some of them guided."""
+    requests = [LaneRequest((3, 5, 4), (0, 0), departures=Departures(guidance=2 if each else 1)) for each in guided]
+    return list(lane_groups(requests, range(len(requests)), 8))
 
 
 def test_guided_items_take_two_lanes() -> None:
-    assert list(lane_groups(items_with([False] * 9), 8)) == [list(range(8)), [8]]
-    assert list(lane_groups(items_with([True] * 5), 8)) == [[0, 1, 2, 3], [4]]
-    assert list(lane_groups(items_with([True, False] * 4), 8)) == [[0, 1, 2, 3, 4], [5, 6, 7]]
-    assert list(lane_groups(items_with([False] * 7 + [True, False]), 8)) == [list(range(7)), [7, 8]]
+    assert groups([False] * 9) == [list(range(8)), [8]]
+    assert groups([True] * 5) == [[0, 1, 2, 3], [4]]
+    assert groups([True, False] * 4) == [[0, 1, 2, 3, 4], [5, 6, 7]]
+    assert groups([False] * 7 + [True, False]) == [list(range(7)), [7, 8]]
 
 
 LINES = [
@@ -99,7 +100,7 @@ def rows(exported: ExportedModel, config: GenerateConfig) -> list[dict[str, Any]
     found = []
     for plan in shard_plans(requests, "m", config):
         drawn = draw_items(plan.entries, exported, config, lambda num_levels: None)
-        found += [row_of(item, one, exported.info, "") for item, one in zip(plan.entries, drawn, strict=True)]
+        found += [row_of(item, *one, exported.info) for item, one in zip(plan.entries, drawn, strict=True)]
     return found
 
 

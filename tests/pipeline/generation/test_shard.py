@@ -7,15 +7,17 @@ import pytest
 import torch
 
 from models.counter_random import item_keys
+from models.native import best
 from models.sampling import Departures, sample_naive
 from pipeline.batches import Cut
 from pipeline.conditions import Conditioning, stack_conditions
-from pipeline.errors import ModelError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.frames import LINGUISTIC_COLUMNS
 from pipeline.generation.config import GenerateConfig
+from pipeline.generation.drawing import cached_path, fused_path
 from pipeline.generation.plan import shard_plans
 from pipeline.generation.requests import Request, Target, parse_request
-from pipeline.generation.shard import generate_shard, sampling_path
+from pipeline.generation.shard import generate_shard
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.dataset import claim, finish, open_dataset
 from pipeline.shards.verify import verify_folder
@@ -104,8 +106,8 @@ def test_a_row_says_how_it_was_made(folder: Location, speech_model: ExportedMode
     assert (row["speaker"], row["emotion"], row["label"]) == ("bob", "calm", None)
     assert (row["phone"], row["phone_start"], row["phone_end"]) == (["b"], [0], [40])
     assert (row["align_method"], row["model_digest"]) == ("requested", speech_model.info.digest)
-    assert row["sampling_path"] == sampling_path(GenerateConfig())
-    assert row["sampling_path"].endswith("-lanes16")
+    path = fused_path(GenerateConfig()) if best() else cached_path(GenerateConfig())
+    assert row["sampling_path"] == path
     assert '"temperature": 0.5' in row["request"]
 
 
@@ -177,5 +179,51 @@ def test_progress_counts_every_level_once(folder: Location, speech_model: Export
     requests = requests_of(lines, speech_model)
     plan = next(iter(shard_plans(requests, "m", GenerateConfig(items_per_shard=100))))
     told: list[int] = []
-    generate_shard(folder, plan, speech_model, GenerateConfig(), told.append)
+    generate_shard(folder, plan, speech_model, GenerateConfig(sampler="torch"), told.append)
     assert told == [16 * 33, 20 * 33]
+    told.clear()
+    generate_shard(folder, plan, speech_model, GenerateConfig(), told.append)
+    assert told == sorted(set(told))
+    assert told[-1] == 20 * 33
+
+
+TRUNCATED = '{"count": 2, "speaker": "ann", "emotion": "calm", "phones": [["a", 0.03]], "top_k": 3}'
+
+
+@pytest.mark.skipif(best() is None, reason="built without a compiler")
+def test_each_item_goes_the_way_that_suits_it(folder: Location, speech_model: ExportedModel) -> None:
+    config = GenerateConfig()
+    rows = generated(folder / "both", [SPOKEN[0], TRUNCATED], speech_model, config)
+    assert [row["sampling_path"] for row in rows] == [fused_path(config)] * 2 + [cached_path(config)] * 2
+    by_torch = GenerateConfig(sampler="torch")
+    again = generated(folder / "torch", [SPOKEN[0], TRUNCATED], speech_model, by_torch)
+    assert [row["sampling_path"] for row in again] == [cached_path(config)] * 4
+    assert [row["levels"] for row in again] == [row["levels"] for row in rows]
+
+
+@pytest.mark.skipif(best() is None, reason="built without a compiler")
+def test_the_number_of_lanes_changes_no_byte_that_a_kernel_draws(folder: Location, speech_model: ExportedModel) -> None:
+    lines = [SPOKEN[0].replace('"count": 2', '"count": 20'), *SPOKEN[1:]]
+    few = generated(folder / "few", lines, speech_model, GenerateConfig(num_lanes=8, items_per_shard=100))
+    many = generated(folder / "many", lines, speech_model, GenerateConfig(num_lanes=32, items_per_shard=5))
+    assert few == many
+
+
+def test_bfloat16_that_cannot_be_had_is_refused(
+    folder: Location, speech_model: ExportedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.sampling.fused.best", lambda: None)
+    with pytest.raises(ConfigError, match="precision is bfloat16, and no compiled kernel can be used"):
+        generated(folder, SPOKEN, speech_model, GenerateConfig(precision="bfloat16"))
+    with pytest.raises(ValueError, match="with sampler=torch and device=cpu it is float32, got bfloat16"):
+        GenerateConfig(sampler="torch", precision="bfloat16")
+
+
+def test_without_a_kernel_torch_draws_the_same(
+    folder: Location, speech_model: ExportedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_kernel = generated(folder / "kernel", SPOKEN, speech_model, GenerateConfig())
+    monkeypatch.setattr("models.sampling.fused.best", lambda: None)
+    by_torch = generated(folder / "torch", SPOKEN, speech_model, GenerateConfig())
+    assert {row["sampling_path"] for row in by_torch} == {cached_path(GenerateConfig())}
+    assert [row["levels"] for row in by_torch] == [row["levels"] for row in by_kernel]
