@@ -17,6 +17,7 @@ from typing import Any
 
 import ray
 import torch
+from ray.exceptions import RayError
 from rich.console import Console
 
 from jobs.cluster import Cluster
@@ -170,11 +171,17 @@ class Training:
         return error
 
     def stop(self, fit: "Fit", view: ProgressView) -> None:
-        """Let the workers write a checkpoint; a second Ctrl-C does not wait for it."""
+        """Let the workers write a checkpoint; a second Ctrl-C does not wait for it.
+
+        An error that they end with instead comes out as it is, unless they were lost: they start again next time.
+        """
         view.update(0, "stopping after a checkpoint")
         self.mailbox.wish_stop.remote()
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt, RayError):
             fit.ended.wait(SECONDS_TO_STOP)
+            told_error = self.show(view)
+            if fit.error:
+                raise_unless_lost(fit.error, told_error, self.plan.run_folder)
         raise Interrupted(f"stopped; the same command goes on from the last checkpoint in {self.plan.run_folder}.")
 
 

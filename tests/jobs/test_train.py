@@ -203,14 +203,32 @@ class Ended:
         pass
 
 
+class Stopped(Ended):
+    """One that Ctrl-C is pressed in, before it ends."""
+
+    def __init__(self, error: Callable[[], Exception | None]) -> None:
+        super().__init__(error)
+        self.num_waits, self.ended = 0, SimpleNamespace(wait=self.wait)  # type: ignore[assignment]
+
+    def wait(self, seconds: float) -> bool:
+        self.num_waits += 1
+        if self.num_waits == 1:
+            raise KeyboardInterrupt
+        return True
+
+
 def training_that_fails(
-    monkeypatch: pytest.MonkeyPatch, plan: RunPlan, error: Callable[[], Exception | None], told: Exception | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    plan: RunPlan,
+    error: Callable[[], Exception | None],
+    told: Exception | None = None,
+    fit: type[Ended] = Ended,
 ) -> Training:
-    mailbox = SimpleNamespace(news=Answer((None, [], told)), forget_error=Answer())
+    mailbox = SimpleNamespace(news=Answer((None, [], told)), forget_error=Answer(), wish_stop=Answer())
     monkeypatch.setattr("jobs.train.open_mailbox", lambda: mailbox)
     monkeypatch.setattr("jobs.train.make_ray_data_settings", lambda: None)
     monkeypatch.setattr("jobs.train.ray", SimpleNamespace(get=lambda answer: answer, kill=lambda actor: None))
-    monkeypatch.setattr("jobs.train.Fit", lambda *_: Ended(error))
+    monkeypatch.setattr("jobs.train.Fit", lambda *_: fit(error))
     return Training(plan, Workers(2, 2), use_gpu=False, console=console()[0])
 
 
@@ -235,6 +253,31 @@ def test_what_would_only_come_again_ends_the_first_start(
 ) -> None:
     errors = iter([error])
     training = training_that_fails(monkeypatch, small_plan(dataset, tmp_path / "out"), lambda: next(errors), told)
+    with pytest.raises(expected, match=message):
+        training.run()
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "expected", "message"),
+    [
+        (None, None, Interrupted, "the same command goes on"),
+        (WorkerGroupError("Connection closed by peer", {}), None, Interrupted, "the same command goes on"),
+        (WorkerGroupError("", {}), ConfigError("training diverged"), ConfigError, "training diverged"),
+        (WorkerGroupError("", {}), RuntimeError("shapes cannot be multiplied"), RuntimeError, "shapes cannot"),
+        (OSError(errno.ENOSPC, "no space"), None, StorageError, "run: the disk is full"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_ctrl_c_hides_no_error(
+    dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception | None,
+    told: Exception | None,
+    expected: type[Exception],
+    message: str,
+) -> None:
+    training = training_that_fails(monkeypatch, small_plan(dataset, tmp_path / "out"), lambda: error, told, Stopped)
     with pytest.raises(expected, match=message):
         training.run()
 
