@@ -1,13 +1,15 @@
 """Small datasets to train on, written straight as shards."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.shards.dataset import Dataset, claim, finish, open_dataset
-from pipeline.shards.plan import cut
+from pipeline.shards.plan import ShardPlan, cut, numbered
 from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
 from pipeline.shards.writer import write_shard
 from pipeline.storage import Location
@@ -19,9 +21,15 @@ SPEAKERS = ("ann", "bob")
 
 def write_dataset(folder: Path, rows: Sequence[dict[str, Any]], conventions: Conventions, per_shard: int) -> Dataset:
     """These rows as a finished dataset."""
+    return write_shards(folder, rows, conventions, list(cut([row["item_id"] for row in rows], per_shard, {})))
+
+
+def write_shards(
+    folder: Path, rows: Sequence[dict[str, Any]], conventions: Conventions, plans: Sequence[ShardPlan[str]]
+) -> Dataset:
+    """These rows as a finished dataset, cut into these shards."""
     place = Location(str(folder))
     claim(place, "prepare", {})
-    plans = list(cut([row["item_id"] for row in rows], per_shard, {}))
     by_id = {row["item_id"]: row for row in rows}
     for plan in plans:
         write_shard(place, plan, [by_id[item_id] for item_id in plan.entries], [], conventions)
@@ -32,6 +40,16 @@ def write_dataset(folder: Path, rows: Sequence[dict[str, Any]], conventions: Con
 def audio_dataset(folder: Path, num_items: int = 14, seed: int = 0, num_held_out: int = 3) -> Dataset:
     """Slow waves of 60 to 160 timesteps by two speakers, with phones, over 16 levels; five items a shard."""
     return write_dataset(folder, audio_rows(num_items, seed, num_held_out), AUDIO, 5)
+
+
+def uneven_dataset(folder: Path, sizes: Sequence[int]) -> Dataset:
+    """The same waves, all to train on, in shards of so many rows each."""
+    rows = audio_rows(sum(sizes), num_held_out=0)
+    ids, plans = (row["item_id"] for row in rows), []
+    for number, size in enumerate(sizes):
+        (plan,) = cut(islice(ids, size), size, {})
+        plans.append(replace(plan, index=number, name=numbered(number)))
+    return write_shards(folder, rows, AUDIO, plans)
 
 
 def audio_rows(num_items: int = 14, seed: int = 0, num_held_out: int = 3) -> list[dict[str, Any]]:

@@ -22,12 +22,12 @@ from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
 from pipeline.training.execution import ExecutionConfig
 from pipeline.training.index import Slot
-from pipeline.training.loop import run
+from pipeline.training.loop import Run, run
 from pipeline.training.plan import RunPlan, make_plan
 from pipeline.training.supply import Supply
-from pipeline.training.world import Distributed, Parallel
+from pipeline.training.world import Alone, Distributed, Parallel
 from tests.models.tiny import CASES, tiny_condition, tiny_levels, tiny_model
-from tests.pipeline.training.datasets import audio_dataset
+from tests.pipeline.training.datasets import audio_dataset, uneven_dataset
 from tests.pipeline.training.fleet import run_jobs
 from tests.pipeline.training.runs import TRAINING, Watcher, figures, small_plan
 
@@ -119,6 +119,14 @@ def linear_plan(dataset: Dataset, out: Path) -> RunPlan:
     return make_plan(dataset, Location(str(out)), {"name": "linear_ar", "order": 4}, training)
 
 
+def uneven_plans(folder: Path) -> list[RunPlan]:
+    """Two epochs over shards of 1, 7 and 2 rows, one window each; of the last batch's one window a process has none."""
+    dataset = uneven_dataset(folder / "uneven", (1, 7, 2))
+    plan = small_plan(dataset, folder, num_steps=8, batch_size=3, window=200, shards_in_memory=1)
+    executions = [ExecutionConfig(parallel) for parallel in PARALLEL]
+    return [replace(plan, out=Location(str(folder / f"uneven {how.parallel}")), execution=how) for how in executions]
+
+
 @pytest.fixture(scope="module")
 def runs(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """All runs by all processes. Batches are of 4 windows: of three processes one now and then has none."""
@@ -136,6 +144,9 @@ def runs(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         partial(train, linear_plan(dataset, folder / "linear 2")),
         partial(train, made.planned("grown", FSDP), 7),
         partial(train, made.planned("shrunk", FSDP), 4),
+        partial(train, made.planned("spread later"), 5),
+        partial(train, made.planned("spread later", FSDP)),
+        *(partial(train, plan) for plan in uneven_plans(folder)),
         *(partial(diverge, made.diverging(parallel)) for parallel in PARALLEL),
         partial(score_every_model, folder / "losses.json"),
     ]
@@ -155,7 +166,7 @@ def bits(lines: list[tuple[Any, ...]]) -> list[float]:
     return [value for line in lines for value in line[1:3] if value is not None]
 
 
-NAMES = ["ddp 2", "fsdp 2", "parts", "spread in parts", "ddp 3", "fsdp 3", "grown", "shrunk"]
+NAMES = ["ddp 2", "fsdp 2", "parts", "spread in parts", "ddp 3", "fsdp 3", "grown", "shrunk", "spread later"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -185,6 +196,38 @@ def test_a_run_that_goes_on_with_other_processes_sees_what_is_left(runs: Runs) -
         last = 6 if size == 2 else 11
         assert sorted(w for w in seen if w[0] <= last) == sorted(w for w in alone if first <= w[0] <= last)
         assert all(window in alone for window in seen)
+
+
+def last_weights(plan: RunPlan, dataset: Dataset) -> dict[str, Any]:
+    """Those of the run's last checkpoint, whole and as precise as they were trained."""
+    run_again = Run(plan, dataset, Alone(), Watcher())
+    run_again.resume_or_initialise()
+    assert run_again.position.step == plan.training.num_steps
+    return run_again.learner.model.state_dict()
+
+
+def test_weights_that_are_spread_from_some_step_on_are_those_of_one_to_the_tenth_digit(
+    runs: Runs, dataset: Dataset
+) -> None:
+    """By gradients that two processes share up to step 5, by weights that they share from there on."""
+    found, expected = (last_weights(runs.planned(name), dataset) for name in ("spread later", "ddp 2"))
+    assert {weight.dtype for weight in found.values() if weight.is_floating_point()} == {torch.float64}
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    second_part = runs.folder / "spread later/seen-2-0.jsonl"
+    assert {step for step, *_ in json.loads(second_part.read_text())} == set(range(5, 12))
+    assert len(json.loads((runs.folder / "spread later/run/checkpoints/000000012.json").read_text())["files"]) == 2
+
+
+@pytest.mark.parametrize("parallel", PARALLEL)
+def test_shards_of_few_rows_hold_nobody_up_and_every_item_is_seen(runs: Runs, parallel: Parallel) -> None:
+    pages = sorted((runs.folder / f"uneven {parallel}").glob("seen-2-*.jsonl"))
+    seen = [window for page in pages for window in json.loads(page.read_text())]
+    every_item = [f"item-{number:03d}" for number in range(10)]
+    for epoch in (range(4), range(4, 8)):
+        assert sorted(item for step, _, item, _ in seen if step in epoch) == every_item
+    assert [sum(step == last for step, *_ in seen) for last in (3, 7)] == [1, 1]
+    assert len(pages) == 2
+    assert [line[0] for line in figures(runs.folder / f"uneven {parallel}")] == list(range(1, 9))
 
 
 def test_the_start_from_data_is_that_of_one(runs: Runs) -> None:
