@@ -1,6 +1,7 @@
 // What a level of processor offers, in C: called through ctypes, with the interpreter's lock released.
 #pragma once
 
+#include "training.h"
 #include "wavenet.h"
 
 #define OFFERED extern "C" __attribute__((visibility("default")))
@@ -35,6 +36,9 @@ OFFERED void ancestral_stack_float32(const Stack* stack, int64_t clock) { run_st
 
 OFFERED void ancestral_wavenet_float32(const WaveNet* net, const Span* span) { run_wavenet<Float32>(*net, *span); }
 
+OFFERED void ancestral_layer_forward_float32(const GatedLayer* layer) { layer_forward<Float32>(*layer); }
+OFFERED void ancestral_layer_backward_float32(const GatedLayer* layer) { layer_backward<Float32>(*layer); }
+
 OFFERED int ancestral_has_bfloat16() {
 #if defined(__AVX512BF16__)
   return 1;
@@ -44,5 +48,7 @@ OFFERED int ancestral_has_bfloat16() {
 }
 
 #if defined(__AVX512BF16__)
+OFFERED void ancestral_layer_forward_bfloat16(const GatedLayer* layer) { layer_forward<BFloat16>(*layer); }
+OFFERED void ancestral_layer_backward_bfloat16(const GatedLayer* layer) { layer_backward<BFloat16>(*layer); }
 OFFERED void ancestral_wavenet_bfloat16(const WaveNet* net, const Span* span) { run_wavenet<BFloat16>(*net, *span); }
 #endif

@@ -79,7 +79,8 @@ def sample_fused(
     if reason := why_not_fused(model, precision):
         raise ValueError(reason)
     library = best()
-    assert library is not None and isinstance(model, WaveNet)
+    assert library is not None
+    assert isinstance(model, WaveNet)
     if not requests:
         return []
     with sampling_mode(model):
