@@ -76,12 +76,17 @@ class Workers:
     most: int
 
     @property
+    def are_elastic(self) -> bool:
+        """Whether their number may change."""
+        return self.fewest < self.most
+
+    @property
     def for_ray(self) -> int | tuple[int, int]:
         """As Ray Train takes them: a range is an elastic group."""
-        return self.most if self.fewest == self.most else (self.fewest, self.most)
+        return (self.fewest, self.most) if self.are_elastic else self.most
 
     def __str__(self) -> str:
-        return str(self.most) if self.fewest == self.most else f"{self.fewest} to {self.most}"
+        return f"{self.fewest} to {self.most}" if self.are_elastic else str(self.most)
 
 
 def workers_of(recipe: Recipe, cluster: Cluster, console: Console) -> Workers:
@@ -118,7 +123,7 @@ class Training:
     def __init__(self, plan: RunPlan, workers: Workers, use_gpu: bool, console: Console) -> None:
         self.plan, self.workers, self.use_gpu, self.console = plan, workers, use_gpu, console
         self.mailbox = open_mailbox()
-        self.last_failure = ""
+        self.last_failure, self.num_workers = "", 0
 
     def run(self) -> None:
         """To the end of the run, or out with the error that ended it."""
@@ -161,7 +166,8 @@ class Training:
     def show(self, view: ProgressView) -> Exception | None:
         """What the workers have told; raises what a person can mend, returns what else our own code raised there."""
         news: News = ray.get(self.mailbox.news.remote())
-        measured, notes, error = news
+        measured, notes, error, num_workers = news
+        self.tell_workers(num_workers)
         for note in notes:
             say(self.console, note)
         if measured:
@@ -169,6 +175,12 @@ class Training:
         if isinstance(error, AncestralError):
             raise error from None
         return error
+
+    def tell_workers(self, num_workers: int) -> None:
+        """Say how many there are of an elastic run, when that has changed."""
+        if num_workers != self.num_workers and self.workers.are_elastic:
+            say(self.console, f"Workers that train: {num_workers}, of at most {self.workers.most}.")
+        self.num_workers = num_workers
 
     def stop(self, fit: "Fit", view: ProgressView) -> None:
         """Let the workers write a checkpoint; a second Ctrl-C does not wait for it.
@@ -244,7 +256,7 @@ class Fit(threading.Thread):
         An elastic group that finds more room is ended by Ray and started larger: its workers call `work` again.
         """
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")
-        if self.workers.fewest < self.workers.most:
+        if self.workers.are_elastic:
             os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", SECONDS_FOR_A_LARGER_GROUP)
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchTrainer
@@ -297,6 +309,8 @@ def work(settings: dict[str, Any]) -> None:
     try:
         plan: RunPlan = settings["plan"]
         world = Distributed(ray.train.torch.get_device(), plan.execution.parallel)
+        if world.rank == 0:
+            settings["mailbox"].begin.remote(world.size)
         run(plan, world, Messenger(settings["mailbox"]))
     except Exception as error:
         if not is_loss(error):

@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import RayError
@@ -13,8 +14,13 @@ SECONDS_BETWEEN_QUESTIONS = 0.5
 """How often rank 0 asks whether it should stop: Ctrl-C is answered within a second and a step."""
 
 
-News = tuple[Measured | None, list[str], Exception | None]
-"""The last figures, the notes since the last call, and the error, if there is one."""
+class News(NamedTuple):
+    """The last figures, the notes since the last call, the error, if there is one, and how many work (0: none yet)."""
+
+    measured: Measured | None = None
+    notes: Sequence[str] = ()
+    error: Exception | None = None
+    num_workers: int = 0
 
 
 class Mailbox:
@@ -25,6 +31,11 @@ class Mailbox:
         self.notes: list[str] = []
         self.error: Exception | None = None
         self.is_stop_wished = False
+        self.num_workers = 0
+
+    def begin(self, num_workers: int) -> None:
+        """So many workers train from now on."""
+        self.num_workers = num_workers
 
     def tell(self, measured: Measured) -> None:
         """How far the run is."""
@@ -53,7 +64,7 @@ class Mailbox:
     def news(self) -> News:
         """What the driver has not heard yet."""
         notes, self.notes = self.notes, []
-        return self.latest, notes, self.error
+        return News(self.latest, notes, self.error, self.num_workers)
 
 
 def open_mailbox() -> Any:

@@ -20,8 +20,10 @@ from ray.train import WorkerGroupError
 from rich.console import Console
 
 from jobs.cluster import RunningCluster, describe
+from jobs.progress import ProgressView
 from jobs.recipes import Recipe
 from jobs.train import Training, Workers, last_line, summary, told, train, workers_of
+from jobs.training_mailbox import Mailbox, News
 from pipeline.errors import ClusterError, ConfigError, Interrupted, StorageError
 from pipeline.model_folder import ModelInfo, load_model
 from pipeline.shards.dataset import Dataset
@@ -224,7 +226,7 @@ def training_that_fails(
     told: Exception | None = None,
     fit: type[Ended] = Ended,
 ) -> Training:
-    mailbox = SimpleNamespace(news=Answer((None, [], told)), forget_error=Answer(), wish_stop=Answer())
+    mailbox = SimpleNamespace(news=Answer(News(error=told)), forget_error=Answer(), wish_stop=Answer())
     monkeypatch.setattr("jobs.train.open_mailbox", lambda: mailbox)
     monkeypatch.setattr("jobs.train.make_ray_data_settings", lambda: None)
     monkeypatch.setattr("jobs.train.ray", SimpleNamespace(get=lambda answer: answer, kill=lambda actor: None))
@@ -280,6 +282,21 @@ def test_ctrl_c_hides_no_error(
     training = training_that_fails(monkeypatch, small_plan(dataset, tmp_path / "out"), lambda: error, told, Stopped)
     with pytest.raises(expected, match=message):
         training.run()
+
+
+@pytest.mark.parametrize(("fewest", "said"), [(1, [2, 1, 2]), (2, [])])
+def test_how_many_workers_there_are_is_told_when_it_changes(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fewest: int, said: list[int]
+) -> None:
+    training = training_that_fails(monkeypatch, small_plan(dataset, tmp_path / "out"), lambda: None)
+    training.workers, (training.console, page), mailbox = Workers(fewest, 2), console(), Mailbox()
+    view = ProgressView(training.console, "train")
+    for num_workers in (0, 2, 2, 1, 1, 2):
+        if num_workers:
+            mailbox.begin(num_workers)
+        training.mailbox = SimpleNamespace(news=Answer(mailbox.news()))
+        training.show(view)
+    assert page.getvalue().splitlines() == [f"Workers that train: {number}, of at most 2." for number in said]
 
 
 def test_lost_workers_are_started_again_until_nothing_comes_of_it(
