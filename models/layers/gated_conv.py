@@ -69,9 +69,8 @@ class _FusedLayer(torch.autograd.Function):
         gradients = native.backward(x, weight, residual, ctx.dilation, saved, (of_z, of_y), with_input=with_input)
         of_residual = None
         if of_y is not None:
-            of_residual = torch.mm(of_y.to(z.dtype).flatten(0, 1).t(), z.flatten(0, 1)).to(weight.dtype)
-        columns = side_by_side(x, len(weight), ctx.dilation).flatten(0, 1)
-        of_weight = torch.mm(columns.t(), gradients.of_gates.flatten(0, 1)).to(weight.dtype).view_as(weight)
+            of_residual = native.weight_gradient(of_y.to(z.dtype), z, 1, 1)[0].to(weight.dtype)
+        of_weight = native.weight_gradient(x, gradients.of_gates, len(weight), ctx.dilation).to(weight.dtype)
         of_added = [
             gradients.of_gates.unflatten(1, (shape[1], -1)).sum(2, keepdim=True).sum_to_size(shape).to(dtype)
             for shape, dtype in zip(ctx.shapes, ctx.added_dtypes, strict=True)

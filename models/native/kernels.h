@@ -38,6 +38,7 @@ OFFERED void ancestral_wavenet_float32(const WaveNet* net, const Span* span) { r
 
 OFFERED void ancestral_layer_forward_float32(const GatedLayer* layer) { layer_forward<Float32>(*layer); }
 OFFERED void ancestral_layer_backward_float32(const GatedLayer* layer) { layer_backward<Float32>(*layer); }
+OFFERED void ancestral_weights_float32(const WeightGradient* of) { weight_gradient<Float32>(*of); }
 
 OFFERED int ancestral_has_bfloat16() {
 #if defined(__AVX512BF16__)
@@ -50,5 +51,6 @@ OFFERED int ancestral_has_bfloat16() {
 #if defined(__AVX512BF16__)
 OFFERED void ancestral_layer_forward_bfloat16(const GatedLayer* layer) { layer_forward<BFloat16>(*layer); }
 OFFERED void ancestral_layer_backward_bfloat16(const GatedLayer* layer) { layer_backward<BFloat16>(*layer); }
+OFFERED void ancestral_weights_bfloat16(const WeightGradient* of) { weight_gradient<BFloat16>(*of); }
 OFFERED void ancestral_wavenet_bfloat16(const WaveNet* net, const Span* span) { run_wavenet<BFloat16>(*net, *span); }
 #endif

@@ -3,7 +3,7 @@
 Axes: B batch, T timestep, N stretch of timesteps that share a bias, R residual, G gate, H = G/2, k taps.
 """
 
-from ctypes import Structure, byref, c_int32, c_void_p
+from ctypes import Structure, byref, c_int32, c_int64, c_void_p
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -34,6 +34,7 @@ class GatedLayerStruct(Structure):
         ("expand", c_void_p),
         ("y", c_void_p),
         ("of_z", c_void_p),
+        ("of_z_stride", c_int64),
         ("of_y", c_void_p),
         ("contract", c_void_p),
         ("gate_back", c_void_p),
@@ -41,6 +42,27 @@ class GatedLayerStruct(Structure):
         ("of_bias", c_void_p),
         ("of_x", c_void_p),
     )
+
+
+class WeightGradientStruct(Structure):
+    """`WeightGradient` of training.h."""
+
+    _fields_ = (
+        ("num_items", c_int32),
+        ("num_timesteps", c_int32),
+        ("num_taps", c_int32),
+        ("dilation", c_int32),
+        ("inputs", c_int32),
+        ("outputs", c_int32),
+        ("in", c_void_p),
+        ("of", c_void_p),
+        ("out", c_void_p),
+        ("scratch", c_void_p),
+    )
+
+
+TIMESTEPS_AT_ONCE = 256
+"""Of training.h: rows that a weight's gradient goes over at a time."""
 
 
 class Activated(NamedTuple):
@@ -77,7 +99,7 @@ def fits(x: Tensor, dtype: torch.dtype, half: int) -> bool:
 
 
 def forward(x: Tensor, taps: Tensor, biases: Tensor, residual: Tensor | None, dilation: int) -> Activated:
-    """x [B, T, R], taps [k, R, G], biases [rows, G] in float32 (each for B·T / rows timesteps), residual [R, H]."""
+    """From x [B, T, R], taps [k, R, G], biases [rows, G] in float32 (each for B·T / rows timesteps), residual [R, H]."""
     library, half = library_of(x.dtype), taps.shape[2] // 2
     order = gate_order(half, library)
     gate = panels(taps.flatten(0, 1)[:, order], library, x.dtype)
@@ -107,18 +129,40 @@ def backward(
 ) -> Gradients:
     """The gradients of gates, bias and input, `of` being those of z [B, T, H] and y [B, T, R]."""
     library, half = library_of(x.dtype), taps.shape[2] // 2
-    of_z, of_y = (None if one is None else one.to(x.dtype).contiguous() for one in of)
+    of_z = with_rows_apart(of[0].to(x.dtype))
+    of_y = None if of[1] is None else of[1].to(x.dtype).contiguous()
     contract = None if residual is None or of_y is None else panels(residual, library, x.dtype)
     gate_back = torch.cat([panels(tap.t(), library, x.dtype) for tap in taps])
     of_gates, of_bias = torch.empty_like(saved.activations), torch.zeros(2 * half)
     of_x = torch.empty_like(x) if with_input else None
     layer = struct_of(x, taps, dilation)
-    names = ("activations", "of_z", "of_y", "contract", "gate_back", "of_gates", "of_bias", "of_x")
-    tensors = (saved.activations, of_z, of_y, contract, gate_back, of_gates, of_bias, of_x)
+    layer.of_z, layer.of_z_stride = of_z.data_ptr(), of_z.stride(1)
+    names = ("activations", "of_y", "contract", "gate_back", "of_gates", "of_bias", "of_x")
+    tensors = (saved.activations, of_y, contract, gate_back, of_gates, of_bias, of_x)
     for name, tensor in zip(names, tensors, strict=True):
         setattr(layer, name, address(tensor))
     called(library, "backward", layer, x.dtype)
     return Gradients(of_gates, of_bias, of_x)
+
+
+def with_rows_apart(x: Tensor) -> Tensor:
+    """A tensor [B, T, H] whose timesteps lie equally far apart, as in a part of a wider tensor; a copy where they do not."""
+    batch, row, column = x.stride()
+    return x if column == 1 and batch == row * x.shape[1] else x.contiguous()
+
+
+def weight_gradient(x: Tensor, of_output: Tensor, num_taps: int, dilation: int) -> Tensor:
+    """The sums over B and T of x, delayed for each tap, times the gradient: [k, in, out] in float32.
+
+    x is [B, T, in], of_output [B, T, out]; both in whole vectors.
+    """
+    library, x, of_output = library_of(x.dtype), x.contiguous(), of_output.contiguous()
+    out = torch.zeros(num_taps, x.shape[2], of_output.shape[2])
+    scratch = x.new_empty(TIMESTEPS_AT_ONCE, x.shape[2] + of_output.shape[2])
+    sizes = *x.shape[:2], num_taps, dilation, x.shape[2], of_output.shape[2]
+    of = WeightGradientStruct(*sizes, *(address(tensor) for tensor in (x, of_output, out, scratch)))
+    getattr(library.calls, f"ancestral_weights_{str(x.dtype).removeprefix('torch.')}")(byref(of))
+    return out
 
 
 def library_of(dtype: torch.dtype) -> Library:
