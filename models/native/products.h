@@ -79,6 +79,117 @@ INLINE void accumulate(Sums<R, V>& sums, const typename Number::T* a, size_t str
   }
 }
 
+// What is multiplied with a panel: rows from several places, one after another in the panel's depth.
+constexpr int MOST_INPUTS = 64;
+
+template <class T>
+struct Inputs {
+  const T* at[MOST_INPUTS];
+  size_t stride[MOST_INPUTS];
+  int depth[MOST_INPUTS];
+  int num = 0, whole_depth = 0;
+
+  inline void add(const T* from, size_t stride_, int depth_) {
+    at[num] = from, stride[num] = stride_, depth[num] = depth_;
+    num++, whole_depth += depth_;
+  }
+};
+
+// What sums begin with: a row for each, or with stride 0 the same for all.
+struct Biases {
+  const float* at;
+  size_t stride;
+};
+
+// One tile. It is a function by itself, and so is what becomes of its sums (`put` of an output): then nothing around
+// the loop over products takes the registers that the sums need.
+template <class Number, int R, int V, class Output>
+BY_ITSELF void tile(const Inputs<typename Number::T>& inputs, int row, int first, Biases biases,
+                    const typename Number::T* panel, const Output& output) {
+  Sums<R, V> sums;
+  start(sums, biases.at + row * biases.stride + first * VL, biases.stride);
+  for (int j = 0; j < inputs.num; j++) {
+    accumulate<Number>(sums, inputs.at[j] + row * inputs.stride[j], inputs.stride[j], panel, inputs.depth[j]);
+    panel += (size_t)inputs.depth[j] * V * VL;
+  }
+  output.put(sums, row, first);
+}
+
+// All rows and columns of inputs times panels.
+template <class Number, class Output>
+inline void multiply_rows(const Inputs<typename Number::T>& inputs, int num_rows, int width, Biases biases,
+                          const void* weights, const Output& output) {
+  in_panels(width / VL, [&](auto vectors, int first) {
+    const auto* panel = (const typename Number::T*)weights + (size_t)first * VL * inputs.whole_depth;
+    in_tiles(num_rows, [&](auto rows, int row) {
+      tile<Number, decltype(rows)::value, decltype(vectors)::value>(inputs, row, first, biases, panel, output);
+    });
+  });
+}
+
+// Sums as they are.
+struct Plain {
+  float* to;
+  size_t stride;
+
+  template <int R, int V>
+  BY_ITSELF void put(const Sums<R, V>& sums, int row, int first) const {
+    for (int m = 0; m < R; m++)
+      for (int j = 0; j < V; j++) store(to + (row + m) * stride + (first + j) * VL, sums.of[m][j]);
+  }
+};
+
+// Panels of as many filters as gates: tanh times sigmoid, half as wide.
+template <class Number>
+struct Gated {
+  typename Number::T* to;
+  size_t stride;
+
+  template <int R, int V>
+  BY_ITSELF void put(const Sums<R, V>& sums, int row, int first) const {
+    for (int m = 0; m < R; m++)
+      for (int j = 0; j < V / 2; j++)
+        Number::put(to + (row + m) * stride + first / 2 * VL + j * VL, gate(sums.of[m][j], sums.of[m][V / 2 + j]));
+  }
+};
+
+// A stream in float32, added to where it has begun, and the same as numbers of products.
+template <class Number>
+struct Streamed {
+  float* stream;
+  size_t stream_stride;
+  typename Number::T* to;
+  size_t stride;
+  bool add;
+
+  template <int R, int V>
+  BY_ITSELF void put(const Sums<R, V>& sums, int row, int first) const {
+    for (int m = 0; m < R; m++)
+      for (int j = 0; j < V; j++) {
+        float* at = stream + (row + m) * stream_stride + (first + j) * VL;
+        Vector x = add ? sums.of[m][j] + load(at) : sums.of[m][j];
+        store(at, x);
+        Number::put(to + (row + m) * stride + (first + j) * VL, x);
+      }
+  }
+};
+
+// The positive part, as numbers of products.
+template <class Number>
+struct Positive {
+  typename Number::T* to;
+  size_t stride;
+
+  template <int R, int V>
+  BY_ITSELF void put(const Sums<R, V>& sums, int row, int first) const {
+    for (int m = 0; m < R; m++)
+      for (int j = 0; j < V; j++) {
+        Vector x = sums.of[m][j];
+        Number::put(to + (row + m) * stride + (first + j) * VL, x < 0.f ? Vector{} : x);
+      }
+  }
+};
+
 // A product that is packed in chunks of at most `chunk` of its depth, so that a panel stays in the caches.
 struct Product {
   const void* weights;
@@ -86,37 +197,22 @@ struct Product {
   int32_t depth, width, chunk;
 };
 
-// One tile. Tiles are functions by themselves: then nothing around them takes the registers that their sums need.
-template <class Number, int R, int V>
-BY_ITSELF void multiply_tile(const float* from, size_t from_stride, const typename Number::T* a, size_t stride,
-                             const typename Number::T* panel, int depth, float* out, size_t out_stride) {
-  Sums<R, V> sums;
-  start(sums, from, from_stride);
-  accumulate<Number>(sums, a, stride, panel, depth);
-#pragma GCC unroll 8
-  for (int m = 0; m < R; m++)
-#pragma GCC unroll 4
-    for (int j = 0; j < V; j++) store(out + m * out_stride + j * VL, sums.of[m][j]);
+// out [rows, width] = biases + a [rows, depth] times weights; `out` holds the sums between chunks.
+template <class Number>
+inline void multiply(const Product& product, const void* a, size_t stride, int num_rows, Biases biases, float* out,
+                     size_t out_stride) {
+  typedef typename Number::T T;
+  for (int from = 0; from < product.depth; from += product.chunk) {
+    Inputs<T> inputs;
+    inputs.add((const T*)a + from, stride, product.depth - from < product.chunk ? product.depth - from : product.chunk);
+    multiply_rows<Number>(inputs, num_rows, product.width, from ? Biases{out, out_stride} : biases,
+                          (const T*)product.weights + (size_t)from * product.width, Plain{out, out_stride});
+  }
 }
 
-// out [rows, width] = bias + a [rows, depth] times weights; `out` holds the sums between chunks.
 template <class Number>
 inline void multiply(const Product& product, const void* a, size_t stride, int num_rows, float* out, size_t out_stride) {
-  typedef typename Number::T T;
-  const T* weights = (const T*)product.weights;
-  for (int from = 0; from < product.depth; from += product.chunk) {
-    int depth = product.depth - from < product.chunk ? product.depth - from : product.chunk;
-    in_panels(product.width / VL, [&](auto vectors, int first) {
-      constexpr int V = decltype(vectors)::value;
-      const T* panel = weights + (size_t)from * product.width + (size_t)first * VL * depth;
-      in_tiles(num_rows, [&](auto rows, int row) {
-        constexpr int R = decltype(rows)::value;
-        float* to = out + row * out_stride + first * VL;
-        multiply_tile<Number, R, V>(from ? to : product.bias + first * VL, from ? out_stride : 0,
-                                    (const T*)a + row * stride + from, stride, panel, depth, to, out_stride);
-      });
-    });
-  }
+  multiply<Number>(product, a, stride, num_rows, Biases{product.bias, 0}, out, out_stride);
 }
 
 // The positive part of rows [num_rows, width], as numbers of products.

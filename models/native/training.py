@@ -99,7 +99,7 @@ def fits(x: Tensor, dtype: torch.dtype, half: int) -> bool:
 
 
 def forward(x: Tensor, taps: Tensor, biases: Tensor, residual: Tensor | None, dilation: int) -> Activated:
-    """From x [B, T, R], taps [k, R, G], biases [rows, G] in float32 (each for B·T / rows timesteps), residual [R, H]."""
+    """From x [B, T, R], taps [k, R, G], biases [rows, G] (float32, each for B·T / rows timesteps), residual [R, H]."""
     library, half = library_of(x.dtype), taps.shape[2] // 2
     order = gate_order(half, library)
     gate = panels(taps.flatten(0, 1)[:, order], library, x.dtype)
@@ -146,7 +146,7 @@ def backward(
 
 
 def with_rows_apart(x: Tensor) -> Tensor:
-    """A tensor [B, T, H] whose timesteps lie equally far apart, as in a part of a wider tensor; a copy where they do not."""
+    """A tensor [B, T, H] whose timesteps lie equally far apart, as in a part of a wider one; a copy where they do not."""
     batch, row, column = x.stride()
     return x if column == 1 and batch == row * x.shape[1] else x.contiguous()
 

@@ -11,8 +11,6 @@
 
 namespace {
 
-constexpr int MOST_TAPS = 16;
-
 struct Layer {
   const void* gate;      // panels of [k * R (the present first) + local, 2H]
   const void* residual;  // panels of [H, R]; none after the last layer
@@ -63,93 +61,30 @@ inline typename Number::T* slot_of(const Layer& layer, const Stack& stack, int64
   return (typename Number::T*)layer.ring + (size_t)slot * stack.num_lanes * stack.residual;
 }
 
-// By itself, so that the numbers it works with do not push sums out of their registers while products are added.
-template <class Number, int R, int V>
-BY_ITSELF void put_gated(const Sums<R, V>& sums, typename Number::T* z, size_t stride) {
-  for (int m = 0; m < R; m++)
-    for (int j = 0; j < V / 2; j++) Number::put(z + m * stride + j * VL, gate(sums.of[m][j], sums.of[m][V / 2 + j]));
-}
-
-// What a layer's gates are made of, for all lanes.
-template <class T>
-struct GateInputs {
-  const T* taps[MOST_TAPS + 1];  // rows of each tap, then what is local
-  int widths[MOST_TAPS + 1], num;
-  const float* biases;
-  size_t bias_stride, z_stride;
-};
-
-template <class Number, int R, int V>
-BY_ITSELF void gate_tile(const GateInputs<typename Number::T>& inputs, int row, const float* biases,
-                         const typename Number::T* panel, typename Number::T* z) {
-  Sums<R, V> sums;
-  start(sums, biases + row * inputs.bias_stride, inputs.bias_stride);
-  for (int j = 0; j < inputs.num; j++) {
-    accumulate<Number>(sums, inputs.taps[j] + (size_t)row * inputs.widths[j], inputs.widths[j], panel,
-                       inputs.widths[j]);
-    panel += (size_t)inputs.widths[j] * V * VL;
-  }
-  put_gated<Number>(sums, z + row * inputs.z_stride, inputs.z_stride);
-}
-
 template <class Number>
 inline void gates(const Stack& stack, int index, int64_t clock, const typename Number::T* local) {
   typedef typename Number::T T;
   const Layer& layer = stack.layers[index];
   const size_t z_stride = (size_t)stack.num_layers * stack.half;
-  GateInputs<T> inputs;
-  inputs.num = stack.num_taps + (stack.local > 0), inputs.z_stride = z_stride;
-  inputs.bias_stride = stack.biases_differ ? 2 * z_stride : 0;
-  for (int j = 0; j < stack.num_taps; j++) {
-    inputs.taps[j] = slot_of<Number>(layer, stack, clock - (int64_t)j * layer.dilation);
-    inputs.widths[j] = stack.residual;
-  }
-  inputs.taps[stack.num_taps] = local, inputs.widths[stack.num_taps] = stack.local;
-  const int depth = stack.num_taps * stack.residual + stack.local;
-  T* z = (T*)stack.z + (size_t)index * stack.half;
-  const float* biases = stack.biases + (size_t)index * 2 * stack.half;
-  in_panels(2 * stack.half / VL, [&](auto vectors, int first) {
-    constexpr int V = decltype(vectors)::value;
-    if constexpr (V % 2 == 0)
-      in_tiles(stack.num_lanes, [&](auto rows, int row) {
-        gate_tile<Number, decltype(rows)::value, V>(inputs, row, biases + first * VL,
-                                                    (const T*)layer.gate + (size_t)first * VL * depth,
-                                                    z + first / 2 * VL);
-      });
-  });
+  Inputs<T> inputs;
+  for (int j = 0; j < stack.num_taps; j++)
+    inputs.add(slot_of<Number>(layer, stack, clock - (int64_t)j * layer.dilation), stack.residual, stack.residual);
+  if (stack.local) inputs.add(local, stack.local, stack.local);
+  Biases biases = {stack.biases + (size_t)index * 2 * stack.half, stack.biases_differ ? 2 * z_stride : 0};
+  multiply_rows<Number>(inputs, stack.num_lanes, 2 * stack.half, biases, layer.gate,
+                        Gated<Number>{(T*)stack.z + (size_t)index * stack.half, z_stride});
 }
 
-// One tile of the residual connection: added to the stream, and put into the next layer's ring.
-template <class Number, int R, int V>
-BY_ITSELF void residual_tile(const typename Number::T* z, size_t z_stride, const typename Number::T* panel, int depth,
-                             float* stream, typename Number::T* next, size_t stride) {
-  Sums<R, V> sums;
-  start(sums, stream, stride);
-  accumulate<Number>(sums, z, z_stride, panel, depth);
-#pragma GCC unroll 8
-  for (int m = 0; m < R; m++)
-#pragma GCC unroll 4
-    for (int j = 0; j < V; j++) {
-      store(stream + m * stride + j * VL, sums.of[m][j]);
-      Number::put(next + m * stride + j * VL, sums.of[m][j]);
-    }
-}
-
+// The residual connection: added to the stream, and put into the next layer's ring.
 template <class Number>
 inline void residual(const Stack& stack, int index, int64_t clock) {
   typedef typename Number::T T;
-  const size_t z_stride = (size_t)stack.num_layers * stack.half;
-  const T *z = (const T*)stack.z + (size_t)index * stack.half, *weights = (const T*)stack.layers[index].residual;
+  const size_t width = stack.residual;
+  Inputs<T> inputs;
+  inputs.add((const T*)stack.z + (size_t)index * stack.half, (size_t)stack.num_layers * stack.half, stack.half);
   T* next = slot_of<Number>(stack.layers[index + 1], stack, clock);
-  in_panels(stack.residual / VL, [&](auto vectors, int first) {
-    constexpr int V = decltype(vectors)::value;
-    in_tiles(stack.num_lanes, [&](auto rows, int row) {
-      const size_t at = (size_t)row * stack.residual + first * VL;
-      residual_tile<Number, decltype(rows)::value, V>(z + row * z_stride, z_stride,
-                                                      weights + (size_t)first * VL * stack.half, stack.half,
-                                                      stack.stream + at, next + at, stack.residual);
-    });
-  });
+  multiply_rows<Number>(inputs, stack.num_lanes, stack.residual, Biases{stack.stream, width},
+                        stack.layers[index].residual, Streamed<Number>{stack.stream, width, next, width, false});
 }
 
 // The stack at one timestep, whose input stands in `stream`.
