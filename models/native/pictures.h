@@ -35,6 +35,7 @@ struct PictureLayer {
   float* offsets;               // [W, B, 2 * widths of all groups]
   // the horizontal stack
   void* row;                    // [left + W, B, row_width]: what goes in, pixel by pixel
+  void* gated;                  // [B, feature_width]: the current pixel's, of all colours so far
   int32_t left, row_width;
   ColourGroup across[MOST_COLOURS];  // panels of [left * row_width + seen, 2 * width]
   ColourGroup out[MOST_COLOURS];     // panels of [seen, width]
@@ -45,8 +46,8 @@ struct Picture {
   int32_t num_layers, num_colours, columns, num_lanes, half, offsets_width, feature_width, middle_width;
   ColourGroup head[MOST_COLOURS], logits[MOST_COLOURS];
   int32_t num_levels;
-  void *above, *gated, *features, *middle;  // [W * B, 2H]; [B, feature_width] twice; [B, middle_width]
-  float *stream, *wide;                     // [B, feature_width], [B, width of logits]
+  void *above, *features, *middle;  // [W * B, 2H], [B, feature_width], [B, middle_width]
+  float *stream, *wide;             // [B, feature_width], [B, width of logits]
   double* scratch;
 };
 
@@ -121,9 +122,9 @@ inline void across(const Picture& net, int index, int column, int colour) {
   const float* offsets = layer.offsets + (size_t)column * net.num_lanes * net.offsets_width;
   for (int before = 0; before < colour; before++) offsets += 2 * layer.across[before].width;
   multiply_rows<Number>(inputs, net.num_lanes, 2 * gates.width, Biases{offsets, (size_t)net.offsets_width},
-                        gates.weights, Gated<Number>{(T*)net.gated + out.start, (size_t)net.feature_width});
+                        gates.weights, Gated<Number>{(T*)layer.gated + out.start, (size_t)net.feature_width});
   Inputs<T> gated;
-  gated.add((const T*)net.gated, net.feature_width, out.seen);
+  gated.add((const T*)layer.gated, net.feature_width, out.seen);
   Streamed<Number> output = {net.stream + out.start, (size_t)net.feature_width, (T*)net.features + out.start,
                              (size_t)net.feature_width, index > 0};
   if (index + 1 < net.num_layers) {

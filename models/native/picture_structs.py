@@ -1,0 +1,90 @@
+"""What the kernels of pictures are given, as `pictures.h` declares it."""
+
+from ctypes import POINTER, Structure, c_int32, c_size_t, c_void_p
+
+from models.native.structs import ProductStruct
+
+MOST_COLOURS = 4
+"""Of pictures.h."""
+
+MOST_INPUTS = 64
+"""Of products.h: pixels that one product of the vertical stack looks at."""
+
+
+class BiasesStruct(Structure):
+    """`Biases` of products.h."""
+
+    _fields_ = (("at", c_void_p), ("stride", c_size_t))
+
+
+class ColourGroupStruct(Structure):
+    """`ColourGroup` of pictures.h."""
+
+    _fields_ = (
+        ("start", c_int32),
+        ("width", c_int32),
+        ("seen", c_int32),
+        ("weights", c_void_p),
+        ("bias", c_void_p),
+    )
+
+
+class PictureLayerStruct(Structure):
+    """`PictureLayer` of pictures.h."""
+
+    _fields_ = (
+        ("vertical", c_void_p),
+        ("map", c_void_p),
+        ("num_rows", c_int32),
+        ("side", c_int32),
+        ("width", c_int32),
+        ("vertical_bias", BiasesStruct),
+        ("down", ProductStruct),
+        ("down_bias", BiasesStruct),
+        ("offsets", c_void_p),
+        ("row", c_void_p),
+        ("gated", c_void_p),
+        ("left", c_int32),
+        ("row_width", c_int32),
+        ("across", ColourGroupStruct * MOST_COLOURS),
+        ("out", ColourGroupStruct * MOST_COLOURS),
+    )
+
+
+class PictureStruct(Structure):
+    """`Picture` of pictures.h."""
+
+    _fields_ = (
+        ("layers", POINTER(PictureLayerStruct)),
+        ("num_layers", c_int32),
+        ("num_colours", c_int32),
+        ("columns", c_int32),
+        ("num_lanes", c_int32),
+        ("half", c_int32),
+        ("offsets_width", c_int32),
+        ("feature_width", c_int32),
+        ("middle_width", c_int32),
+        ("head", ColourGroupStruct * MOST_COLOURS),
+        ("logits", ColourGroupStruct * MOST_COLOURS),
+        ("num_levels", c_int32),
+        ("above", c_void_p),
+        ("features", c_void_p),
+        ("middle", c_void_p),
+        ("stream", c_void_p),
+        ("wide", c_void_p),
+        ("scratch", c_void_p),
+    )
+
+
+class PictureRowStruct(Structure):
+    """`PictureRow` of pictures.h."""
+
+    _fields_ = (
+        ("row", c_int32),
+        ("keys", c_void_p),
+        ("temperatures", c_void_p),
+        ("given", c_void_p),
+        ("levels", c_void_p),
+        ("nll_nats", c_void_p),
+        ("parameters", c_void_p),
+    )
