@@ -6,7 +6,7 @@ Axes: B lane, C colour, H W, K levels, h features of a layer.
 from ctypes import byref
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.gated_pixelcnn import GatedLayer, GatedPixelCNN
 from models.native.colour_blocks import ColourBlocks, Group, Kernel, buffer_width, by_groups, groups_of
@@ -31,7 +31,7 @@ class NativeGatedLayer:
         self.row_width = width if layer.first else buffer_width(groups, library)
         self.vertical = self.packed_vertical(layer, width)
         self.down = self.packed_down(layer)
-        self.vertical_bias = self.in_order(layer.vertical.conv.bias.detach()).repeat(rows, 1)
+        self.vertical_bias = self.in_order(bias_of(layer.vertical.conv)).repeat(rows, 1)
         self.down_bias = by_groups(layer.horizontal.bias.detach(), groups, library).repeat(rows, 1)
         self.map = torch.zeros(reach.up + 1, columns + 2 * reach.left, num_lanes, width, dtype=dtype)
         self.row = torch.zeros(layer.horizontal.reach.left + columns, num_lanes, self.row_width, dtype=dtype)
@@ -134,3 +134,9 @@ class NativeGatedPixelCNN:
     def finish_row(self, row: int) -> None:
         """The vertical stack over a row that is drawn; the biases are those of it and of the row below."""
         self.kernel.call("finish_row")(byref(self.struct), row)
+
+
+def bias_of(conv: nn.Conv2d) -> Tensor:
+    """The bias of a convolution that has one."""
+    assert conv.bias is not None
+    return conv.bias.detach()

@@ -146,7 +146,7 @@ def backward(
 
 
 def with_rows_apart(x: Tensor) -> Tensor:
-    """A tensor [B, T, H] whose timesteps lie equally far apart, as in a part of a wider one; a copy where they do not."""
+    """A tensor [B, T, H] whose timesteps lie equally far apart, as in a part of a wider one; else a copy."""
     batch, row, column = x.stride()
     return x if column == 1 and batch == row * x.shape[1] else x.contiguous()
 

@@ -6,8 +6,8 @@ choosing.py     one draw as the departures have it
 guidance.py     the second row of a guided lane, and how the two are combined
 kept.py         levels that are given: prefix, in-painting
 lanes.py        many requests in one batch of fixed size
-fused.py        waveforms by a compiled kernel (`models/native`), in lanes that take the next item
-lane_conditions.py   what conditions its lanes
+fused.py        by a compiled kernel (`models/native`): `fused_waveforms.py`, in lanes that take the next item, and
+                `fused_pictures.py`; `lane_conditions.py` and `picture_conditions.py` have what conditions their lanes
 """
 
 from models.sampling.cached import sample_cached

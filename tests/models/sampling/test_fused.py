@@ -12,7 +12,8 @@ from models.counter_random import item_key, item_keys, uniforms
 from models.native import LEVELS, Library, best, opened
 from models.native.wavenet import NativeWaveNet, wavenet_lane_bytes
 from models.sampling import Departures, DrawnItem, Kept, LaneRequest, sample_cached, sample_naive
-from models.sampling.fused import FusedRun, Precision, sample_fused, why_not_fused
+from models.sampling.fused import Precision, checked_items, sample_fused, why_not_fused
+from models.sampling.fused_waveforms import WaveformLanes
 from models.wavenet import WaveNet, WaveNetConfig
 from models.wavenet_context import ContextStackConfig
 from tests.models.tiny import CASES, TINY, perturb, tiny_condition, tiny_model
@@ -35,10 +36,10 @@ def drawn_on(
 ) -> list[DrawnItem]:
     """`sample_fused` on a level of processor."""
     with torch.inference_mode():
-        run = FusedRun(model, requests, num_lanes, library_of(level), precision)
+        run = WaveformLanes(model, requests, num_lanes, library_of(level), getattr(torch, precision))
         while run.advance():
             pass
-    return run.items()
+    return checked_items(run.items())
 
 
 def float32(name: str, kind: str = "none", num_levels: int = 5) -> WaveNet:
@@ -173,7 +174,7 @@ def test_lanes_are_kept_full(level: str) -> None:
     lengths = torch.linspace(40, 400, 160).int().tolist()  # 1 to 10
     requests = [LaneRequest((length,), item_key(0, str(length))) for length in lengths]
     with torch.inference_mode():
-        run = FusedRun(model, requests, 16, library_of(level), "float32")
+        run = WaveformLanes(model, requests, 16, library_of(level), torch.float32)
         while run.advance():
             pass
     assert run.num_drawn == sum(lengths)

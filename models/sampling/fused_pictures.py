@@ -1,0 +1,115 @@
+"""Pictures by a compiled kernel, a set of lanes after another, row by row.
+
+Axes: B lane, C colour, H W, N position of a row in drawing order (W·C).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from models.gated_pixelcnn import GatedPixelCNN
+from models.native import Library
+from models.native.colour_blocks import Kernel
+from models.native.pictures import NativeGatedPixelCNN
+from models.native.wavenet import NOTHING
+from models.sampling.kept import refuse_unknown_levels
+from models.sampling.lanes import DrawnItem, LaneRequest, check_kept
+from models.sampling.picture_conditions import PictureConditions
+
+
+class PictureLanes:
+    """Pictures of one shape. `num_drawn` levels so far."""
+
+    def __init__(
+        self,
+        model: GatedPixelCNN,
+        requests: Sequence[LaneRequest],
+        num_lanes: int,
+        library: Library,
+        dtype: torch.dtype,
+    ) -> None:
+        shapes = {request.shape for request in requests}
+        if len(shapes) != 1 or len(shape := shapes.pop()) != 3 or shape[0] != model.config.channels or min(shape) < 1:
+            raise ValueError(
+                f"pictures drawn together must have one shape ({model.config.channels}, height, width), got "
+                f"{sorted({request.shape for request in requests})}"
+            )
+        self.model, self.requests, self.shape = model, requests, shape
+        self.num_lanes, self.kernel = min(num_lanes, len(requests)), Kernel(library, dtype)
+        self.num_drawn = 0
+        self.done: list[DrawnItem] = []
+        self.underway: PictureSet | None = None
+
+    def advance(self) -> bool:
+        """Draw a row of a set of pictures; false where all are drawn."""
+        if self.underway is None:
+            chosen = self.requests[len(self.done) : len(self.done) + self.num_lanes]
+            if not chosen:
+                return False
+            self.underway = PictureSet(self.model, chosen, self.shape, self.kernel)
+        self.num_drawn += self.underway.draw_row()
+        if self.underway.is_done:
+            self.done += self.underway.items()
+            self.underway = None
+        return True
+
+    def items(self) -> list[DrawnItem]:
+        """All of them, in the order of the requests."""
+        return self.done
+
+
+class PictureSet:
+    """One picture in each lane, from the first row to the last."""
+
+    def __init__(
+        self, model: GatedPixelCNN, requests: Sequence[LaneRequest], shape: tuple[int, ...], kernel: Kernel
+    ) -> None:
+        self.model, self.shape, (_, self.height, width) = model, shape, shape
+        self.net = NativeGatedPixelCNN(model, len(requests), width, kernel)
+        for lane, request in enumerate(requests):
+            self.net.start(lane, request.key, float(request.departures.temperature))
+        conditions = [request.condition for request in requests]
+        self.conditions = PictureConditions(model, self.net, conditions, (self.height, width))
+        self.given = given_levels(requests, model, shape)
+        self.rows: list[Tensor] = []
+        self.nll_nats: list[Tensor] = []
+        self.conditions.enter(-1)
+        self.net.begin()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every row is drawn."""
+        return len(self.rows) == self.height
+
+    def draw_row(self) -> int:
+        """The next row of all pictures; gives the number of levels."""
+        row = len(self.rows)
+        given = None if self.given is None else self.given[row]
+        span = self.net.draw_row(row, given)
+        self.rows.append(span.levels)
+        self.nll_nats.append(span.nll_nats if given is None else span.nll_nats.masked_fill(given != NOTHING, 0))
+        if not self.is_done:
+            self.conditions.enter(row)
+            self.net.finish_row(row)
+        return span.levels.numel()
+
+    def items(self) -> list[DrawnItem]:
+        """The pictures and their nll_nats."""
+        sequences, nll_nats = torch.cat(self.rows).t().long(), torch.cat(self.nll_nats).t().contiguous()
+        pictures = self.model.from_sequence(sequences, self.shape)
+        return [DrawnItem(levels.clone(), float(own.sum())) for levels, own in zip(pictures, nll_nats, strict=True)]
+
+
+def given_levels(requests: Sequence[LaneRequest], model: GatedPixelCNN, shape: tuple[int, ...]) -> Tensor | None:
+    """The kept levels of each row, [H, W·C, B] int32, NOTHING where one is to be drawn; None where none are kept."""
+    if all(request.kept is None for request in requests):
+        return None
+    given = torch.full((len(requests), *shape), NOTHING, dtype=torch.int32)
+    for lane, request in enumerate(requests):
+        if request.kept is not None:
+            check_kept(request.kept, shape)
+            refuse_unknown_levels(request.kept, model.distribution.num_levels)
+            given[lane] = torch.where(request.kept.mask[0], request.kept.levels[0], NOTHING)
+    by_row: Tensor = model.to_sequence(given).unflatten(1, (shape[1], -1))
+    return by_row.permute(1, 2, 0).contiguous()
