@@ -39,7 +39,7 @@ def load_kernels() -> ModuleType:
 class Stepper:
     """Steps from the first timestep on. `levels` [B] int64 is read and `parameters` [B, P] float32 written by `run`."""
 
-    def __init__(  # noqa: PLR0913 (a model and its lanes, then how it is computed)
+    def __init__(
         self,
         model: WaveNet,
         condition: Condition | None,
@@ -56,7 +56,7 @@ class Stepper:
         self.layers_per_launch = layers_per_launch or self.num_layers
         self.number = 0
         self.make_buffers(self.packed.stack.taps.device)
-        self.call: Callable[[], None] = self.run
+        self.call: Callable[[], None] = self.run_and_advance
 
     def make_buffers(self, device: torch.device) -> None:
         """Everything that the kernels write."""
@@ -80,7 +80,7 @@ class Stepper:
 
     def capture(self) -> None:
         """Have `step` replay a CUDA graph, where the model is on a CUDA device; back to the first timestep."""
-        self.call = captured(self.run, self.reset, self.levels.device)
+        self.call = captured(self.run_and_advance, self.reset, self.levels.device)
         self.reset()
 
     def reset(self) -> None:
@@ -106,14 +106,22 @@ class Stepper:
         self.call()
         return self.parameters
 
+    def run_and_advance(self) -> None:
+        """A whole timestep; what a graph captures."""
+        self.run()
+        self.advance()
+
+    def advance(self) -> None:
+        """On to the next position, on the device."""
+        self.position.add_(1)
+
     def run(self) -> None:
-        """The kernels of one timestep, and on to the next position. What a graph captures."""
+        """The kernels of one timestep, in order."""
         self.run_first()
         for first, last in self.launches():
             self.run_layers(first, last)
         self.run_product(self.packed.head, self.skips, self.hidden)
         self.run_product(self.packed.output, self.hidden, self.parameters)
-        self.position.add_(1)
 
     def launches(self) -> Iterator[tuple[int, int]]:
         """The first layer of each launch, and the one after its last."""
