@@ -285,6 +285,14 @@ def verify(
 
 
 @app.command(cls=VerbCommand)
+def doctor() -> None:
+    """Say what this machine has and lacks: processor, kernels, packages; exit with 1 where something is broken."""
+    from jobs.doctor import doctor as run
+
+    raise typer.Exit(1 if run(Console()) else 0)
+
+
+@app.command(cls=VerbCommand)
 def report(
     context: typer.Context,
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Datasets, models and figures to show.")],

@@ -17,6 +17,7 @@ from rich.console import Console
 from jobs.cluster import Cluster
 from jobs.fan_out import TASK_RETRIES, fan_out_actors
 from jobs.progress import ProgressView, progress, say
+from models.native import best, why_none
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.generation.advance import Advance
 from pipeline.generation.config import GenerateConfig
@@ -97,6 +98,8 @@ def generate(
     settings = {**digested(info.digest, config), "items_per_shard": config.items_per_shard}
     lineage = {**settings, "model_uri": str(model), "requests_sha256": totals.sha256}
     claim(out, "generate", lineage, {"model digest": info.digest})
+    if config.sampler == "fastest" and config.device == "cpu" and best() is None:
+        say(console, why_none())
     advance = Advance(info.conventions, totals)
     plans = pending(shard_plans(read_requests(requests, target), info.digest, config), out, advance)
     try:

@@ -20,6 +20,7 @@ from pipeline.conditions import stack_conditions
 from pipeline.errors import ConfigError, ModelError
 from pipeline.generation.columns import columns_of
 from pipeline.generation.config import GenerateConfig
+from pipeline.generation.memory import require_memory
 from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.shards.schema import AudioConventions, ImageConventions
@@ -59,6 +60,10 @@ def draw_items(
     by_kernel = [place for place, one in enumerate(requests) if has_kernel and follows_the_kernel(one.departures)]
     by_torch = sorted(set(range(len(items))) - set(by_kernel))
     drawn: dict[int, tuple[DrawnItem, str]] = {}
+    for places, is_kernel in ((by_kernel, True), (by_torch, False)):
+        if places:
+            longest = max((requests[place].shape for place in places), key=math.prod)
+            require_memory(exported, config, len(places), longest, by_kernel=is_kernel)
     try:
         if by_kernel:
             chosen = [requests[place] for place in by_kernel]
