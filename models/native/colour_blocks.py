@@ -68,6 +68,12 @@ def by_groups(x: Tensor, groups: Sequence[Group], library: Library) -> Tensor:
     return torch.cat(parts, -1).contiguous()
 
 
+def filled_groups(x: Tensor, groups: Sequence[Group]) -> Tensor:
+    """[..., h] to each colour's own in whole vectors, one colour after another."""
+    own = [x[..., group.start : group.start + group.number] for group in groups]
+    return torch.cat([padded(part, -1, group.width) for part, group in zip(own, groups, strict=True)], -1).contiguous()
+
+
 class ColourBlocks:
     """The blocks of one convolution; `row_width` is that of a pixel's inputs as they lie in memory."""
 

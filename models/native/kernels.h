@@ -1,7 +1,8 @@
 // What a level of processor offers, in C: called through ctypes, with the interpreter's lock released.
 #pragma once
 
-#include "pictures.h"
+#include "gated_pictures.h"
+#include "square_pictures.h"
 #include "training.h"
 #include "wavenet.h"
 
@@ -37,8 +38,10 @@ OFFERED void ancestral_stack_float32(const Stack* stack, int64_t clock) { run_st
 
 OFFERED void ancestral_wavenet_float32(const WaveNet* net, const Span* span) { run_wavenet<Float32>(*net, *span); }
 
-OFFERED void ancestral_finish_row_float32(const Picture* net, int row) { finish_row<Float32>(*net, row); }
-OFFERED void ancestral_draw_row_float32(const Picture* net, const PictureRow* row) { draw_row<Float32>(*net, *row); }
+OFFERED void ancestral_gated_finish_row_float32(const GatedPictures* net, int row) { finish_row<Float32>(*net, row); }
+OFFERED void ancestral_gated_draw_row_float32(const GatedPictures* net, const PictureRow* row) { draw_row<Float32>(*net, *row); }
+OFFERED void ancestral_square_finish_row_float32(const SquarePictures* net, int row) { finish_row<Float32>(*net, row); }
+OFFERED void ancestral_square_draw_row_float32(const SquarePictures* net, const PictureRow* row) { draw_row<Float32>(*net, *row); }
 OFFERED void ancestral_layer_forward_float32(const GatedLayer* layer) { layer_forward<Float32>(*layer); }
 OFFERED void ancestral_layer_backward_float32(const GatedLayer* layer) { layer_backward<Float32>(*layer); }
 OFFERED void ancestral_weights_float32(const WeightGradient* of) { weight_gradient<Float32>(*of); }
@@ -52,8 +55,10 @@ OFFERED int ancestral_has_bfloat16() {
 }
 
 #if defined(__AVX512BF16__)
-OFFERED void ancestral_finish_row_bfloat16(const Picture* net, int row) { finish_row<BFloat16>(*net, row); }
-OFFERED void ancestral_draw_row_bfloat16(const Picture* net, const PictureRow* row) { draw_row<BFloat16>(*net, *row); }
+OFFERED void ancestral_gated_finish_row_bfloat16(const GatedPictures* net, int row) { finish_row<BFloat16>(*net, row); }
+OFFERED void ancestral_gated_draw_row_bfloat16(const GatedPictures* net, const PictureRow* row) { draw_row<BFloat16>(*net, *row); }
+OFFERED void ancestral_square_finish_row_bfloat16(const SquarePictures* net, int row) { finish_row<BFloat16>(*net, row); }
+OFFERED void ancestral_square_draw_row_bfloat16(const SquarePictures* net, const PictureRow* row) { draw_row<BFloat16>(*net, *row); }
 OFFERED void ancestral_layer_forward_bfloat16(const GatedLayer* layer) { layer_forward<BFloat16>(*layer); }
 OFFERED void ancestral_layer_backward_bfloat16(const GatedLayer* layer) { layer_backward<BFloat16>(*layer); }
 OFFERED void ancestral_weights_bfloat16(const WeightGradient* of) { weight_gradient<BFloat16>(*of); }

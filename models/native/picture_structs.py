@@ -1,4 +1,4 @@
-"""What the kernels of pictures are given, as `pictures.h` declares it."""
+"""What the kernels of pictures are given, as `pictures.h`, `gated_pictures.h` and `square_pictures.h` declare it."""
 
 from ctypes import POINTER, Structure, c_int32, c_size_t, c_void_p
 
@@ -8,7 +8,7 @@ MOST_COLOURS = 4
 """Of pictures.h."""
 
 MOST_INPUTS = 64
-"""Of products.h: pixels that one product of the vertical stack looks at."""
+"""Of products.h: places that the rows of one product come from, such as the pixels that a convolution looks at."""
 
 
 class BiasesStruct(Structure):
@@ -29,8 +29,43 @@ class ColourGroupStruct(Structure):
     )
 
 
-class PictureLayerStruct(Structure):
-    """`PictureLayer` of pictures.h."""
+class HeadStruct(Structure):
+    """`Head` of pictures.h."""
+
+    _fields_ = (("inputs", c_void_p), ("width", c_int32), ("groups", ColourGroupStruct * MOST_COLOURS))
+
+
+class PicturesStruct(Structure):
+    """`Pictures` of pictures.h."""
+
+    _fields_ = (
+        ("num_colours", c_int32),
+        ("columns", c_int32),
+        ("num_lanes", c_int32),
+        ("num_levels", c_int32),
+        ("num_heads", c_int32),
+        ("heads", POINTER(HeadStruct)),
+        ("wide", c_void_p),
+        ("scratch", c_void_p),
+    )
+
+
+class PictureRowStruct(Structure):
+    """`PictureRow` of pictures.h."""
+
+    _fields_ = (
+        ("row", c_int32),
+        ("keys", c_void_p),
+        ("temperatures", c_void_p),
+        ("given", c_void_p),
+        ("levels", c_void_p),
+        ("nll_nats", c_void_p),
+        ("parameters", c_void_p),
+    )
+
+
+class GatedLayerStruct(Structure):
+    """`GatedPictureLayer` of gated_pictures.h."""
 
     _fields_ = (
         ("vertical", c_void_p),
@@ -51,40 +86,58 @@ class PictureLayerStruct(Structure):
     )
 
 
-class PictureStruct(Structure):
-    """`Picture` of pictures.h."""
+class GatedPicturesStruct(Structure):
+    """`GatedPictures` of gated_pictures.h."""
 
     _fields_ = (
-        ("layers", POINTER(PictureLayerStruct)),
+        ("common", PicturesStruct),
+        ("layers", POINTER(GatedLayerStruct)),
         ("num_layers", c_int32),
-        ("num_colours", c_int32),
-        ("columns", c_int32),
-        ("num_lanes", c_int32),
         ("half", c_int32),
         ("offsets_width", c_int32),
         ("feature_width", c_int32),
-        ("middle_width", c_int32),
-        ("head", ColourGroupStruct * MOST_COLOURS),
-        ("logits", ColourGroupStruct * MOST_COLOURS),
-        ("num_levels", c_int32),
         ("above", c_void_p),
-        ("features", c_void_p),
-        ("middle", c_void_p),
         ("stream", c_void_p),
-        ("wide", c_void_p),
-        ("scratch", c_void_p),
     )
 
 
-class PictureRowStruct(Structure):
-    """`PictureRow` of pictures.h."""
+class SquareStruct(Structure):
+    """`Square` of square_pictures.h."""
 
     _fields_ = (
-        ("row", c_int32),
-        ("keys", c_void_p),
-        ("temperatures", c_void_p),
-        ("given", c_void_p),
-        ("levels", c_void_p),
-        ("nll_nats", c_void_p),
-        ("parameters", c_void_p),
+        ("above", c_void_p),
+        ("map", c_void_p),
+        ("num_rows", c_int32),
+        ("side", c_int32),
+        ("width", c_int32),
+        ("offsets_width", c_int32),
+        ("biases", BiasesStruct),
+        ("offsets", c_void_p),
+        ("here", ColourGroupStruct * MOST_COLOURS),
+    )
+
+
+class BlockStruct(Structure):
+    """`Block` of square_pictures.h."""
+
+    _fields_ = (
+        ("conv", SquareStruct),
+        ("stream", c_void_p),
+        ("inside", c_void_p),
+        ("inside_width", c_int32),
+        ("reduce", ColourGroupStruct * MOST_COLOURS),
+        ("expand", ColourGroupStruct * MOST_COLOURS),
+    )
+
+
+class SquarePicturesStruct(Structure):
+    """`SquarePictures` of square_pictures.h."""
+
+    _fields_ = (
+        ("common", PicturesStruct),
+        ("first", SquareStruct),
+        ("blocks", POINTER(BlockStruct)),
+        ("num_blocks", c_int32),
+        ("stream_width", c_int32),
+        ("stream", c_void_p),
     )

@@ -160,7 +160,7 @@ struct Streamed {
   size_t stream_stride;
   typename Number::T* to;
   size_t stride;
-  bool add;
+  bool add, positive;  // `positive`: its positive part alone is put
 
   template <int R, int V>
   BY_ITSELF void put(const Sums<R, V>& sums, int row, int first) const {
@@ -169,7 +169,7 @@ struct Streamed {
         float* at = stream + (row + m) * stream_stride + (first + j) * VL;
         Vector x = add ? sums.of[m][j] + load(at) : sums.of[m][j];
         store(at, x);
-        Number::put(to + (row + m) * stride + (first + j) * VL, x);
+        Number::put(to + (row + m) * stride + (first + j) * VL, positive ? (x < 0.f ? Vector{} : x) : x);
       }
   }
 };

@@ -84,7 +84,7 @@ inline void residual(const Stack& stack, int index, int64_t clock) {
   inputs.add((const T*)stack.z + (size_t)index * stack.half, (size_t)stack.num_layers * stack.half, stack.half);
   T* next = slot_of<Number>(stack.layers[index + 1], stack, clock);
   multiply_rows<Number>(inputs, stack.num_lanes, stack.residual, Biases{stack.stream, width},
-                        stack.layers[index].residual, Streamed<Number>{stack.stream, width, next, width, false});
+                        stack.layers[index].residual, Streamed<Number>{stack.stream, width, next, width, false, false});
 }
 
 // The stack at one timestep, whose input stands in `stream`.

@@ -1,4 +1,4 @@
-"""Drawing by a compiled kernel: waveforms of WaveNet, pictures of Gated PixelCNN.
+"""Drawing by a compiled kernel: waveforms of WaveNet, pictures of PixelCNN and Gated PixelCNN.
 
 Every path is held to `naive`: the same parameters to a few units of the last place, so the same levels but for a random
 number that falls between the two. An item's bytes depend on the model, its request, the precision and the level of
@@ -18,6 +18,7 @@ from models.autoregressive import Autoregressive
 from models.gated_pixelcnn import GatedPixelCNN
 from models.native import Library, best, why_none
 from models.native.picture_structs import MOST_COLOURS, MOST_INPUTS
+from models.pixelcnn import PixelCNN
 from models.sampling.departures import ALL_LEVELS, Departures
 from models.sampling.draws import refuse_picture_shape, sampling_mode
 from models.sampling.fused_pictures import PictureLanes
@@ -36,7 +37,7 @@ def why_not_fused(model: Autoregressive, precision: Precision = "float32", libra
     """Why a model cannot be drawn from by a compiled kernel; empty where it can."""
     library = library or best()
     weight = next(model.parameters())
-    if not isinstance(model, WaveNet | GatedPixelCNN):
+    if not isinstance(model, WaveNet | GatedPixelCNN | PixelCNN):
         return f"there is no kernel for {type(model).__name__}"
     if library is None:
         return why_none()
@@ -47,16 +48,24 @@ def why_not_fused(model: Autoregressive, precision: Precision = "float32", libra
     return why_too_large(model)
 
 
-def why_too_large(model: WaveNet | GatedPixelCNN) -> str:
+def why_too_large(model: WaveNet | GatedPixelCNN | PixelCNN) -> str:
     """Why a network is beyond what the kernel keeps at hand; empty where it is not."""
     if isinstance(model, WaveNet):
         taps = max(model.config.kernel_size, *(context.kernel_size for context in model.config.contexts), 0)
         return "" if taps < MOST_INPUTS else f"the kernel takes a kernel_size below {MOST_INPUTS}, got {taps}"
-    pixels = max((layer.vertical.reach.up + 1) * (2 * layer.vertical.reach.left + 1) for layer in model.layers)
+    pixels = max(pixels_looked_at(model))
     if pixels > MOST_INPUTS:
         return f"the kernel takes convolutions of up to {MOST_INPUTS} pixels, got {pixels}"
     colours = model.config.channels
     return "" if colours <= MOST_COLOURS else f"the kernel takes up to {MOST_COLOURS} colours, got {colours}"
+
+
+def pixels_looked_at(model: GatedPixelCNN | PixelCNN) -> list[int]:
+    """How many pixels each convolution takes a product over at once."""
+    if isinstance(model, PixelCNN):
+        reaches = [conv.reach for conv in (model.first, *(block.conv for block in model.blocks))]
+        return [reach.up * (2 * reach.left + 1) for reach in reaches]
+    return [(layer.vertical.reach.up + 1) * (2 * layer.vertical.reach.left + 1) for layer in model.layers]
 
 
 def follows_the_kernel(departures: Departures) -> bool:
@@ -116,7 +125,7 @@ def lanes_of(
             raise ValueError(f"the kernel departs from the model in temperature alone, got {request.departures}")
     if isinstance(model, WaveNet):
         return WaveformLanes(model, requests, num_lanes, library, dtype)
-    assert isinstance(model, GatedPixelCNN)
+    assert isinstance(model, GatedPixelCNN | PixelCNN)
     return PictureLanes(model, requests, num_lanes, library, dtype)
 
 

@@ -11,11 +11,21 @@ from torch import Tensor
 from models.gated_pixelcnn import GatedPixelCNN
 from models.native import Library
 from models.native.colour_blocks import Kernel
-from models.native.pictures import NativeGatedPixelCNN
+from models.native.gated_pictures import NativeGatedPixelCNN
+from models.native.pictures import NativePictures, PictureSize
+from models.native.square_pictures import NativePixelCNN
 from models.native.wavenet import NOTHING
+from models.pixelcnn import PixelCNN
 from models.sampling.kept import refuse_unknown_levels
 from models.sampling.lanes import DrawnItem, LaneRequest, check_kept
 from models.sampling.picture_conditions import PictureConditions
+
+
+def native_pictures(model: GatedPixelCNN | PixelCNN, size: PictureSize, kernel: Kernel) -> NativePictures:
+    """The model's network for the kernels."""
+    if isinstance(model, PixelCNN):
+        return NativePixelCNN(model, size, kernel)
+    return NativeGatedPixelCNN(model, size, kernel)
 
 
 class PictureLanes:
@@ -23,7 +33,7 @@ class PictureLanes:
 
     def __init__(
         self,
-        model: GatedPixelCNN,
+        model: GatedPixelCNN | PixelCNN,
         requests: Sequence[LaneRequest],
         num_lanes: int,
         library: Library,
@@ -63,10 +73,10 @@ class PictureSet:
     """One picture in each lane, from the first row to the last."""
 
     def __init__(
-        self, model: GatedPixelCNN, requests: Sequence[LaneRequest], shape: tuple[int, ...], kernel: Kernel
+        self, model: GatedPixelCNN | PixelCNN, requests: Sequence[LaneRequest], shape: tuple[int, ...], kernel: Kernel
     ) -> None:
         self.model, self.shape, (_, self.height, width) = model, shape, shape
-        self.net = NativeGatedPixelCNN(model, len(requests), width, kernel)
+        self.net = native_pictures(model, PictureSize(len(requests), width), kernel)
         for lane, request in enumerate(requests):
             self.net.start(lane, request.key, float(request.departures.temperature))
         conditions = [request.condition for request in requests]
@@ -101,7 +111,9 @@ class PictureSet:
         return [DrawnItem(levels.clone(), float(own.sum())) for levels, own in zip(pictures, nll_nats, strict=True)]
 
 
-def given_levels(requests: Sequence[LaneRequest], model: GatedPixelCNN, shape: tuple[int, ...]) -> Tensor | None:
+def given_levels(
+    requests: Sequence[LaneRequest], model: GatedPixelCNN | PixelCNN, shape: tuple[int, ...]
+) -> Tensor | None:
     """The kept levels of each row, [H, W·C, B] int32, NOTHING where one is to be drawn; None where none are kept."""
     if all(request.kept is None for request in requests):
         return None

@@ -1,25 +1,28 @@
-"""The fused kernel of Gated PixelCNN: equal to naive on every level of processor, the same picture in any company."""
+"""The fused kernels of pictures: equal to naive on every level of processor, the same picture in any company."""
 
 from typing import cast
 
 import pytest
 import torch
 
+from models import MODELS
 from models.conditioning import Condition, ConditionConfig
 from models.counter_random import item_key, item_keys
 from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
 from models.native import LEVELS, Library, best, opened
 from models.native.colour_blocks import Kernel
-from models.native.pictures import NativeGatedPixelCNN
+from models.native.pictures import PictureSize
+from models.pixelcnn import PixelCNN, PixelCNNConfig
 from models.sampling import Departures, DrawnItem, Kept, LaneRequest, sample_naive
 from models.sampling.fused import checked_items, sample_fused, why_not_fused
-from models.sampling.fused_pictures import PictureLanes
+from models.sampling.fused_pictures import PictureLanes, native_pictures
 from tests.models.tiny import CASES, TINY, perturb, tiny_condition, tiny_model
 
+Network = GatedPixelCNN | PixelCNN
 usable = [level for level in LEVELS if isinstance(opened(level), Library)]
 pytestmark = pytest.mark.skipif(not usable, reason="built without a compiler")
 on_every_level = pytest.mark.parametrize("level", usable)
-pictures = [(name, kind) for name, kind in CASES if name.startswith("gated_pixelcnn")]
+pictures = [(name, kind) for name, kind in CASES if MODELS[TINY[name].model].model in (GatedPixelCNN, PixelCNN)]
 
 
 def library_of(level: str) -> Library:
@@ -29,7 +32,7 @@ def library_of(level: str) -> Library:
 
 
 def drawn_on(
-    level: str, model: GatedPixelCNN, requests: list[LaneRequest], num_lanes: int, dtype: torch.dtype = torch.float32
+    level: str, model: Network, requests: list[LaneRequest], num_lanes: int, dtype: torch.dtype = torch.float32
 ) -> list[DrawnItem]:
     """`sample_fused` on a level of processor."""
     with torch.inference_mode():
@@ -39,8 +42,8 @@ def drawn_on(
     return checked_items(lanes.items())
 
 
-def float32(name: str, kind: str) -> GatedPixelCNN:
-    return cast(GatedPixelCNN, tiny_model(name, kind).float().eval())
+def float32(name: str, kind: str) -> Network:
+    return cast(Network, tiny_model(name, kind).float().eval())
 
 
 def requests_of(condition: Condition | None, shape: tuple[int, ...], num_items: int) -> list[LaneRequest]:
@@ -66,17 +69,20 @@ def test_it_draws_what_naive_draws(level: str, name: str, kind: str) -> None:
     assert [item.nll_nats for item in fused] == pytest.approx(naive.nll_nats.tolist(), abs=2e-4)
 
 
-SHAPES = {
+SHAPES: dict[str, tuple[GatedPixelCNNConfig | PixelCNNConfig, tuple[int, int, int]]] = {
     "three colours in uneven groups": (GatedPixelCNNConfig(16, 3, 25, 4, 40, 5, 3), (3, 5, 6)),
     "grey, whole vectors": (GatedPixelCNNConfig(8, 1, 32, 3, 64, 7, 3), (1, 6, 7)),
     "two colours, a wide kernel": (GatedPixelCNNConfig(7, 2, 20, 2, 17, 3, 5), (2, 4, 5)),
+    "square, three colours in uneven groups": (PixelCNNConfig(16, 3, 25, 3, 40, 5, 3), (3, 5, 6)),
+    "square, grey": (PixelCNNConfig(8, 1, 32, 2, 64, 7, 3), (1, 6, 7)),
+    "square, two colours, a wide kernel": (PixelCNNConfig(7, 2, 20, 2, 17, 3, 5), (2, 4, 5)),
     "one row, one column": (GatedPixelCNNConfig(5, 1, 9, 2, 9, 3, 3), (1, 1, 1)),
 }
 
 
-def built(config: GatedPixelCNNConfig) -> GatedPixelCNN:
+def built(config: GatedPixelCNNConfig | PixelCNNConfig) -> Network:
     torch.manual_seed(3)
-    model = GatedPixelCNN(config)
+    model = GatedPixelCNN(config) if isinstance(config, GatedPixelCNNConfig) else PixelCNN(config)
     perturb(model, seed=4, by=0.1)
     return model.eval()
 
@@ -87,7 +93,7 @@ def built(config: GatedPixelCNNConfig) -> GatedPixelCNN:
 def test_its_parameters_are_those_of_the_whole_network(level: str, shape: str, num_lanes: int) -> None:
     config, (colours, height, width) = SHAPES[shape]
     model = built(config)
-    net = NativeGatedPixelCNN(model, num_lanes, width, Kernel(library_of(level), torch.float32))
+    net = native_pictures(model, PictureSize(num_lanes, width), Kernel(library_of(level), torch.float32))
     for lane in range(num_lanes):
         net.start(lane, item_key(1, str(lane)), 1.0)
     net.begin()
@@ -106,7 +112,8 @@ def test_its_parameters_are_those_of_the_whole_network(level: str, shape: str, n
 @on_every_level
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", ["global and planes", "vector", "none"])
-def test_a_picture_is_the_same_in_any_lane_and_company(level: str, dtype: torch.dtype, kind: str) -> None:
+@pytest.mark.parametrize("config", [GatedPixelCNNConfig, PixelCNNConfig])
+def test_a_picture_is_the_same_in_any_lane_and_company(level: str, dtype: torch.dtype, kind: str, config: type) -> None:
     if dtype == torch.bfloat16 and not library_of(level).has_bfloat16:
         pytest.skip("no products of bfloat16 on this level")
     conditions = {
@@ -114,7 +121,7 @@ def test_a_picture_is_the_same_in_any_lane_and_company(level: str, dtype: torch.
         "vector": ConditionConfig(vector_size=3, channels=4),
         "global and planes": ConditionConfig({"label": 3}, num_planes=2, plane_factor=2, channels=4),
     }
-    model, shape = built(GatedPixelCNNConfig(32, 3, 25, 2, 40, 3, 3, conditions[kind])), (3, 4, 6)
+    model, shape = built(config(32, 3, 25, 2, 40, 3, 3, conditions[kind])), (3, 4, 6)
     generator = torch.Generator().manual_seed(0)
     requests = []
     for number in range(7):
