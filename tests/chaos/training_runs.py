@@ -3,7 +3,6 @@
 The processes are forked from one that has imported torch: starting them again costs no time.
 """
 
-import multiprocessing
 import os
 import random
 import signal
@@ -23,6 +22,7 @@ from pipeline.training.loop import run
 from pipeline.training.plan import RunPlan
 from pipeline.training.world import Alone, Distributed
 from tests.pipeline.training.datasets import audio_dataset
+from tests.pipeline.training.fleet import context
 from tests.pipeline.training.runs import figures, small_plan
 
 CHECKPOINTS = 8
@@ -30,9 +30,6 @@ STEPS_BETWEEN = 5
 
 Calm = tuple[bytes, list[tuple[Any, ...]]]
 """The weights, and the lines of metrics without what the clock says."""
-
-context: Any = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["tests.chaos.training_runs"])
 
 
 @dataclass(frozen=True)
