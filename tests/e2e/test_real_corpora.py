@@ -1,25 +1,35 @@
-"""Real corpora the whole way on the shared Ray: prepare, train, generate, evaluate, verify. The models are tiny."""
+"""Real corpora the whole way: prepare, train, generate, evaluate, verify. The models are tiny.
+
+All are prepared on the shared Ray. Waveforms and pictures of one corpus each go on there too; those of the others in
+this process, by the same verbs and functions: what is left of a corpus in its dataset knows nothing of Ray.
+"""
 
 import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from jobs.cluster import Cluster, connect
-from jobs.evaluate import evaluate
+from jobs.evaluate import Job, evaluate
 from jobs.generate import generate
 from jobs.prepare import prepare
 from jobs.recipes import load_recipe
 from jobs.train import train
 from jobs.verify import verify
 from pipeline.evaluation.config import EvaluateConfig
+from pipeline.evaluation.likelihood import Scores, parts_of, score_part
 from pipeline.generation.config import GenerateConfig
+from pipeline.generation.shard import generate_shard
+from pipeline.model_folder import load_model
 from pipeline.preparation.config import AudioConfig, ImageConfig, PrepareConfig, SpeechConfig
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.storage import Location
+from pipeline.training.loop import run
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(120), pytest.mark.usefixtures("ray_local")]
 
@@ -60,6 +70,7 @@ class Way:
     sets: tuple[str, ...]
     condition_on: str
     num_rows: int
+    goes_on_ray: bool = False
 
 
 FAR_DOWN = AudioConfig(sample_rate_hz=4000)
@@ -81,9 +92,16 @@ WAYS = (
         TINY_WAVENET,
         "phones",
         40,
+        goes_on_ray=True,
     ),
     Way(
-        "mnist", PrepareConfig(image=ImageConfig(14, 14, num_levels=4)), "pixelcnn-small", TINY_PIXELCNN, "label", 5000
+        "mnist",
+        PrepareConfig(image=ImageConfig(14, 14, num_levels=4)),
+        "pixelcnn-small",
+        TINY_PIXELCNN,
+        "label",
+        5000,
+        goes_on_ray=True,
     ),
     Way(
         "cifar10-png",
@@ -106,13 +124,37 @@ def request_of(dataset: Dataset, condition_on: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.corpus)
-def test_a_real_corpus_goes_the_whole_way(way: Way, shared_data: Path, tmp_path: Path) -> None:
+def test_a_real_corpus_goes_the_whole_way(
+    way: Way, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     corpus, root = Location(str(shared_data / way.corpus)), Location(str(tmp_path))
     console = Console(file=io.StringIO(), width=160)
     with connect() as cluster:
         info = prepare(corpus, root / "data", way.config, cluster, console)
         assert (info.num_rows, info.num_failures) == (way.num_rows, 0)
+        if not way.goes_on_ray:
+            stay_in_this_process(monkeypatch)
         go_on(way, root, cluster, console)
+
+
+def stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What workers would do is done here."""
+    monkeypatch.setattr("jobs.train.Training", lambda plan, *_: SimpleNamespace(run=lambda: run(plan)))
+    monkeypatch.setattr("jobs.generate.draw", draw_here)
+    monkeypatch.setattr("jobs.evaluate.score_all", score_here)
+
+
+def draw_here(plans: Any, num_actors: int, sampler: Any, advance: Any, console: Console) -> None:
+    folder, out, config = sampler
+    for plan in plans:
+        advance.drawn(generate_shard(out, plan, load_model(folder), config))
+
+
+def score_here(job: Job, dataset: Dataset, cluster: Cluster, console: Console) -> Scores:
+    scores = Scores()
+    for part in parts_of(dataset, job.config):
+        scores.add(score_part(dataset, part, load_model(job.model), job.config))
+    return scores
 
 
 def go_on(way: Way, root: Location, cluster: Cluster, console: Console) -> None:

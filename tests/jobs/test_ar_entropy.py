@@ -52,7 +52,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Location:
 
 
 def recipe() -> Recipe:
-    return load_recipe("linear-ar", sets=["model.order=2", "training.num_steps=40", "training.window=4096"])
+    sets = ["model.order=2", "training.num_steps=40", "training.window=4096", "num_workers=1"]
+    return load_recipe("linear-ar", sets=sets)
 
 
 def test_the_plain_functions_reach_the_entropy_rate(corpus: Location, tmp_path: Path) -> None:

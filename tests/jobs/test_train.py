@@ -35,7 +35,7 @@ from pipeline.training.plan import RunPlan
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.runs import TRAINING, WAVENET, figures, small_plan
 
-LONG = replace(TRAINING, num_steps=400, log_every=20, validate_every=100, checkpoint_every=50)
+LONG = replace(TRAINING, num_steps=200, log_every=20, validate_every=100, checkpoint_every=25)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_killed_worker_costs_nothing_and_the_weights_are_those_of_an_undisturb
     out = tmp_path / "out"
 
     def kill_one() -> None:
-        wait_for(lambda: checkpoint_steps(out) and checkpoint_steps(out)[-1] >= 100)
+        wait_for(lambda: checkpoint_steps(out) and checkpoint_steps(out)[-1] >= 50)
         os.kill(workers()[0], signal.SIGKILL)
 
     killer = threading.Thread(target=kill_one)
@@ -97,7 +97,7 @@ def test_a_killed_worker_costs_nothing_and_the_weights_are_those_of_an_undisturb
     info, said = trained(dataset, out, Recipe(WAVENET, LONG))
     killer.join()
     assert "Going on from step" in said
-    assert info.figures["num_steps"] == 400
+    assert info.figures["num_steps"] == 200
     assert not (out / "run/ray").exists()
     plan = small_plan(dataset, tmp_path / "alone", **vars(LONG))
     assert run(plan)
@@ -116,7 +116,7 @@ def test_a_killed_worker_costs_nothing_and_the_weights_are_those_of_an_undisturb
 def test_ctrl_c_writes_a_checkpoint_and_the_same_command_goes_on(
     dataset: Dataset, tmp_path: Path, ray_local: None
 ) -> None:
-    out, recipe = tmp_path / "out", Recipe(WAVENET, replace(LONG, num_steps=10**6, checkpoint_every=10**6))
+    out, endless = tmp_path / "out", replace(LONG, num_steps=10**6, checkpoint_every=10**6)
 
     def interrupt() -> None:
         wait_for(workers)
@@ -125,7 +125,7 @@ def test_ctrl_c_writes_a_checkpoint_and_the_same_command_goes_on(
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(Interrupted, match="the same command goes on"):
-        trained(dataset, out, recipe)
+        trained(dataset, out, Recipe(WAVENET, endless, num_workers=1))
     (step,) = checkpoint_steps(out)
     assert 0 < step < 10**6
 
