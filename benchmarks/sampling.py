@@ -1,66 +1,97 @@
-"""Cached sampling against naive sampling and against the processor's own matrix products.
+"""Sampling by the compiled kernels: against torch's cached path, naive, a peer, and what the processor can multiply.
 
+    pip install -e '.[bench]'                            for the peer
     python -m benchmarks.sampling                        every case, for minutes
     python -m benchmarks.sampling --only "arch i,"       one architecture
 
-Naive draws recompute what they depend on: a waveform's receptive field, a whole picture. They are taken at several
-numbers of lanes, and the fastest is the one to compare with. Before anything is timed, cached and naive draw the same
-levels, or the benchmark stops. The ceiling is a float32
-matrix product of torch, taken in the same rounds, over the least work that a draw needs; so the ratio to it is the
-share of the processor that sampling uses. Weights are random: they do not change the work.
+The ceiling is a loop of multiply-adds on registers, of the same precision and taken in the same rounds, over the least
+work that a draw needs (`flops_per_draw`): so the ratio to it is the share of the processor that sampling uses. Naive
+draws recompute what they depend on: a waveform's receptive field, a whole picture. The peer is r9y9's wavenet_vocoder
+0.1.1, which draws for one item at a time, with the same layers and channels. Weights are random: they do not change
+the work. Before anything is timed, the kernel, torch and naive draw the same levels, or the benchmark stops.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from benchmarks.harness import Case, Contestant, main
 from models.autoregressive import Autoregressive
-from models.counter_random import item_keys
+from models.conditioning import Condition, ConditionConfig
+from models.counter_random import item_key
 from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
-from models.sampling import sample_cached, sample_naive
+from models.native import Library, best, why_none
+from models.pixelcnn import PixelCNN, PixelCNNConfig
+from models.sampling import LaneRequest, sample_cached, sample_naive
+from models.sampling.fused import Precision, sample_fused
 from models.wavenet import WaveNet, WaveNetConfig
 
-WAVENETS = {
-    "small: 10 layers, R32 G32 S64": WaveNetConfig(256, 32, 32, 64, 64, num_stacks=1),
+ARCHITECTURES = {
     "arch i, 30 layers, k2 R64 G128 S256": WaveNetConfig(),
+    "arch ii, 24 layers, k3 R128 G256 S128": WaveNetConfig(
+        residual_channels=128,
+        gate_channels=256,
+        skip_channels=128,
+        head_channels=128,
+        kernel_size=3,
+        dilations=(1, 2, 4, 8, 16, 32),
+        num_stacks=4,
+    ),
     "arch iii, 20 layers, k2 R64 G128 S256": WaveNetConfig(num_stacks=2),
 }
 
-PIXELCNNS = {
-    "digits: 5 layers of 32, 28×28×1, 8 levels": (GatedPixelCNNConfig(8, 1, 32, 5, 64), (1, 28, 28)),
-    "15 layers of 128, 32×32×3, 256 levels": (GatedPixelCNNConfig(), (3, 32, 32)),
+PICTURES: dict[str, tuple[GatedPixelCNNConfig | PixelCNNConfig, tuple[int, int, int]]] = {
+    "Gated PixelCNN, 15 layers of 128, 32×32×3": (GatedPixelCNNConfig(), (3, 32, 32)),
+    "PixelCNN, 15 layers of 128, 32×32×3": (PixelCNNConfig(), (3, 32, 32)),
+    "Gated PixelCNN, digits: 5 layers of 32, 28×28×1, 8 levels": (GatedPixelCNNConfig(8, 1, 32, 5, 64), (1, 28, 28)),
 }
 
-NUM_TIMESTEPS = 200
-"""Of one round; every timestep costs the same."""
+LANES = (1, 8, 16, 64)
+
+TIMESTEPS_A_ROUND = 6400
+"""Over all lanes; every timestep costs the same."""
+
+PICTURE_LANES = 16
 
 ROWS_DRAWN = 8
 """Rows of a picture that one round draws; every row costs the same."""
 
-NAIVE_LANES = (1, 4, 16)
-"""More lanes share what one call costs, until what is recomputed no longer lies in a cache."""
-
-PROBE = 768
-"""Side of the matrices of the ceiling: they lie in the second-level cache."""
+CONDITION = ConditionConfig({"speaker": 10}, num_phones=40, num_features=2, hop=80)
 
 
-def keys(num_lanes: int) -> Tensor:
-    """Random streams for so many lanes."""
-    return item_keys((0, str(lane)) for lane in range(num_lanes))
+def library() -> Library:
+    """The kernels; SystemExit where there are none."""
+    found = best()
+    if found is None:
+        raise SystemExit(why_none())
+    return found
 
 
-def ceiling(flop_per_draw: float) -> Contestant:
-    """Draws a second if all the work were one large matrix product."""
-    a, b = torch.randn(PROBE, PROBE), torch.randn(PROBE, PROBE)
-    out = torch.empty(PROBE, PROBE)
+def requests(shape: tuple[int, ...], num_items: int, condition: Condition | None = None) -> list[LaneRequest]:
+    """Items with random streams of their own."""
+    return [LaneRequest(shape, item_key(0, str(number)), condition) for number in range(num_items)]
 
-    def call() -> Tensor:
-        return torch.mm(a, b, out=out)
 
-    return Contestant("matrix product, least work per draw", "ceiling", call, 2 * PROBE**3 / flop_per_draw)
+def keys(num_items: int) -> torch.Tensor:
+    """The same streams for the torch paths."""
+    return torch.tensor([request.key for request in requests((1,), num_items)])
+
+
+def ceiling(flop_per_draw: float, precision: Precision) -> Contestant:
+    """Draws a second if the processor did nothing but multiply and add."""
+    flop = peak(1, precision)
+    rounds = int(2e8 / flop)
+    return Contestant(
+        f"multiply-adds on registers, {precision}", "ceiling", partial(peak, rounds, precision), rounds * flop / flop_per_draw
+    )
+
+
+def peak(rounds: int, precision: Precision) -> float:
+    """Run the loop; gives the floating-point operations that it took."""
+    call = getattr(library().calls, f"ancestral_peak_{precision}")
+    return float(call(rounds))
 
 
 def inference(call: Callable[[], object]) -> Callable[[], object]:
@@ -74,73 +105,124 @@ def inference(call: Callable[[], object]) -> Callable[[], object]:
 
 
 def check_agreement(model: Autoregressive, shape: tuple[int, ...]) -> None:
-    """AssertionError unless cached sampling draws, level by level, what naive sampling does."""
-    cached, naive = (sample(model, shape, None, keys(2)).levels for sample in (sample_cached, sample_naive))
-    num_apart = int((cached != naive).sum())
-    assert not num_apart, f"{type(model).__name__}: {num_apart} of {naive.numel()} cached levels are not the naive ones"
+    """AssertionError unless all paths draw the same, level by level."""
+    naive, cached = (sample(model, shape, None, keys(2)).levels for sample in (sample_naive, sample_cached))
+    fused = torch.stack([item.levels for item in sample_fused(model, requests(shape, 2), 2)])
+    for path, levels in (("cached", cached), ("fused", fused)):
+        num_apart = int((levels != naive).sum())
+        assert not num_apart, f"{type(model).__name__}: {num_apart} of {naive.numel()} {path} levels are not the naive ones"
 
 
-def naive(model: Autoregressive, num_levels: int, shape: tuple[int, ...], what: str) -> list[Contestant]:
-    """One draw for each lane, of items of `shape`, at several numbers of lanes."""
-    return [
-        Contestant(
-            f"naive, {num_lanes} lanes: {what} a draw",
-            "peer",
-            inference(partial(model, torch.randint(num_levels, (num_lanes, *shape)))),
-            num_lanes,
-        )
-        for num_lanes in NAIVE_LANES
-    ]
+def kernel(name: str, role: str, model: Autoregressive, items: list[LaneRequest], precision: Precision) -> Contestant:
+    """Items by the kernel, as many side by side as there are."""
+    levels = sum(torch.Size(item.shape).numel() for item in items)
+    call = partial(sample_fused, model, items, len(items), precision)
+    return Contestant(name, role, call, levels)  # type: ignore[arg-type]
 
 
-def wavenet_case(name: str, config: WaveNetConfig, num_lanes: int) -> Case:
-    """Lanes of a waveform: cached, and one naive draw for each lane."""
+def peer(config: WaveNetConfig, num_timesteps: int) -> Contestant:
+    """wavenet_vocoder in the shape of ours, one item."""
+    from wavenet_vocoder.wavenet import WaveNet as Vocoder
+
+    network = Vocoder(
+        out_channels=config.num_levels,
+        layers=len(config.layer_dilations),
+        stacks=config.num_stacks,
+        residual_channels=config.residual_channels,
+        gate_channels=config.gate_channels,
+        skip_out_channels=config.skip_channels,
+        kernel_size=config.kernel_size,
+        dropout=0.0,
+    )
+    network.make_generation_fast_()
+    start = torch.zeros(1, config.num_levels, 1)
+    start[:, config.num_levels // 2] = 1
+    call = partial(network.eval().incremental_forward, start, T=num_timesteps, softmax=True, quantize=True)
+    return Contestant("wavenet_vocoder 0.1.1, one item", "peer", inference(call), num_timesteps)
+
+
+def wavenet_cases(name: str, config: WaveNetConfig) -> Iterator[Case]:
+    """Each number of lanes in both precisions."""
     torch.manual_seed(0)
     model = WaveNet(config).eval()
     check_agreement(model, (12,))
+    for num_lanes in LANES:
+        num_timesteps = TIMESTEPS_A_ROUND // num_lanes
+        items, flop = requests((num_timesteps,), num_lanes), model.flops_per_draw((num_timesteps,))
+        float32 = kernel("kernel, float32", "ours", model, items, "float32")
+        few = num_timesteps // 4
+        cached = partial(sample_cached, model, (few,), None, keys(num_lanes))
+        peers = [Contestant("torch, cached", "peer", cached, num_lanes * few)]
+        peers += [peer(config, 100)] if num_lanes == 1 else []
+        yield Case(
+            f"WaveNet {name}, {num_lanes} lanes, float32", "timesteps", [float32, *peers, ceiling(flop, "float32")]
+        )
+        if library().has_bfloat16:
+            ours = kernel("kernel, bfloat16", "ours", model, items, "bfloat16")
+            others = [replace(float32, role="peer"), *peers, ceiling(flop, "bfloat16")]
+            yield Case(f"WaveNet {name}, {num_lanes} lanes, bfloat16", "timesteps", [ours, *others])
 
-    def cached() -> object:
-        return sample_cached(model, (NUM_TIMESTEPS,), None, keys(num_lanes))
 
+def naive_timesteps() -> Case:
+    """What recomputing the receptive field for each draw costs."""
+    model = WaveNet(WaveNetConfig()).eval()
+    levels = torch.randint(256, (1, model.receptive_field))
+    items = requests((TIMESTEPS_A_ROUND // 16,), 16)
+    naive = Contestant("naive, its receptive field a draw", "peer", inference(partial(model, levels)), 1)
+    return Case("WaveNet arch i, naive", "timesteps", [kernel("kernel, float32", "ours", model, items, "float32"), naive])
+
+
+def conditioned_case() -> Case:
+    """A speaker, phones and F0 against the same network without."""
+    torch.manual_seed(0)
+    plain, model = WaveNet(WaveNetConfig()).eval(), WaveNet(WaveNetConfig(condition=CONDITION)).eval()
+    num_timesteps = TIMESTEPS_A_ROUND // 16 // CONDITION.hop * CONDITION.hop
+    frames = num_timesteps // CONDITION.hop
+    condition = Condition(torch.tensor([[3]]), torch.randint(40, (1, frames)), torch.randn(1, frames, 2))
     return Case(
-        f"WaveNet {name}, {num_lanes} lanes",
+        "WaveNet arch i, 16 lanes, conditioned on speaker, phones and F0, float32",
         "timesteps",
         [
-            Contestant("cached", "ours", cached, num_lanes * NUM_TIMESTEPS),
-            *naive(model, config.num_levels, (model.receptive_field,), "its receptive field"),
-            ceiling(model.flops_per_draw((NUM_TIMESTEPS,))),
+            kernel("conditioned", "ours", model, requests((num_timesteps,), 16, condition), "float32"),
+            kernel("without condition", "peer", plain, requests((num_timesteps,), 16), "float32"),
         ],
     )
 
 
-def pixelcnn_case(name: str, config: GatedPixelCNNConfig, shape: tuple[int, int, int], num_lanes: int) -> Case:
-    """Lanes of pictures: cached over some rows, and one naive draw for each lane."""
+def picture_cases(
+    name: str, config: GatedPixelCNNConfig | PixelCNNConfig, shape: tuple[int, int, int]
+) -> Iterator[Case]:
+    """Some rows of pictures in both precisions; naive draws take a whole picture each."""
     torch.manual_seed(0)
-    model = GatedPixelCNN(config).eval()
+    model: Autoregressive = (GatedPixelCNN(config) if isinstance(config, GatedPixelCNNConfig) else PixelCNN(config)).eval()
     channels, _, width = shape
     check_agreement(model, (channels, 2, 3))
-
-    def cached() -> object:
-        return sample_cached(model, (channels, ROWS_DRAWN, width), None, keys(num_lanes))
-
-    return Case(
-        f"Gated PixelCNN {name}, {num_lanes} lanes",
-        "levels",
-        [
-            Contestant("cached", "ours", cached, num_lanes * ROWS_DRAWN * width * channels),
-            *naive(model, config.num_levels, shape, "the picture"),
-            ceiling(model.flops_per_draw(shape)),
-        ],
-    )
+    some_rows = (channels, ROWS_DRAWN, width)
+    items, flop = requests(some_rows, PICTURE_LANES), model.flops_per_draw(shape)
+    amount = PICTURE_LANES * ROWS_DRAWN * width * channels
+    cached = partial(sample_cached, model, some_rows, None, keys(PICTURE_LANES))
+    whole = torch.randint(config.num_levels, (4, *shape))
+    peers = [
+        Contestant("torch, cached", "peer", cached, amount),
+        Contestant("naive, 4 lanes: the picture a draw", "peer", inference(partial(model, whole)), 4),
+    ]
+    float32 = kernel("kernel, float32", "ours", model, items, "float32")
+    title = f"{name}, {PICTURE_LANES} lanes"
+    yield Case(f"{title}, float32", "levels", [float32, *peers, ceiling(flop, "float32")])
+    if library().has_bfloat16:
+        ours = kernel("kernel, bfloat16", "ours", model, items, "bfloat16")
+        others = [replace(float32, role="peer"), *peers, ceiling(flop, "bfloat16")]
+        yield Case(f"{title}, bfloat16", "levels", [ours, *others])
 
 
 def cases() -> Iterator[Case]:
-    """Every architecture at the lanes that generation runs by default, and at more."""
-    for name, config in WAVENETS.items():
-        for num_lanes in (16, 64):
-            yield wavenet_case(name, config, num_lanes)
-    for name, (pictures, shape) in PIXELCNNS.items():
-        yield pixelcnn_case(name, pictures, shape, 16)
+    """Every architecture at several numbers of lanes, conditions, pictures."""
+    for name, config in ARCHITECTURES.items():
+        yield from wavenet_cases(name, config)
+    yield naive_timesteps()
+    yield conditioned_case()
+    for name, (config, shape) in PICTURES.items():
+        yield from picture_cases(name, config, shape)
 
 
 if __name__ == "__main__":
