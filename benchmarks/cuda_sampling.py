@@ -10,11 +10,10 @@ Before anything is timed the kernels' parameters are held to the forward pass, o
 random: they do not change the work. A timestep is timed twice, the network alone and with the draw, both as a graph;
 beside it stands `sample_cached` as it is on the same device.
 
-    bound = max(FLOP of a timestep · B / peak, ring bytes of a timestep · B / bandwidth, kernels · time of a graph's node)
+    bound = max(FLOP of a timestep · B / peak, ring bytes of a timestep · B / bandwidth, kernels · a node's time)
 
-with the maker's peak and bandwidth, and the node's time measured here. A node that is longer than that is bound by what
-the formula leaves out: weights that every program reads from the second-level cache, and how far layers wait for each
-other.
+with the maker's peak and bandwidth, and the time of an empty node of a graph, measured here. What the formula leaves
+out: weights, which every program reads from the second-level cache, and that each layer waits for the one before.
 """
 
 import argparse
@@ -22,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,7 +44,14 @@ ARCHITECTURES = {
     "arch iii, 20 layers, k2 R64 G128 S256": WaveNetConfig(num_stacks=2),
 }
 
-TINY = {"residual_channels": 5, "gate_channels": 6, "skip_channels": 7, "head_channels": 8, "dilations": (1, 2)}
+TINY: dict[str, Any] = {
+    "residual_channels": 5,
+    "gate_channels": 6,
+    "skip_channels": 7,
+    "head_channels": 8,
+    "dilations": (1, 2),
+    "num_stacks": 1,
+}
 
 PUBLISHED_BANDWIDTHS = {"A100": 2.0e12, "H100": 3.35e12, "H200": 4.8e12, "B200": 8.0e12, "L4": 0.3e12, "RTX 4090": 1e12}
 """Bytes/s of a device's memory by the makers' data sheets, by what stands in a device's name."""
@@ -98,7 +105,7 @@ def node_seconds(device: torch.device, num_nodes: int = 100) -> float:
         for _ in range(num_nodes):
             number.add_(1)
 
-    return seconds_per_call(captured(body, number.zero_, device), 20, device) / num_nodes
+    return seconds_per_call(captured(body, lambda: None, device), 20, device) / num_nodes
 
 
 def bounds(config: WaveNetConfig, stepper: Stepper, device: torch.device) -> dict[str, float]:

@@ -1,11 +1,6 @@
-"""The kernels of a GPU, in Triton's interpreter on tensors of the CPU: held to the forward pass and to naive draws.
-
-Interpreted or not is decided as kernels are defined, so they are defined here in the interpreter and forgotten after.
-"""
+"""The kernels of a GPU, in Triton's interpreter on tensors of the CPU: held to the forward pass and to naive draws."""
 
 import importlib.util
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,10 +14,8 @@ from models.sampling.gpu.packing import pack, tile
 from models.sampling.gpu.sampling import checked_model
 from models.sampling.gpu.stepper import LANES_PER_PROGRAM, load_kernels
 from models.wavenet import WaveNet
-from tests.models.tiny import TINY, tiny_condition, tiny_levels, tiny_model
-
-KERNELS = "models.sampling.gpu.kernels"
-needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed")
+from tests.models.interpreter import interpreted, needs_triton  # noqa: F401 (a fixture of the whole module)
+from tests.models.tiny import tiny_condition, tiny_levels, tiny_model
 
 VARIANTS = [
     ("wavenet", "both, some dropped"),
@@ -33,21 +26,8 @@ VARIANTS = [
 ]
 """Every kernel size, input, output, way of conditioning once."""
 
-NUM_TIMESTEPS = TINY["wavenet"].shape[0]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def interpreted() -> Iterator[None]:
-    """Kernels in the interpreter, for this module."""
-    if importlib.util.find_spec("triton") is None:
-        yield
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRITON_INTERPRET", "1")
-        patch.delitem(sys.modules, KERNELS, raising=False)
-        yield
-        sys.modules.pop(KERNELS, None)
-        vars(sys.modules["models.sampling.gpu"]).pop("kernels", None)
+NUM_TIMESTEPS = 8
+"""Every ring comes round at least once."""
 
 
 def wavenet(name: str = "wavenet", kind: str = "none") -> WaveNet:
@@ -71,7 +51,8 @@ def keys(num_lanes: int) -> Tensor:
 @needs_triton
 @pytest.mark.parametrize(("name", "kind"), VARIANTS)
 def test_steps_equal_the_forward_pass(name: str, kind: str) -> None:
-    model, x, condition = wavenet(name, kind), tiny_levels(name), tiny_condition(kind)
+    model, x = wavenet(name, kind), tiny_levels(name)[:, :NUM_TIMESTEPS]
+    condition = tiny_condition(kind, num_timesteps=NUM_TIMESTEPS)
     parameters = stepped(Stepper(model, condition, 3, NUM_TIMESTEPS), x)
     with torch.no_grad():
         torch.testing.assert_close(parameters, model(x, condition), rtol=1e-5, atol=1e-5)
