@@ -1,7 +1,7 @@
 """Real corpora the whole way: prepare, train, generate, evaluate, verify. The models are tiny.
 
-All are prepared on the shared Ray. Waveforms and pictures of one corpus each go on there too; those of the others in
-this process, by the same verbs and functions: what is left of a corpus in its dataset knows nothing of Ray.
+All are prepared on the shared Ray. One of them goes on there too, as the demo does with waveforms and pictures; the
+others in this process, by the same verbs and functions: what is left of a corpus in its dataset knows nothing of Ray.
 """
 
 import io
@@ -95,13 +95,7 @@ WAYS = (
         goes_on_ray=True,
     ),
     Way(
-        "mnist",
-        PrepareConfig(image=ImageConfig(14, 14, num_levels=4)),
-        "pixelcnn-small",
-        TINY_PIXELCNN,
-        "label",
-        5000,
-        goes_on_ray=True,
+        "mnist", PrepareConfig(image=ImageConfig(14, 14, num_levels=4)), "pixelcnn-small", TINY_PIXELCNN, "label", 5000
     ),
     Way(
         "cifar10-png",
