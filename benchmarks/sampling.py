@@ -12,8 +12,10 @@ the work. Before anything is timed, the kernel, torch and naive draw the same le
 """
 
 from collections.abc import Callable, Iterator
+from ctypes import c_double, c_int64
 from dataclasses import replace
 from functools import partial
+from typing import Literal
 
 import torch
 
@@ -48,9 +50,11 @@ PICTURES: dict[str, tuple[GatedPixelCNNConfig | PixelCNNConfig, tuple[int, int, 
     "Gated PixelCNN, digits: 5 layers of 32, 28×28×1, 8 levels": (GatedPixelCNNConfig(8, 1, 32, 5, 64), (1, 28, 28)),
 }
 
+Role = Literal["ours", "peer", "ceiling"]
+
 LANES = (1, 8, 16, 64)
 
-TIMESTEPS_A_ROUND = 6400
+TIMESTEPS_A_ROUND = 25_600
 """Over all lanes; every timestep costs the same."""
 
 PICTURE_LANES = 16
@@ -84,14 +88,18 @@ def ceiling(flop_per_draw: float, precision: Precision) -> Contestant:
     flop = peak(1, precision)
     rounds = int(2e8 / flop)
     return Contestant(
-        f"multiply-adds on registers, {precision}", "ceiling", partial(peak, rounds, precision), rounds * flop / flop_per_draw
+        f"multiply-adds on registers, {precision}",
+        "ceiling",
+        partial(peak, rounds, precision),
+        rounds * flop / flop_per_draw,
     )
 
 
 def peak(rounds: int, precision: Precision) -> float:
     """Run the loop; gives the floating-point operations that it took."""
     call = getattr(library().calls, f"ancestral_peak_{precision}")
-    return float(call(rounds))
+    call.restype = c_double
+    return float(call(c_int64(rounds)))
 
 
 def inference(call: Callable[[], object]) -> Callable[[], object]:
@@ -110,14 +118,16 @@ def check_agreement(model: Autoregressive, shape: tuple[int, ...]) -> None:
     fused = torch.stack([item.levels for item in sample_fused(model, requests(shape, 2), 2)])
     for path, levels in (("cached", cached), ("fused", fused)):
         num_apart = int((levels != naive).sum())
-        assert not num_apart, f"{type(model).__name__}: {num_apart} of {naive.numel()} {path} levels are not the naive ones"
+        assert not num_apart, (
+            f"{type(model).__name__}: {num_apart} of {naive.numel()} {path} levels are not the naive ones"
+        )
 
 
-def kernel(name: str, role: str, model: Autoregressive, items: list[LaneRequest], precision: Precision) -> Contestant:
+def kernel(name: str, role: Role, model: Autoregressive, items: list[LaneRequest], precision: Precision) -> Contestant:
     """Items by the kernel, as many side by side as there are."""
     levels = sum(torch.Size(item.shape).numel() for item in items)
     call = partial(sample_fused, model, items, len(items), precision)
-    return Contestant(name, role, call, levels)  # type: ignore[arg-type]
+    return Contestant(name, role, call, levels)
 
 
 def peer(config: WaveNetConfig, num_timesteps: int) -> Contestant:
@@ -169,7 +179,9 @@ def naive_timesteps() -> Case:
     levels = torch.randint(256, (1, model.receptive_field))
     items = requests((TIMESTEPS_A_ROUND // 16,), 16)
     naive = Contestant("naive, its receptive field a draw", "peer", inference(partial(model, levels)), 1)
-    return Case("WaveNet arch i, naive", "timesteps", [kernel("kernel, float32", "ours", model, items, "float32"), naive])
+    return Case(
+        "WaveNet arch i, naive", "timesteps", [kernel("kernel, float32", "ours", model, items, "float32"), naive]
+    )
 
 
 def conditioned_case() -> Case:
@@ -194,7 +206,9 @@ def picture_cases(
 ) -> Iterator[Case]:
     """Some rows of pictures in both precisions; naive draws take a whole picture each."""
     torch.manual_seed(0)
-    model: Autoregressive = (GatedPixelCNN(config) if isinstance(config, GatedPixelCNNConfig) else PixelCNN(config)).eval()
+    model: Autoregressive = (
+        GatedPixelCNN(config) if isinstance(config, GatedPixelCNNConfig) else PixelCNN(config)
+    ).eval()
     channels, _, width = shape
     check_agreement(model, (channels, 2, 3))
     some_rows = (channels, ROWS_DRAWN, width)
@@ -221,8 +235,8 @@ def cases() -> Iterator[Case]:
         yield from wavenet_cases(name, config)
     yield naive_timesteps()
     yield conditioned_case()
-    for name, (config, shape) in PICTURES.items():
-        yield from picture_cases(name, config, shape)
+    for name, (of_pictures, shape) in PICTURES.items():
+        yield from picture_cases(name, of_pictures, shape)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.harness import pin_threads, record
-from benchmarks.one_and_two import HEADING, Best, line, measure, workers
+from benchmarks.one_and_two import HEADING, line, measure_all, workers
 from benchmarks.sampling import peak, requests
 from models.sampling.fused import Precision, sample_fused
 from models.wavenet import WaveNet, WaveNetConfig
@@ -63,7 +63,7 @@ def main() -> None:
     print(HEADING)
     ratios = []
     with workers() as pool:
-        for name, best in run(pool, works, options.rounds).items():
+        for name, best in zip(works, measure_all(list(works.values()), pool, options.rounds), strict=True):
             print(line(name, best), flush=True)
             ratios.append(Ratio(name, best.ratio, best.cpu_ratio))
     if options.record:

@@ -29,8 +29,9 @@ class NativeGatedLayer:
         self.row_width = width if layer.first else buffer_width(groups, library)
         self.vertical = self.packed_vertical(layer, width)
         self.down = self.packed_down(layer)
-        self.vertical_bias = self.in_order(bias_of(layer.vertical.conv)).repeat(rows, 1)
-        self.down_bias = by_groups(layer.horizontal.bias.detach(), groups, library).repeat(rows, 1)
+        self.own_vertical = self.in_order(bias_of(layer.vertical.conv))
+        self.own_down = by_groups(layer.horizontal.bias.detach(), groups, library)
+        self.vertical_bias, self.down_bias = self.own_vertical.repeat(rows, 1), self.own_down.repeat(rows, 1)
         self.map = torch.zeros(reach.up + 1, columns + 2 * reach.left, num_lanes, width, dtype=dtype)
         self.row = torch.zeros(layer.horizontal.reach.left + columns, num_lanes, self.row_width, dtype=dtype)
         self.offsets = torch.zeros(columns * num_lanes, self.down_bias.shape[1])
@@ -75,8 +76,8 @@ class NativeGatedLayer:
     def bias_slots(self) -> list[BiasSlot]:
         """That of the vertical stack, and that of the horizontal one."""
         groups, library = self.groups, self.kernel.library
-        horizontal = BiasSlot(self.down_bias, lambda x: by_groups(x, groups, library), is_above=False)
-        return [BiasSlot(self.vertical_bias, self.in_order, is_above=True), horizontal]
+        horizontal = BiasSlot(self.down_bias, self.own_down, lambda x: by_groups(x, groups, library), is_above=False)
+        return [BiasSlot(self.vertical_bias, self.own_vertical, self.in_order, is_above=True), horizontal]
 
 
 class NativeGatedPixelCNN(NativePictures):
@@ -99,6 +100,10 @@ class NativeGatedPixelCNN(NativePictures):
         sizes = len(self.layers), half, self.layers[0].offsets.shape[1], feature_width
         common = self.head.struct(config.channels, config.num_levels)
         self.struct = GatedPicturesStruct(common, self.layer_structs, *sizes, address(self.above), address(self.stream))
+
+    @property
+    def maps(self) -> list[Tensor]:  # noqa: D102
+        return [layer.map for layer in self.layers]
 
     def begin(self) -> None:  # noqa: D102
         for layer in self.layers:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gated_pictures.h"
+#include "peak.h"
 #include "square_pictures.h"
 #include "training.h"
 #include "wavenet.h"
@@ -46,6 +47,8 @@ OFFERED void ancestral_layer_forward_float32(const GatedLayer* layer) { layer_fo
 OFFERED void ancestral_layer_backward_float32(const GatedLayer* layer) { layer_backward<Float32>(*layer); }
 OFFERED void ancestral_weights_float32(const WeightGradient* of) { weight_gradient<Float32>(*of); }
 
+OFFERED double ancestral_peak_float32(int64_t rounds) { return peak<Float32>(rounds); }
+
 OFFERED int ancestral_has_bfloat16() {
 #if defined(__AVX512BF16__)
   return 1;
@@ -62,5 +65,6 @@ OFFERED void ancestral_square_draw_row_bfloat16(const SquarePictures* net, const
 OFFERED void ancestral_layer_forward_bfloat16(const GatedLayer* layer) { layer_forward<BFloat16>(*layer); }
 OFFERED void ancestral_layer_backward_bfloat16(const GatedLayer* layer) { layer_backward<BFloat16>(*layer); }
 OFFERED void ancestral_weights_bfloat16(const WeightGradient* of) { weight_gradient<BFloat16>(*of); }
+OFFERED double ancestral_peak_bfloat16(int64_t rounds) { return peak<BFloat16>(rounds); }
 OFFERED void ancestral_wavenet_bfloat16(const WaveNet* net, const Span* span) { run_wavenet<BFloat16>(*net, *span); }
 #endif

@@ -20,11 +20,12 @@ from models.native.wavenet import FAR_BELOW, Span
 class BiasSlot(NamedTuple):
     """Where what conditions a layer is written.
 
-    `out` [1 or W·B, ...] holds the layer's own bias; `in_order` brings what is added, [..., features], into the
-    kernel's order; `is_above`: added at the row that is finished, not at the one below it.
+    `out` [1 or W·B, ...] is what the kernel adds, `own` [...] the layer's own bias. `in_order` brings what is added,
+    [..., features], into the kernel's order. `is_above`: added at the row that is finished, not at the one below it.
     """
 
     out: Tensor
+    own: Tensor
     in_order: Callable[[Tensor], Tensor]
     is_above: bool
 
@@ -78,6 +79,16 @@ class NativePictures:
         self.num_colours, self.num_levels = num_colours, num_levels
         self.keys = torch.zeros(self.size.num_lanes, 2, dtype=torch.int32)
         self.temperatures = torch.ones(self.size.num_lanes)
+
+    @property
+    def maps(self) -> list[Tensor]:
+        """The rows that layers look at, of which none lies above the first."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """The next pictures begin."""
+        for rows in self.maps:
+            rows.zero_()
 
     def start(self, lane: int, key: tuple[int, int], temperature: float) -> None:
         """A picture begins in a lane."""

@@ -25,7 +25,8 @@ class NativeSquare:
         width = kernel.even(len(inputs)) if is_picture else buffer_width(inputs, library)
         rows = size.columns * size.num_lanes if is_conditioned else 1
         self.above = panels(self.weights_above(conv, width), library, kernel.dtype)
-        self.bias = self.in_order(conv.bias.detach()).repeat(rows, 1)
+        self.own_bias = self.in_order(conv.bias.detach())
+        self.bias = self.own_bias.repeat(rows, 1)
         side = conv.reach.left
         self.map = torch.zeros(conv.reach.up + 1, size.columns + 2 * side, size.num_lanes, width, dtype=kernel.dtype)
         self.offsets = torch.zeros(size.columns * size.num_lanes, self.bias.shape[1])
@@ -54,7 +55,7 @@ class NativeSquare:
     @property
     def bias_slot(self) -> BiasSlot:
         """Where its condition is added."""
-        return BiasSlot(self.bias, self.in_order, is_above=False)
+        return BiasSlot(self.bias, self.own_bias, self.in_order, is_above=False)
 
 
 class NativeBlock:
@@ -96,6 +97,10 @@ class NativePixelCNN(NativePictures):
         self.struct = SquarePicturesStruct(
             common, self.first.struct, self.block_structs, len(self.blocks), stream_width, address(self.stream)
         )
+
+    @property
+    def maps(self) -> list[Tensor]:  # noqa: D102
+        return [square.map for square in self.squares]
 
     def begin(self) -> None:  # noqa: D102
         for square in self.squares:

@@ -4,6 +4,7 @@ Axes: B lane, C colour, H W, N position of a row in drawing order (W·C).
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -18,14 +19,23 @@ from models.native.wavenet import NOTHING
 from models.pixelcnn import PixelCNN
 from models.sampling.kept import refuse_unknown_levels
 from models.sampling.lanes import DrawnItem, LaneRequest, check_kept
+from models.sampling.packed import packed
 from models.sampling.picture_conditions import PictureConditions
 
+Network = GatedPixelCNN | PixelCNN
 
-def native_pictures(model: GatedPixelCNN | PixelCNN, size: PictureSize, kernel: Kernel) -> NativePictures:
-    """The model's network for the kernels."""
-    if isinstance(model, PixelCNN):
-        return NativePixelCNN(model, size, kernel)
-    return NativeGatedPixelCNN(model, size, kernel)
+
+def network_of(model: Network, size: PictureSize, kernel: Kernel) -> NativePictures:
+    """The model's network for the kernels, at the beginning of pictures."""
+
+    def make() -> NativePictures:
+        if isinstance(model, PixelCNN):
+            return NativePixelCNN(model, size, kernel)
+        return NativeGatedPixelCNN(model, size, kernel)
+
+    net = packed(model, (size, kernel.library.level, kernel.dtype), make)
+    net.reset()
+    return net
 
 
 class PictureLanes:
@@ -33,7 +43,7 @@ class PictureLanes:
 
     def __init__(
         self,
-        model: GatedPixelCNN | PixelCNN,
+        model: Network,
         requests: Sequence[LaneRequest],
         num_lanes: int,
         library: Library,
@@ -46,7 +56,9 @@ class PictureLanes:
                 f"{sorted({request.shape for request in requests})}"
             )
         self.model, self.requests, self.shape = model, requests, shape
-        self.num_lanes, self.kernel = min(num_lanes, len(requests)), Kernel(library, dtype)
+        # Sets of one size: weights are packed once, and few lanes of the last set are idle.
+        num_sets = -(-len(requests) // num_lanes)
+        self.num_lanes, self.kernel = -(-len(requests) // num_sets), Kernel(library, dtype)
         self.num_drawn = 0
         self.done: list[DrawnItem] = []
         self.underway: PictureSet | None = None
@@ -57,7 +69,7 @@ class PictureLanes:
             chosen = self.requests[len(self.done) : len(self.done) + self.num_lanes]
             if not chosen:
                 return False
-            self.underway = PictureSet(self.model, chosen, self.shape, self.kernel)
+            self.underway = PictureSet(self.model, chosen, self.num_lanes, self.kernel)
         self.num_drawn += self.underway.draw_row()
         if self.underway.is_done:
             self.done += self.underway.items()
@@ -70,18 +82,18 @@ class PictureLanes:
 
 
 class PictureSet:
-    """One picture in each lane, from the first row to the last."""
+    """One picture in each lane, from the first row to the last; lanes past the requests draw the first one again."""
 
-    def __init__(
-        self, model: GatedPixelCNN | PixelCNN, requests: Sequence[LaneRequest], shape: tuple[int, ...], kernel: Kernel
-    ) -> None:
-        self.model, self.shape, (_, self.height, width) = model, shape, shape
-        self.net = native_pictures(model, PictureSize(len(requests), width), kernel)
+    def __init__(self, model: Network, requests: Sequence[LaneRequest], num_lanes: int, kernel: Kernel) -> None:
+        self.model, self.num_items, self.shape = model, len(requests), requests[0].shape
+        _, self.height, width = self.shape
+        requests = [*requests, *[requests[0]] * (num_lanes - len(requests))]
+        self.net = network_of(model, PictureSize(num_lanes, width), kernel)
         for lane, request in enumerate(requests):
             self.net.start(lane, request.key, float(request.departures.temperature))
         conditions = [request.condition for request in requests]
         self.conditions = PictureConditions(model, self.net, conditions, (self.height, width))
-        self.given = given_levels(requests, model, shape)
+        self.given = given_levels(requests, model, self.shape)
         self.rows: list[Tensor] = []
         self.nll_nats: list[Tensor] = []
         self.conditions.enter(-1)
@@ -102,18 +114,17 @@ class PictureSet:
         if not self.is_done:
             self.conditions.enter(row)
             self.net.finish_row(row)
-        return span.levels.numel()
+        return self.num_items * len(span.levels)
 
     def items(self) -> list[DrawnItem]:
         """The pictures and their nll_nats."""
         sequences, nll_nats = torch.cat(self.rows).t().long(), torch.cat(self.nll_nats).t().contiguous()
         pictures = self.model.from_sequence(sequences, self.shape)
-        return [DrawnItem(levels.clone(), float(own.sum())) for levels, own in zip(pictures, nll_nats, strict=True)]
+        lanes = zip(pictures, nll_nats, strict=True)
+        return [DrawnItem(levels.clone(), float(own.sum())) for levels, own in islice(lanes, self.num_items)]
 
 
-def given_levels(
-    requests: Sequence[LaneRequest], model: GatedPixelCNN | PixelCNN, shape: tuple[int, ...]
-) -> Tensor | None:
+def given_levels(requests: Sequence[LaneRequest], model: Network, shape: tuple[int, ...]) -> Tensor | None:
     """The kept levels of each row, [H, W·C, B] int32, NOTHING where one is to be drawn; None where none are kept."""
     if all(request.kept is None for request in requests):
         return None

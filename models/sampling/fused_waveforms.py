@@ -17,6 +17,7 @@ from models.native.wavenet import NOTHING, NativeWaveNet
 from models.sampling.kept import Kept, refuse_unknown_levels
 from models.sampling.lane_conditions import LaneConditions
 from models.sampling.lanes import DrawnItem, LaneRequest, check_kept
+from models.sampling.packed import packed
 from models.wavenet import WaveNet
 
 LONGEST_SPAN = 256
@@ -57,7 +58,7 @@ class WaveformLanes:
         self, model: WaveNet, requests: Sequence[LaneRequest], num_lanes: int, library: Library, dtype: torch.dtype
     ) -> None:
         self.model, self.all = model, [new_item(model, request) for request in requests]
-        self.net = NativeWaveNet(model, min(num_lanes, len(requests)), library, dtype)
+        self.net = network_of(model, min(num_lanes, len(requests)), library, dtype)
         self.conditions = LaneConditions(model, self.net)
         self.waiting = deque(sorted(self.all, key=lambda item: -item.left))  # the longest first: lanes end together
         self.lanes: list[Item | None] = [None] * self.net.num_lanes
@@ -124,6 +125,14 @@ class WaveformLanes:
     def items(self) -> list[DrawnItem]:
         """All of them, in the order of the requests."""
         return [DrawnItem(item.levels, float(item.nll_nats.sum())) for item in self.all]
+
+
+def network_of(model: WaveNet, num_lanes: int, library: Library, dtype: torch.dtype) -> NativeWaveNet:
+    """The model's network for the kernels, its clock at zero; what lanes hold ends as items enter them."""
+    shape = num_lanes, library.level, dtype
+    net = packed(model, shape, lambda: NativeWaveNet(model, num_lanes, library, dtype))
+    net.clock = 0
+    return net
 
 
 def new_item(model: WaveNet, request: LaneRequest) -> Item:

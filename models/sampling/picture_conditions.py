@@ -27,7 +27,7 @@ class LaneBias:
     def __init__(self, slot: BiasSlot, of_lanes: Sequence[LayerBias], library: Library) -> None:
         self.slot, self.library = slot, library
         vectors = [bias.vector if isinstance(bias, MapBias) else bias for bias in of_lanes]
-        own = slot.out[0]
+        own = slot.own
         rows = [own if vector is None else own + slot.in_order(vector.flatten()) for vector in vectors]
         self.fixed = torch.stack(rows).repeat(len(slot.out) // len(rows), 1)
         self.map = None

@@ -252,3 +252,24 @@ def test_the_models_mode_and_weights_stay(name: str) -> None:
     sample_fused(model, requests_of(None, 1), 1)
     assert model.training
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_weights_that_have_changed_are_packed_anew_and_items_leave_nothing_behind() -> None:
+    both = ConditionConfig({"speaker": 3}, num_phones=4, hop=2, channels=8)
+    contexts = (ContextStackConfig(4, 4, 6, 5, dilations=(1, 2)),)
+    model = built(WaveNetConfig(64, 16, 32, 16, 16, dilations=(1, 4), num_stacks=1, condition=both, contexts=contexts))
+    requests = uneven(6)
+    before = sample_fused(model, requests, 3)
+    sample_fused(model, uneven(6)[3:], 3)
+    again = sample_fused(model, requests, 3)
+    assert all(torch.equal(a.levels, b.levels) for a, b in zip(before, again, strict=True))
+    assert [item.nll_nats for item in before] == [item.nll_nats for item in again]
+    with torch.no_grad():
+        model.output.bias[3] += 5
+    after = sample_fused(model, requests[:1], 1)[0]
+    whole = -(-requests[0].shape[0] // 2) * 2
+    alone = sample_cached(
+        model, (whole,), requests[0].condition, torch.tensor([requests[0].key]), requests[0].departures
+    )
+    assert torch.equal(after.levels, alone.levels[0, : requests[0].shape[0]])
+    assert not torch.equal(after.levels, before[0].levels)

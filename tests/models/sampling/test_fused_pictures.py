@@ -15,7 +15,7 @@ from models.native.pictures import PictureSize
 from models.pixelcnn import PixelCNN, PixelCNNConfig
 from models.sampling import Departures, DrawnItem, Kept, LaneRequest, sample_naive
 from models.sampling.fused import checked_items, sample_fused, why_not_fused
-from models.sampling.fused_pictures import PictureLanes, native_pictures
+from models.sampling.fused_pictures import PictureLanes, network_of
 from tests.models.tiny import CASES, TINY, perturb, tiny_condition, tiny_model
 
 Network = GatedPixelCNN | PixelCNN
@@ -93,7 +93,7 @@ def built(config: GatedPixelCNNConfig | PixelCNNConfig) -> Network:
 def test_its_parameters_are_those_of_the_whole_network(level: str, shape: str, num_lanes: int) -> None:
     config, (colours, height, width) = SHAPES[shape]
     model = built(config)
-    net = native_pictures(model, PictureSize(num_lanes, width), Kernel(library_of(level), torch.float32))
+    net = network_of(model, PictureSize(num_lanes, width), Kernel(library_of(level), torch.float32))
     for lane in range(num_lanes):
         net.start(lane, item_key(1, str(lane)), 1.0)
     net.begin()
@@ -177,3 +177,35 @@ def test_progress_counts_levels() -> None:
         on_levels=told.append,
     )
     assert told == [8, 16, 24, 28, 32, 36]
+
+
+def test_weights_that_have_changed_are_packed_anew() -> None:
+    model = built(SHAPES["square, grey"][0])
+    requests = [LaneRequest((1, 5, 6), (0, i)) for i in range(2)]
+    before, again = (sample_fused(model, requests, 2) for _ in range(2))
+    assert all(torch.equal(a.levels, b.levels) for a, b in zip(before, again, strict=True))
+    with torch.no_grad():
+        model.head[-1].bias[3] += 5
+    after = sample_fused(model, requests, 2)
+    naive = sample_naive(model, (1, 5, 6), None, torch.tensor([request.key for request in requests]))
+    assert torch.equal(torch.stack([item.levels for item in after]), naive.levels)
+    assert not torch.equal(after[0].levels, before[0].levels)
+
+
+def test_conditions_of_earlier_pictures_leave_nothing_behind() -> None:
+    condition = ConditionConfig({"label": 3}, num_planes=2, plane_factor=2, channels=4)
+    model = built(GatedPixelCNNConfig(8, 1, 16, 2, 16, 3, 3, condition))
+    generator = torch.Generator().manual_seed(0)
+    requests = [
+        LaneRequest(
+            (1, 4, 6),
+            (0, i),
+            Condition(torch.tensor([[i % 3]]), planes=torch.randn(1, 2, 2, 3, generator=generator)),
+        )
+        for i in range(4)
+    ]
+    first, *_ = sample_fused(model, requests[:2], 2)
+    sample_fused(model, requests[2:], 2)
+    again, *_ = sample_fused(model, requests[:2], 2)
+    assert torch.equal(first.levels, again.levels)
+    assert first.nll_nats == again.nll_nats
