@@ -90,7 +90,7 @@ class MarkovChain:
 def test_a_markov_chain_of_order_two(name: str) -> None:
     chain = MarkovChain(3)
     assert chain.entropy_nats(1) > 1.1 * chain.entropy_nats(2), "one level back would be enough"
-    model = trained(fresh(name, 3), chain.draw(24, seed=1))
+    model = trained(fresh(name, 3), chain.draw(24, seed=1), num_steps=100)
     with torch.no_grad():
         nll_nats = model.nll_nats(chain.draw(24, seed=2))[:, 2:].mean().item()
     assert nll_nats == pytest.approx(chain.entropy_nats(2), rel=WITHIN)
