@@ -47,8 +47,9 @@ bench-quality: setup ## held-out bits: ours against peers on the corpora in ../s
 	$(BIN)/python -m benchmarks.quality.audio
 	$(BIN)/python -m benchmarks.quality.images
 
-bench-cuda: setup ## the networks for CIFAR-10 in training, where there is a CUDA device
+bench-cuda: setup ## training and drawing where there is a CUDA device
 	$(BIN)/python -m benchmarks.cuda_training --record
+	$(BIN)/python -m benchmarks.cuda_sampling --record
 
 clean: ## remove what the tools and the demo left, .venv stays
 	rm -rf demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.native.library import Library
 
-MOST_DEPTH = 256
+MOST_DEPTH = 512
 """Of a chunk: a panel of it lies in a core's second-level cache beside what it is multiplied with."""
 
 

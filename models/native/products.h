@@ -133,8 +133,10 @@ struct Plain {
   size_t stride;
 
   template <int R, int V>
-  BY_ITSELF void put(const Sums<R, V>& sums, int row, int first) const {
+  INLINE void put(const Sums<R, V>& sums, int row, int first) const {
+#pragma GCC unroll 8
     for (int m = 0; m < R; m++)
+#pragma GCC unroll 4
       for (int j = 0; j < V; j++) store(to + (row + m) * stride + (first + j) * VL, sums.of[m][j]);
   }
 };
@@ -149,7 +151,7 @@ struct Gated {
   BY_ITSELF void put(const Sums<R, V>& sums, int row, int first) const {
     for (int m = 0; m < R; m++)
       for (int j = 0; j < V / 2; j++)
-        Number::put(to + (row + m) * stride + first / 2 * VL + j * VL, gate(sums.of[m][j], sums.of[m][V / 2 + j]));
+        Number::put(to + (row + m) * stride + first / 2 * VL + j * VL, gate<Number::TERMS>(sums.of[m][j], sums.of[m][V / 2 + j]));
   }
 };
 
@@ -163,8 +165,10 @@ struct Streamed {
   bool add, positive;  // `positive`: its positive part alone is put
 
   template <int R, int V>
-  BY_ITSELF void put(const Sums<R, V>& sums, int row, int first) const {
+  INLINE void put(const Sums<R, V>& sums, int row, int first) const {
+#pragma GCC unroll 8
     for (int m = 0; m < R; m++)
+#pragma GCC unroll 4
       for (int j = 0; j < V; j++) {
         float* at = stream + (row + m) * stream_stride + (first + j) * VL;
         Vector x = add ? sums.of[m][j] + load(at) : sums.of[m][j];
@@ -181,8 +185,10 @@ struct Positive {
   size_t stride;
 
   template <int R, int V>
-  BY_ITSELF void put(const Sums<R, V>& sums, int row, int first) const {
+  INLINE void put(const Sums<R, V>& sums, int row, int first) const {
+#pragma GCC unroll 8
     for (int m = 0; m < R; m++)
+#pragma GCC unroll 4
       for (int j = 0; j < V; j++) {
         Vector x = sums.of[m][j];
         Number::put(to + (row + m) * stride + (first + j) * VL, x < 0.f ? Vector{} : x);

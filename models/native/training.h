@@ -39,11 +39,14 @@ inline Vector read(const uint16_t* at) {
   return (Vector)(__builtin_convertvector(*(const Half*)at, Bits) << 16);
 }
 
+template <int terms>
 inline Vector sigmoid(Vector x) {
-  x = x > 30.f ? all(30.f) : x < -30.f ? all(-30.f) : x;
-  return reciprocal(1.f + power_of_two(x * -1.44269504f));
+  return reciprocal(1.f + power_of_two<terms>(at_most(x * -1.44269504f, 60.f)));
 }
-inline Vector tanh_of(Vector x) { return 2.f * sigmoid(2.f * x) - 1.f; }
+template <int terms>
+inline Vector tanh_of(Vector x) {
+  return 2.f * sigmoid<terms>(2.f * x) - 1.f;
+}
 
 // body(first, last, from, to): stretches of rows in which taps from .. to - 1 see a timestep of the item.
 // Tap j looks (k - 1 - j) * dilation back; backwards it is asked from as far ahead.
@@ -72,7 +75,7 @@ template <class Number, int R, int V>
 BY_ITSELF void put_activated(const Sums<R, V>& sums, typename Number::T* activations, typename Number::T* z, int half) {
   for (int m = 0; m < R; m++)
     for (int j = 0; j < V / 2; j++) {
-      Vector signal = tanh_of(sums.of[m][j]), opened = sigmoid(sums.of[m][V / 2 + j]);
+      Vector signal = tanh_of<Number::TERMS>(sums.of[m][j]), opened = sigmoid<Number::TERMS>(sums.of[m][V / 2 + j]);
       Number::put(activations + (size_t)m * 2 * half + j * VL, signal);
       Number::put(activations + (size_t)m * 2 * half + half + j * VL, opened);
       Number::put(z + (size_t)m * half + j * VL, signal * opened);

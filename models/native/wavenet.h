@@ -87,12 +87,24 @@ inline void residual(const Stack& stack, int index, int64_t clock) {
                         stack.layers[index].residual, Streamed<Number>{stack.stream, width, next, width, false, false});
 }
 
+// Ask for what a layer's taps look back at: of many lanes rings lie far from the processor.
+template <class Number>
+inline void fetch_past(const Stack& stack, int index, int64_t clock) {
+  const Layer& layer = stack.layers[index];
+  const size_t size = (size_t)stack.num_lanes * stack.residual * sizeof(typename Number::T);
+  for (int j = 1; j < stack.num_taps; j++) {
+    const char* slot = (const char*)slot_of<Number>(layer, stack, clock - (int64_t)j * layer.dilation);
+    for (size_t at = 0; at < size; at += 64) __builtin_prefetch(slot + at, 0, 2);
+  }
+}
+
 // The stack at one timestep, whose input stands in `stream`.
 template <class Number>
 inline void run_stack(const Stack& stack, int64_t clock, const void* local) {
   typename Number::T* input = slot_of<Number>(stack.layers[0], stack, clock);
   for (int i = 0; i < stack.num_lanes * stack.residual; i += VL) Number::put(input + i, load(stack.stream + i));
   for (int index = 0; index < stack.num_layers; index++) {
+    if (index + 1 < stack.num_layers) fetch_past<Number>(stack, index + 1, clock);
     gates<Number>(stack, index, clock, (const typename Number::T*)local);
     if (index + 1 < stack.num_layers) residual<Number>(stack, index, clock);
   }
