@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.architectures import ARCHITECTURES
 from benchmarks.cuda_training import NO_DEVICE, PUBLISHED_PEAKS, device_name
 from benchmarks.harness import record
 from models.counter_random import item_keys
@@ -35,14 +36,6 @@ from models.sampling.gpu import Stepper
 from models.sampling.gpu.graph import captured
 from models.sampling.gpu.sampling import Lockstep, checked_model
 from models.wavenet import WaveNet, WaveNetConfig
-
-ARCHITECTURES = {
-    "arch i, 30 layers, k2 R64 G128 S256": WaveNetConfig(),
-    "arch ii, 24 layers, k3 R128 G256 S128": WaveNetConfig(
-        256, 128, 256, 128, 128, 3, dilations=(1, 2, 4, 8, 16, 32), num_stacks=4
-    ),
-    "arch iii, 20 layers, k2 R64 G128 S256": WaveNetConfig(num_stacks=2),
-}
 
 TINY: dict[str, Any] = {
     "residual_channels": 5,

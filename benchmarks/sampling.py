@@ -19,6 +19,7 @@ from typing import Literal
 
 import torch
 
+from benchmarks.architectures import ARCHITECTURES
 from benchmarks.harness import Case, Contestant, main
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition, ConditionConfig
@@ -29,20 +30,6 @@ from models.pixelcnn import PixelCNN, PixelCNNConfig
 from models.sampling import LaneRequest, sample_cached, sample_naive
 from models.sampling.fused import Precision, sample_fused
 from models.wavenet import WaveNet, WaveNetConfig
-
-ARCHITECTURES = {
-    "arch i, 30 layers, k2 R64 G128 S256": WaveNetConfig(),
-    "arch ii, 24 layers, k3 R128 G256 S128": WaveNetConfig(
-        residual_channels=128,
-        gate_channels=256,
-        skip_channels=128,
-        head_channels=128,
-        kernel_size=3,
-        dilations=(1, 2, 4, 8, 16, 32),
-        num_stacks=4,
-    ),
-    "arch iii, 20 layers, k2 R64 G128 S256": WaveNetConfig(num_stacks=2),
-}
 
 PICTURES: dict[str, tuple[GatedPixelCNNConfig | PixelCNNConfig, tuple[int, int, int]]] = {
     "Gated PixelCNN, 15 layers of 128, 32×32×3": (GatedPixelCNNConfig(), (3, 32, 32)),

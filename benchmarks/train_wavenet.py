@@ -27,6 +27,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
+from benchmarks.architectures import ARCHITECTURES
 from benchmarks.harness import Case, Contestant, main
 from benchmarks.plain_waveforms import PlainWaveNet, plain_nats
 from benchmarks.quality.peer_wavenet import VocoderNetwork
@@ -36,18 +37,7 @@ from pipeline.training.allocator import keep_freed_memory
 BATCH_SIZE, NUM_TIMESTEPS = 2, 4096
 AMOUNT = BATCH_SIZE * NUM_TIMESTEPS
 
-ARCHITECTURES = {
-    "arch i": WaveNetConfig(),
-    "arch ii": WaveNetConfig(
-        residual_channels=128,
-        gate_channels=256,
-        skip_channels=128,
-        head_channels=128,
-        kernel_size=3,
-        dilations=(1, 2, 4, 8, 16, 32),
-        num_stacks=4,
-    ),
-}
+TRAINED = ("arch i", "arch ii")
 PRECISIONS = {"bf16": torch.bfloat16, "float32": torch.float32}
 
 Nats = Callable[[Tensor], Tensor]
@@ -122,7 +112,8 @@ def products(config: WaveNetConfig, dtype: torch.dtype) -> Callable[[], None]:
 
 
 def cases() -> Iterator[Case]:
-    for name, config in ARCHITECTURES.items():
+    for name in TRAINED:
+        config = ARCHITECTURES[name]
         for precision, dtype in PRECISIONS.items():
             torch.manual_seed(0)
             ours, plain, vocoder = WaveNet(config), PlainWaveNet(config), peer(config)

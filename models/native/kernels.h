@@ -6,6 +6,7 @@
 #include "square_pictures.h"
 #include "training.h"
 #include "wavenet.h"
+#include "weight_gradient.h"
 
 #define OFFERED extern "C" __attribute__((visibility("default")))
 

@@ -1,4 +1,4 @@
-"""One gated layer of WaveNet in training by a kernel (`training.h`): what it needs, and its two directions.
+"""One gated layer of WaveNet in training by kernels (`training.h`, `weight_gradient.h`), forwards and backwards.
 
 Axes: B batch, T timestep, N stretch of timesteps that share a bias, R residual, G gate, H = G/2, k taps.
 """
@@ -45,7 +45,7 @@ class GatedLayerStruct(Structure):
 
 
 class WeightGradientStruct(Structure):
-    """`WeightGradient` of training.h."""
+    """`WeightGradient` of weight_gradient.h."""
 
     _fields_ = (
         ("num_items", c_int32),
@@ -62,7 +62,7 @@ class WeightGradientStruct(Structure):
 
 
 TIMESTEPS_AT_ONCE = 256
-"""Of training.h: rows that a weight's gradient goes over at a time."""
+"""Of weight_gradient.h: rows that a weight's gradient goes over at a time."""
 
 
 class Activated(NamedTuple):

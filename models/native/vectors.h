@@ -33,6 +33,14 @@ constexpr int WL = VL / 2;
 
 inline Vector load(const float* at) { return *(const Anywhere*)at; }
 inline void store(float* at, Vector x) { *(Anywhere*)at = x; }
+// Numbers of products as floats.
+inline Vector read(const float* at) { return load(at); }
+inline Vector read(const uint16_t* at) {
+  typedef uint16_t Half __attribute__((vector_size(VL * 2), aligned(2), may_alias));
+  typedef uint32_t Bits __attribute__((vector_size(VL * 4)));
+  return (Vector)(__builtin_convertvector(*(const Half*)at, Bits) << 16);
+}
+
 inline Vector all(float x) { return x - Vector{}; }
 inline Wide all_wide(double x) { return x - Wide{}; }
 inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
