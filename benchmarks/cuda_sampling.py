@@ -205,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Figure]:
         raise SystemExit(NO_DEVICE)
     figures = []
     for name, config in ARCHITECTURES.items():
-        for num_lanes in options.lanes if options.only in name else []:
+        for num_lanes in options.lanes if options.only in f"{name}," else []:
             fitted = replace(config, **TINY) if options.tiny else config
             figures.append(measure(name, fitted, num_lanes, options))
             print(line(figures[-1]), flush=True)
