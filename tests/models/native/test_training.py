@@ -6,12 +6,12 @@ from torch import Tensor
 
 from benchmarks.plain_waveforms import PlainLayer
 from models.layers import gated_conv
-from models.native import LEVELS, Library, opened, training
+from models.native import Library, training
 from models.wavenet import WaveNetConfig
 from models.wavenet_stack import GatedLayer
+from tests.models.native.levels import in_every_precision, library_of, needs_kernels, on_every_level
 
-usable = [level for level in LEVELS if isinstance(opened(level), Library)]
-pytestmark = pytest.mark.skipif(not usable, reason="built without a compiler")
+pytestmark = needs_kernels
 
 SHAPES = {
     "two taps": (2, 3, 51, (32, 64)),
@@ -25,8 +25,7 @@ ADDED = {"nothing": (), "item": (1,), "item and timesteps": (1, -1)}
 
 def use(level: str, monkeypatch: pytest.MonkeyPatch) -> Library:
     """Let training use the kernels of a level."""
-    found = opened(level)
-    assert isinstance(found, Library)
+    found = library_of(level)
     monkeypatch.setattr(training, "training_library", lambda dtype: found)
     return found
 
@@ -42,16 +41,13 @@ def outcome(layer: torch.nn.Module, x: Tensor, added: list[Tensor], dtype: torch
     return [one.double() for one in (z, y, *torch.autograd.grad(loss, [x, *added, *layer.parameters()]))]
 
 
-@pytest.mark.parametrize("level", usable)
+@in_every_precision
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("is_last", [False, True])
 @pytest.mark.parametrize("added", ADDED)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_outputs_and_gradients_are_those_of_the_equation(
     level: str, shape: str, is_last: bool, added: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if dtype == torch.bfloat16 and not use(level, monkeypatch).has_bfloat16:
-        pytest.skip("no products of bfloat16 on this level")
     use(level, monkeypatch)
     monkeypatch.setattr(gated_conv, "_GatedConvolution", None)  # the kernel, or an error
     kernel_size, dilation, num_timesteps, (residual, gates) = SHAPES[shape]
@@ -70,7 +66,7 @@ def test_outputs_and_gradients_are_those_of_the_equation(
         assert (one - other).norm() <= tolerance * other.norm()
 
 
-@pytest.mark.parametrize("level", usable)
+@on_every_level
 def test_a_network_takes_the_kernel_where_widths_fit(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
     vector = use(level, monkeypatch).vector
     assert training.fits(torch.zeros(1, 2, vector), torch.float32, vector)
@@ -90,13 +86,10 @@ def test_float64_and_no_kernels_are_left_to_torch(monkeypatch: pytest.MonkeyPatc
     training.training_library.cache_clear()
 
 
-@pytest.mark.parametrize("level", usable)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@in_every_precision
 def test_a_gradient_of_weights_is_the_sum_over_timesteps(
     level: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if dtype == torch.bfloat16 and not use(level, monkeypatch).has_bfloat16:
-        pytest.skip("no products of bfloat16 on this level")
     use(level, monkeypatch)
     x, of = torch.randn(3, 517, 32).to(dtype), torch.randn(3, 517, 48).to(dtype)
     found = training.weight_gradient(x, of, 2, 5)

@@ -9,34 +9,27 @@ from torch import Tensor
 
 from models.conditioning import Condition, ConditionConfig
 from models.counter_random import item_key, item_keys, uniforms
-from models.native import LEVELS, Library, best, opened
+from models.native import best
 from models.native.wavenet import NativeWaveNet, wavenet_lane_bytes
 from models.sampling import Departures, DrawnItem, Kept, LaneRequest, sample_cached, sample_naive
-from models.sampling.fused import Precision, checked_items, sample_fused, why_not_fused
+from models.sampling.fused import checked_items, sample_fused, why_not_fused
 from models.sampling.fused_waveforms import WaveformLanes
 from models.wavenet import WaveNet, WaveNetConfig
 from models.wavenet_context import ContextStackConfig
+from tests.models.native.levels import in_every_precision, library_of, needs_kernels, on_every_level
 from tests.models.tiny import CASES, TINY, perturb, tiny_condition, tiny_model
 
-usable = [level for level in LEVELS if isinstance(opened(level), Library)]
-pytestmark = pytest.mark.skipif(not usable, reason="built without a compiler")
+pytestmark = needs_kernels
 
-on_every_level = pytest.mark.parametrize("level", usable)
 waveforms = [(name, kind) for name, kind in CASES if name.startswith("wavenet")]
 
 
-def library_of(level: str) -> Library:
-    found = opened(level)
-    assert isinstance(found, Library)
-    return found
-
-
 def drawn_on(
-    level: str, model: WaveNet, requests: list[LaneRequest], num_lanes: int = 4, precision: Precision = "float32"
+    level: str, model: WaveNet, requests: list[LaneRequest], num_lanes: int = 4, dtype: torch.dtype = torch.float32
 ) -> list[DrawnItem]:
     """`sample_fused` on a level of processor."""
     with torch.inference_mode():
-        run = WaveformLanes(model, requests, num_lanes, library_of(level), getattr(torch, precision))
+        run = WaveformLanes(model, requests, num_lanes, library_of(level), dtype)
         while run.advance():
             pass
     return checked_items(run.items())
@@ -134,18 +127,15 @@ def uneven(num_items: int, condition: bool = True) -> list[LaneRequest]:
     return requests
 
 
-@on_every_level
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_an_item_is_the_same_in_any_lane_and_company(level: str, precision: Precision) -> None:
-    if precision == "bfloat16" and not library_of(level).has_bfloat16:
-        pytest.skip("no products of bfloat16 on this level")
+@in_every_precision
+def test_an_item_is_the_same_in_any_lane_and_company(level: str, dtype: torch.dtype) -> None:
     config = WaveNetConfig(256, 32, 64, 48, 32, dilations=(1, 2, 4), num_stacks=2)
     both = ConditionConfig({"speaker": 3}, num_phones=4, hop=2, channels=8)
     model, requests = built(replace(config, condition=both)), uneven(9)
-    together = drawn_on(level, model, requests, 4, precision)
-    wide = drawn_on(level, model, requests[::-1], 9, precision)[::-1]
+    together = drawn_on(level, model, requests, 4, dtype)
+    wide = drawn_on(level, model, requests[::-1], 9, dtype)[::-1]
     for request, one, other in zip(requests, together, wide, strict=True):
-        alone = drawn_on(level, model, [request], 1, precision)[0]
+        alone = drawn_on(level, model, [request], 1, dtype)[0]
         assert torch.equal(alone.levels, one.levels)
         assert torch.equal(alone.levels, other.levels)
         assert alone.nll_nats == one.nll_nats == other.nll_nats

@@ -9,26 +9,19 @@ from models import MODELS
 from models.conditioning import Condition, ConditionConfig
 from models.counter_random import item_key, item_keys
 from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
-from models.native import LEVELS, Library, best, opened
+from models.native import best
 from models.native.colour_blocks import Kernel
 from models.native.pictures import PictureSize
 from models.pixelcnn import PixelCNN, PixelCNNConfig
 from models.sampling import Departures, DrawnItem, Kept, LaneRequest, sample_naive
 from models.sampling.fused import checked_items, sample_fused, why_not_fused
 from models.sampling.fused_pictures import PictureLanes, network_of
+from tests.models.native.levels import in_every_precision, library_of, needs_kernels, on_every_level
 from tests.models.tiny import CASES, TINY, perturb, tiny_condition, tiny_model
 
 Network = GatedPixelCNN | PixelCNN
-usable = [level for level in LEVELS if isinstance(opened(level), Library)]
-pytestmark = pytest.mark.skipif(not usable, reason="built without a compiler")
-on_every_level = pytest.mark.parametrize("level", usable)
+pytestmark = needs_kernels
 pictures = [(name, kind) for name, kind in CASES if MODELS[TINY[name].model].model in (GatedPixelCNN, PixelCNN)]
-
-
-def library_of(level: str) -> Library:
-    found = opened(level)
-    assert isinstance(found, Library)
-    return found
 
 
 def drawn_on(
@@ -109,13 +102,10 @@ def test_its_parameters_are_those_of_the_whole_network(level: str, shape: str, n
     torch.testing.assert_close(parameters, expected, rtol=2e-5, atol=2e-5)
 
 
-@on_every_level
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@in_every_precision
 @pytest.mark.parametrize("kind", ["global and planes", "vector", "none"])
 @pytest.mark.parametrize("config", [GatedPixelCNNConfig, PixelCNNConfig])
 def test_a_picture_is_the_same_in_any_lane_and_company(level: str, dtype: torch.dtype, kind: str, config: type) -> None:
-    if dtype == torch.bfloat16 and not library_of(level).has_bfloat16:
-        pytest.skip("no products of bfloat16 on this level")
     conditions = {
         "none": ConditionConfig(),
         "vector": ConditionConfig(vector_size=3, channels=4),
