@@ -20,6 +20,7 @@ PIXELCNN = GatedPixelCNNConfig(4, 1, 8, 2, 8)
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "TIMESTEPS_A_ROUND", 64)
+    monkeypatch.setattr(sampling, "LEAST_TIMESTEPS", 8)
     monkeypatch.setattr(sampling, "LANES", (8,))
     monkeypatch.setattr(sampling, "PICTURE_LANES", 2)
 
