@@ -31,6 +31,7 @@ def export(
     figures: dict[str, Any],
 ) -> ModelInfo:
     """Write the model's folder; `model.json`, written last, is what makes the run finished."""
+    plan.out.remove_partials()  # of a process that was killed while it wrote here
     info = ModelInfo(
         name=plan.model_name,
         config=asdict(plan.model_config),

@@ -12,7 +12,7 @@ import torch
 from pipeline.errors import ConfigError, OccupiedError
 from pipeline.model_folder import load_model, read_model_info
 from pipeline.shards.dataset import Dataset
-from pipeline.storage import Location
+from pipeline.storage import PARTIAL_PREFIX, Location
 from pipeline.training.checkpoint import Position, save_checkpoint
 from pipeline.training.loop import Run, run
 from pipeline.training.plan import make_plan
@@ -101,6 +101,16 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
     straight = tmp_path / "straight"
     run(small_plan(dataset, straight, log_every=2))
     assert figures(out) == figures(straight)  # a line that spans the restart is the same, too
+
+
+def test_what_a_killed_process_left_half_written_beside_the_model_is_gone_at_the_end(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert not run(small_plan(dataset, out), observer=Watcher(4))
+    (out / f"{PARTIAL_PREFIX}x").write_bytes(b"half of a page")
+    assert run(small_plan(dataset, out), observer=Watcher())
+    assert not list(out.rglob(PARTIAL_PREFIX + "*"))
 
 
 class Killed(Exception):
