@@ -19,7 +19,7 @@ from typing import Literal
 
 import torch
 
-from benchmarks.architectures import ARCHITECTURES
+from benchmarks.architectures import ARCHITECTURES, vocoder
 from benchmarks.harness import Case, Contestant, main
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition, ConditionConfig
@@ -119,18 +119,7 @@ def kernel(name: str, role: Role, model: Autoregressive, items: list[LaneRequest
 
 def peer(config: WaveNetConfig, num_timesteps: int) -> Contestant:
     """wavenet_vocoder in the shape of ours, one item."""
-    from wavenet_vocoder.wavenet import WaveNet as Vocoder
-
-    network = Vocoder(
-        out_channels=config.num_levels,
-        layers=len(config.layer_dilations),
-        stacks=config.num_stacks,
-        residual_channels=config.residual_channels,
-        gate_channels=config.gate_channels,
-        skip_out_channels=config.skip_channels,
-        kernel_size=config.kernel_size,
-        dropout=0.0,
-    )
+    network = vocoder(config)
     network.make_generation_fast_()
     start = torch.zeros(1, config.num_levels, 1)
     start[:, config.num_levels // 2] = 1

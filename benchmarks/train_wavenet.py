@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from benchmarks.architectures import ARCHITECTURES
+from benchmarks.architectures import ARCHITECTURES, vocoder
 from benchmarks.harness import Case, Contestant, main
 from benchmarks.plain_waveforms import PlainWaveNet, plain_nats
 from benchmarks.quality.peer_wavenet import VocoderNetwork
@@ -63,20 +63,9 @@ def step_of(model: nn.Module, nats: Nats, dtype: torch.dtype) -> Callable[[], No
 
 def peer(config: WaveNetConfig) -> VocoderNetwork:
     """wavenet_vocoder in the shape of ours."""
-    from wavenet_vocoder.wavenet import WaveNet as Vocoder
-
     network = VocoderNetwork(config.num_levels, 2, 1, 1)
     with torch.no_grad():
-        network.network = Vocoder(
-            out_channels=config.num_levels,
-            layers=len(config.layer_dilations),
-            stacks=config.num_stacks,
-            residual_channels=config.residual_channels,
-            gate_channels=config.gate_channels,
-            skip_out_channels=config.skip_channels,
-            kernel_size=config.kernel_size,
-            dropout=0.0,
-        )
+        network.network = vocoder(config)
     return network
 
 

@@ -3,6 +3,7 @@
 Axes: B lane, C colour, H W, K levels.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from ctypes import Structure, byref
 from typing import NamedTuple
@@ -64,7 +65,7 @@ class PictureHead:
         return PicturesStruct(*sizes, self.structs, address(self.wide), address(self.scratch))
 
 
-class NativePictures:
+class NativePictures(ABC):
     """A network over B lanes that draw one picture each, all in step."""
 
     name: str
@@ -81,9 +82,9 @@ class NativePictures:
         self.temperatures = torch.ones(self.size.num_lanes)
 
     @property
+    @abstractmethod
     def maps(self) -> list[Tensor]:
         """The rows that layers look at, of which none lies above the first."""
-        raise NotImplementedError
 
     def reset(self) -> None:
         """The next pictures begin."""
@@ -95,9 +96,9 @@ class NativePictures:
         self.keys[lane] = torch.tensor(key, dtype=torch.int64).to(torch.int32)
         self.temperatures[lane] = temperature
 
+    @abstractmethod
     def begin(self) -> None:
         """All lanes are at their first row, whose biases are written: nothing lies above it."""
-        raise NotImplementedError
 
     def draw_row(self, row: int, given: Tensor | None = None, *, with_parameters: bool = False) -> Span:
         """The levels [W·C, B] of a row; `given` [W·C, B] int32 are those that are kept."""

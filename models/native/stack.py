@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.native.library import Library
 from models.native.packing import gate_order, halves_padded, padded, panels
 from models.native.structs import LayerStruct, PackedProduct, StackStruct, address
-from models.wavenet_stack import GatedLayer, GatedStack, StackShape
+from models.wavenet_stack import GatedLayer, GatedStack
 
 
 class NativeStack:
@@ -98,9 +98,3 @@ class NativeStack:
         self.stream.copy_(inputs)
         self.library.calls.ancestral_stack_float32(byref(self.struct), c_int64(clock))
         return self.z
-
-
-def stack_bytes(shape: StackShape, num_layers: int, slots: int, library: Library, dtype: torch.dtype) -> int:
-    """Memory of one lane: rings, biases, stream and z."""
-    residual, half = library.padded(shape.residual_channels), library.padded(shape.gate_channels // 2)
-    return (slots * residual + num_layers * half) * dtype.itemsize + 4 * (2 * num_layers * half + residual)

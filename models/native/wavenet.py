@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.native.library import Library
 from models.native.packing import padded
-from models.native.stack import NativeStack, stack_bytes
+from models.native.stack import NativeStack
 from models.native.structs import (
     DistributionStruct,
     PackedProduct,
@@ -140,11 +140,3 @@ def first_rows(first: LevelConvolution | ScalarConvolution, width: int) -> Tenso
         return padded(rows.float(), 1, width).contiguous()
     rows = first.embedding.weight.detach().unflatten(1, (first.num_taps, -1)).transpose(0, 1)
     return padded(rows.float(), 2, width).contiguous()
-
-
-def wavenet_lane_bytes(model: WaveNet, library: Library, dtype: torch.dtype) -> int:
-    """Memory that one lane takes: rings, biases, and what a timestep leaves."""
-    slots = sum(layer.gate.reach + 1 for layer in model.stack.layers)
-    own: int = stack_bytes(model.config, len(model.stack.layers), slots, library, dtype)
-    widths = model.config.skip_channels, model.config.head_channels, model.distribution.num_parameters
-    return int(own + 4 * max(widths) + sum(widths[:2]) * dtype.itemsize)
