@@ -8,6 +8,7 @@ from models.sampling import Departures
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.pitch import Contour
 from pipeline.generation.requests import Request
+from pipeline.generation.splits import split_of_each
 from pipeline.generation.timing import Phones
 from pipeline.shards.plan import ShardPlan, cut
 
@@ -17,6 +18,7 @@ class PlannedItem:
     """One item to draw; `request` is its line of the requests file."""
 
     item_id: str
+    split: str
     seed: int
     departures: Departures
     attributes: Mapping[str, str]
@@ -29,9 +31,10 @@ class PlannedItem:
 
 def items_of(request: Request) -> Iterator[PlannedItem]:
     """The items of a request: its id and a running number name them."""
-    for number in range(request.count):
+    for number, split in enumerate(split_of_each(request.splits)):
         yield PlannedItem(
             item_id=f"{request.request_id}-{number:04d}",
+            split=split,
             seed=request.seed,
             departures=request.departures,
             attributes=request.attributes,

@@ -42,10 +42,11 @@ from pipeline.generation.departures import departures_of
 from pipeline.generation.fields import MOST_WHOLE_NUMBER, request_id_of, shown, text_of, whole_number
 from pipeline.generation.pitch import Contour
 from pipeline.generation.speech import length_and_phones, pitch_of, speech_columns
+from pipeline.generation.splits import splits_of
 from pipeline.generation.timing import Phones
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions
 
-OPTIONS = ("id", "count", "seed", "temperature", "top_k", "top_p", "guidance")
+OPTIONS = ("id", "count", "seed", "split", "temperature", "top_k", "top_p", "guidance")
 AUDIO_KEYS = ("duration_s", "num_timesteps", "phones", "text", "f0_hz")
 IMAGE_KEYS = ("height", "width", "channels")
 """Asked for now and then; named in the error, since a picture's size is the model's."""
@@ -70,10 +71,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Request:
-    """A checked request. `num_timesteps` is 0 for a picture; `source` is the line itself, as canonical JSON."""
+    """A checked request. `num_timesteps` is 0 for a picture; `source` is the line itself, as canonical JSON.
+
+    `splits`: how many items of each split, in the order of the items; `count` together.
+    """
 
     request_id: str
     count: int
+    splits: Mapping[str, int]
     seed: int
     departures: Departures
     attributes: Mapping[str, str]
@@ -84,16 +89,22 @@ class Request:
     source: str
 
 
-def parse_request(line: str, line_number: int, target: Target, where: str) -> Request:
-    """One line as a request; RequestError says what was expected, what came, and where."""
-    data = parse_line(line, where)
+def parse_request(line: str, number: int, target: Target, where: str) -> Request:
+    """One line of JSON as a request; RequestError says what was expected, what came, and where."""
+    return request_of(parse_line(line, where), number, target, where)
+
+
+def request_of(data: Mapping[str, Any], number: int, target: Target, where: str) -> Request:
+    """A mapping of keys as a request, checked; `number` names it where it has no id."""
     refuse_unknown_keys(data, target, where)
     attributes = {name: text_of(data, name, where) for name in ATTRIBUTES if name in data}
     target.conditioning.attribute_ids(attributes, where)
     num_timesteps, phones, contour = speech_of(data, target, where)
+    count = whole_number(data, "count", 1, 1, MOST_WHOLE_NUMBER, where)
     return Request(
-        request_id=request_id_of(data, line_number, where),
-        count=whole_number(data, "count", 1, 1, MOST_WHOLE_NUMBER, where),
+        request_id=request_id_of(data, number, where),
+        count=count,
+        splits=splits_of(data, count, where),
         seed=whole_number(data, "seed", 0, 0, MOST_WHOLE_NUMBER, where),
         departures=departures_of(
             data, target.conventions.num_levels, bool(target.conditioning.columns), target.condition_dropout, where

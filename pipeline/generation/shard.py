@@ -1,8 +1,10 @@
 """One generated shard: its items drawn, rows in the order of the requests, files where asked for, then the commit."""
 
+import math
 from typing import Any
 
 from models.sampling import DrawnItem
+from pipeline.code_digest import code_digest
 from pipeline.generation.columns import columns_of
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import OnLevels, draw_items
@@ -11,12 +13,11 @@ from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.shards.commit import Commit
 from pipeline.shards.levels import pack_levels
-from pipeline.shards.plan import ShardPlan
+from pipeline.shards.plan import ShardPlan, digest_of
 from pipeline.shards.writer import write_shard
 from pipeline.storage import Location
 
-SPLIT = "train"
-"""Generated items are there to be trained on; held-out likelihood is measured on items that nobody made."""
+BITS = {"audio": "bits_per_timestep", "image": "bits_per_dim"}
 
 
 def generate_shard(
@@ -28,10 +29,20 @@ def generate_shard(
 ) -> Commit:
     """Draw the plan's items and write them. ModelError for a model that gives no probabilities, ConfigError."""
     drawn = draw_items(plan.entries, exported, config, on_levels)
-    rows = [row_of(item, *result, exported.info) for item, result in zip(plan.entries, drawn, strict=True)]
+    made_by = provenance(exported.info, config)
+    rows = [row_of(item, *result, exported.info) | made_by for item, result in zip(plan.entries, drawn, strict=True)]
     if config.export == "files":
         export_shard(folder, plan.index, rows, exported.info.conventions)
     return write_shard(folder, plan, rows, [], exported.info.conventions)
+
+
+def provenance(info: ModelInfo, config: GenerateConfig) -> dict[str, str]:
+    """What all rows of a run say of the model, the code and the settings that made them.
+
+    Lanes are not among these: where they may change an item's bytes its sampling path names them.
+    """
+    settings = {"sampler": config.sampler, "precision": config.precision, "device": config.device}
+    return {"model_digest": info.digest, "code_digest": code_digest(), "config_digest": digest_of(settings)}
 
 
 def row_of(item: PlannedItem, drawn: DrawnItem, path: str, info: ModelInfo) -> dict[str, Any]:
@@ -40,11 +51,11 @@ def row_of(item: PlannedItem, drawn: DrawnItem, path: str, info: ModelInfo) -> d
     return {
         **item.attributes,
         "item_id": item.item_id,
-        "split": SPLIT,
+        "split": item.split,
         "seed": item.seed,
         "temperature": item.departures.temperature,
         "nll_nats": drawn.nll_nats,
-        "model_digest": info.digest,
+        BITS[info.conventions.kind]: drawn.nll_nats / (math.log(2) * levels.size),
         "request": item.request,
         "sampling_path": path,
         **columns_of(item, info.conventions),

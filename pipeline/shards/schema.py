@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipeline.errors import DatasetError
 
 FORMAT = "ancestral-dataset"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 METADATA_KEY = b"ancestral"
 
@@ -82,9 +82,13 @@ GENERATED: list[Any] = [
     pa.field("model_digest", pa.string()),
     pa.field("request", pa.string()),
     pa.field("sampling_path", pa.string()),
+    pa.field("code_digest", pa.string()),
+    pa.field("config_digest", pa.string()),
 ]
-"""Filled by generation, null in a prepared dataset. `nll_nats` is of the whole item under the model as it is, whatever
-it was drawn with: temperature, and top_k, top_p and guidance, which `request` tells where they were asked for."""
+"""Filled by generation, null in a prepared dataset. `nll_nats` is of all that was drawn under the model as it is,
+whatever it was drawn with: temperature, and top_k, top_p and guidance, which `request` tells where they were asked for;
+bits_per_timestep and bits_per_dim are the same over the number of levels drawn. `config_digest` is of the settings that
+may change an item's bytes, `code_digest` of the sources."""
 
 POSITIONS = (
     "phone_in_syllable_forward",
@@ -139,6 +143,7 @@ AUDIO_SCHEMA = pa.schema(
         pa.field("voiced", pa.list_(pa.bool_())),
         pa.field("source_start_s", pa.float64()),
         *GENERATED,
+        pa.field("bits_per_timestep", pa.float64()),
     ]
 )
 """`levels` holds one byte a timestep. Phones are half-open [start, end) in timesteps and leave no gap.
@@ -162,6 +167,7 @@ IMAGE_SCHEMA = pa.schema(
         pa.field("width", pa.int32(), nullable=False),
         pa.field("channels", pa.int32(), nullable=False),
         *GENERATED,
+        pa.field("bits_per_dim", pa.float64()),
     ]
 )
 """`levels` holds height · width · channels bytes in that order, the channel fastest."""

@@ -8,7 +8,7 @@ from pipeline.generation.timing import Phones
 
 
 def request(name: str, count: int) -> Request:
-    return Request(name, count, 5, Departures(0.9), {"speaker": "ann"}, 10, Phones(), (), "", "{}")
+    return Request(name, count, {"train": count}, 5, Departures(0.9), {"speaker": "ann"}, 10, Phones(), (), "", "{}")
 
 
 def digests(config: GenerateConfig, model: str = "m") -> list[str]:
@@ -38,3 +38,8 @@ def test_the_digest_covers_what_changes_a_shard_and_nothing_else() -> None:
 def test_a_count_without_end_is_a_stream() -> None:
     plans = shard_plans([request("x", 10**15)], "m", GenerateConfig())
     assert len(next(plans).entries) == 16
+
+
+def test_splits_are_given_to_the_items_in_order() -> None:
+    mixed = dataclasses.replace(request("x", 3), splits={"train": 2, "test": 1})
+    assert [item.split for item in items_of(mixed)] == ["train", "train", "test"]

@@ -10,6 +10,7 @@ from models.counter_random import item_keys
 from models.native import best
 from models.sampling import Departures, sample_naive
 from pipeline.batches import Cut
+from pipeline.code_digest import code_digest
 from pipeline.conditions import Conditioning, stack_conditions
 from pipeline.errors import ConfigError, ModelError
 from pipeline.frames import LINGUISTIC_COLUMNS
@@ -20,6 +21,7 @@ from pipeline.generation.requests import Request, Target, parse_request
 from pipeline.generation.shard import generate_shard
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.dataset import claim, finish, open_dataset
+from pipeline.shards.plan import digest_of
 from pipeline.shards.verify import verify_folder
 from pipeline.storage import Location
 from pipeline.training.config import TrainingConfig
@@ -108,6 +110,9 @@ def test_a_row_says_how_it_was_made(folder: Location, speech_model: ExportedMode
     assert (row["align_method"], row["model_digest"]) == ("requested", speech_model.info.digest)
     path = fused_path(GenerateConfig()) if best() else cached_path(GenerateConfig())
     assert row["sampling_path"] == path
+    assert row["bits_per_timestep"] == pytest.approx(row["nll_nats"] / math.log(2) / 40)
+    assert row["code_digest"] == code_digest()
+    assert row["config_digest"] == digest_of({"sampler": "fastest", "precision": "float32", "device": "cpu"})
     assert '"temperature": 0.5' in row["request"]
 
 

@@ -95,7 +95,7 @@ class TestClaim:
     def test_a_plan_of_another_version_is_refused(self, folder: Location) -> None:
         (folder / "plan.json").write_text('{"format": "ancestral-dataset", "format_version": 99}')
         with pytest.raises(
-            DatasetError, match=r"format version 99, this release reads version 2; .* into a new folder"
+            DatasetError, match=r"format version 99, this release reads version 3; .* into a new folder"
         ):
             claim(folder, "prepare", {})
 
@@ -222,7 +222,7 @@ class TestOpen:
         ("change", "expected"),
         [
             ({"format": "something"}, "expected a page of format 'ancestral-dataset'"),
-            ({"format_version": 3}, "format version 3, this release reads version 2"),
+            ({"format_version": 2}, "format version 2, this release reads version 3"),
             ({"conventions": {"kind": "video"}}, "expected the conventions"),
             ({"conventions": 3}, "expected the conventions"),
             ({"shards": [{"file": "x"}]}, "damaged"),
