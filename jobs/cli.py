@@ -202,7 +202,7 @@ def generate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="What `train` made.")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="The dataset's folder: new, or one to go on with.")],
     requests: Annotated[
-        str, typer.Option("--requests", metavar="FILE", help="JSON lines: condition, length or size, seed, count.")
+        str, typer.Option("--requests", metavar="FILE", help="JSON lines, CSV, Parquet or a grid (YAML).")
     ],
     config: ConfigFile = None,
     sets: Sets = None,

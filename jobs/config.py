@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -13,54 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 from jobs.config_problems import explain_validation
 from pipeline.errors import ConfigError
 from pipeline.plain_configs import choices_by_name
+from pipeline.plain_yaml import read_plain, write_plain
 from pipeline.storage import Location
 
 Config = TypeVar("Config")
-
-
-class PlainLoader(yaml.SafeLoader):
-    """YAML as people mean it, where YAML 1.1 differs.
-
-    `off` and `yes` are words, 1e-3 is a number, 010, 1:30 and 2020-01-01 are words, and a key given twice is an
-    error.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping with every key once."""
-        keys = [key.value for key, _ in node.value]
-        twice = [key for key in keys if keys.count(key) > 1]
-        if twice:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} is given twice", node.start_mark)
-        return dict(super().construct_mapping(node, deep))
-
-
-REPLACED_TAGS = ("bool", "float", "int", "timestamp")
-
-PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in REPLACED_TAGS]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-PlainLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
-PlainLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9_]*)$"), list("-+0123456789")
-)
-PlainLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"^[-+]?(?:[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.inf|\.nan)$"
-    ),
-    list("-+0123456789."),
-)
-
-
-class PlainDumper(yaml.SafeDumper):
-    """Quotes what either reading of YAML would take for something other than a word."""
-
-
-PlainDumper.yaml_implicit_resolvers = {
-    first: [*PlainLoader.yaml_implicit_resolvers.get(first, []), *resolvers]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def load_config(config_type: type[Config], file: Location | None = None, sets: Iterable[str] = ()) -> Config:
@@ -97,7 +52,7 @@ def read_yaml(file: Location) -> dict[str, Any]:
 def parse_yaml(text: str, where: str) -> dict[str, Any]:
     """YAML text that holds a mapping; `where` is named in the error."""
     try:
-        data = yaml.load(text, PlainLoader)  # noqa: S506  # a SafeLoader with fewer surprises
+        data = read_plain(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{where}: expected YAML, got something else: {error}") from None
     if data is None:
@@ -114,7 +69,7 @@ def parse_set(setting: str) -> dict[str, Any]:
     if not equals or not all(keys):
         raise ConfigError(f"--set {setting}: expected NAME.NAME=VALUE, as in --set audio.sample_rate_hz=8000.")
     try:
-        value: Any = yaml.load(text, PlainLoader)  # noqa: S506
+        value: Any = read_plain(text)
     except yaml.YAMLError:
         value = text
     for key in reversed(keys):
@@ -194,4 +149,4 @@ def suggestion(key: str, known: Iterable[str], path: str = "") -> str:
 def to_yaml(config: object) -> str:
     """A config as YAML that `--config` takes again."""
     plain = TypeAdapter(type(config)).dump_python(config, mode="json")
-    return str(yaml.dump(plain, Dumper=PlainDumper, sort_keys=False, allow_unicode=True))
+    return write_plain(plain)

@@ -5,6 +5,9 @@ from typing import Any
 
 from pipeline.errors import RequestError
 
+TEXT_KEYS = ("id", "speaker", "emotion", "language", "label", "text")
+"""Keys whose values are text whatever they look like in a table or a grid: the label 3 is "3"."""
+
 MOST_ID_CHARACTERS = 200
 MOST_WHOLE_NUMBER = 2**63 - 1
 """The dataset's columns of whole numbers are signed, of 64 bits."""

@@ -1,4 +1,4 @@
-"""One line of a requests file: what to generate.
+"""One request: what to generate, as a line of JSON; a row of a table and a cell of a grid are the same (`sources.py`).
 
     {"id": "hello", "count": 3, "seed": 7, "temperature": 0.9, "speaker": "jackson", "duration_s": 0.5}
     {"speaker": "en-us", "emotion": "calm", "phones": [["h", 0.08], ["ə", 0.06], ["l", 0.07], ["oʊ", 0.2]]}
