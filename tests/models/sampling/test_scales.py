@@ -1,0 +1,148 @@
+"""Scales drawn one after another: the picture of the whole model, by torch and by the kernels of every level."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from models.conditioning import Condition, ConditionConfig
+from models.counter_random import item_key
+from models.gated_pixelcnn import GatedPixelCNNConfig
+from models.multiscale import Multiscale, MultiscaleConfig
+from models.native.colour_blocks import Kernel
+from models.pixelcnn import PixelCNNConfig
+from models.pixelrnn import PixelRNNConfig
+from models.sampling import Departures, DrawnItem, Kept, LaneRequest, sample_lanes
+from models.sampling.fused_scales import pixel_numbers, sample_scale_fused, upscaled
+from models.sampling.scales import Scale, joined, request_at, scales_of
+from tests.models.native.levels import library_of, needs_kernels, on_every_level
+from tests.models.tiny import perturb
+
+SMALL: dict[str, Any] = {"hidden": 10, "num_layers": 2, "head_channels": 9}
+SQUARE, GATED = PixelCNNConfig(first_kernel=5, **SMALL), GatedPixelCNNConfig(first_kernel=3, **SMALL)
+SHAPES = {"grey": (1, 4, 8), "colours": (3, 4, 4)}
+
+
+def three_scales(channels: int) -> Multiscale:
+    """A square network, a gated one around it, and the other way round for colours; every part sees the label."""
+    inner, outer = (SQUARE, GATED) if channels == 1 else (GATED, SQUARE)
+    base = MultiscaleConfig(map_channels=3, base=outer, upscaler=inner)
+    label = ConditionConfig({"label": 3}, channels=5)
+    config = MultiscaleConfig(
+        num_levels=6, channels=channels, map_channels=4, base=base, upscaler=outer, condition=label
+    )
+    torch.manual_seed(0)
+    model = Multiscale(config)
+    perturb(model, seed=1)
+    return model.eval()
+
+
+def requests_of(shape: tuple[int, ...]) -> list[LaneRequest]:
+    """Four pictures, of which one keeps pixels, and two are drawn at another temperature."""
+    generator = torch.Generator().manual_seed(0)
+    kept = Kept(torch.randint(0, 6, (1, *shape), generator=generator), torch.rand(1, *shape, generator=generator) < 0.4)
+    return [
+        LaneRequest(
+            shape,
+            item_key(3, f"item {i}"),
+            Condition(torch.tensor([[i % 3]])),
+            Departures(1 - 0.2 * (i % 2)),
+            kept if i == 2 else None,
+        )
+        for i in range(4)
+    ]
+
+
+def scale_by_scale(
+    model: Multiscale, requests: Sequence[LaneRequest], draw: Callable[[Scale, list[LaneRequest]], list[DrawnItem]]
+) -> list[DrawnItem]:
+    below: list[Any] = [None] * len(requests)
+    for scale in scales_of(model, requests[0].shape):
+        given = [
+            request_at(scale, request, request.key, None if item is None else item.levels)
+            for request, item in zip(requests, below, strict=True)
+        ]
+        below = [joined(item, above) for item, above in zip(below, draw(scale, given), strict=True)]
+    return below
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_scales_by_torch_are_the_whole_to_the_bit(name: str) -> None:
+    model, requests = three_scales(SHAPES[name][0]), requests_of(SHAPES[name])
+    whole = sample_lanes(model, requests, 8)
+    parts = scale_by_scale(model, requests, lambda scale, given: sample_lanes(scale.drawn_from, given, 8))
+    for one, other in zip(whole, parts, strict=True):
+        assert torch.equal(one.levels, other.levels)
+        assert one.nll_nats == pytest.approx(other.nll_nats, abs=1e-9)
+
+
+@needs_kernels
+@on_every_level
+@pytest.mark.parametrize("name", SHAPES)
+def test_scales_by_kernel_are_the_whole(level: str, name: str) -> None:
+    model, requests = three_scales(SHAPES[name][0]), requests_of(SHAPES[name])
+    kernel = Kernel(library_of(level), torch.float32)
+
+    def draw(scale: Scale, given: list[LaneRequest]) -> list[DrawnItem]:
+        if not isinstance(scale.model, Multiscale):
+            return sample_scale_fused(scale, given, 3)
+        with torch.inference_mode():
+            return upscaled(scale.model, given, 3, kernel)
+
+    whole, parts = sample_lanes(model, requests, 8), scale_by_scale(model, requests, draw)
+    for one, other in zip(whole, parts, strict=True):
+        assert torch.equal(one.levels, other.levels)
+        assert one.nll_nats == pytest.approx(other.nll_nats, abs=2e-4)
+
+
+@needs_kernels
+def test_an_upscaled_picture_is_the_same_in_any_company() -> None:
+    model, shape = three_scales(1), SHAPES["grey"]
+    scale, requests = scales_of(model, shape)[-1], requests_of(shape)
+    given = [request_at(scale, request, request.key, torch.full((1, 2, 4), i)) for i, request in enumerate(requests)]
+    told: list[int] = []
+    together = sample_scale_fused(scale, given, 4, on_levels=told.append)
+    assert told == [32, 64, 96, 128]
+    for request, item in zip(given, together, strict=True):
+        (alone,) = sample_scale_fused(scale, [request], 1)
+        assert torch.equal(alone.levels, item.levels)
+        assert alone.nll_nats == item.nll_nats
+
+
+def test_nll_of_a_whole_picture_is_the_sum_over_scales() -> None:
+    model, shape = three_scales(1), SHAPES["grey"]
+    requests = [request for request in requests_of(shape) if request.kept is None]
+    items = scale_by_scale(model, requests, lambda scale, given: sample_lanes(scale.drawn_from, given, 8))
+    for request, item in zip(requests, items, strict=True):
+        with torch.no_grad():
+            expected = model.nll_nats(item.levels[None], request.condition).double().sum()
+        assert item.nll_nats == pytest.approx(float(expected), abs=1e-3)
+
+
+def test_the_numbers_of_pixels_go_on_from_the_scale_below() -> None:
+    model = three_scales(1)
+    numbers = pixel_numbers(model, (1, 4, 8))
+    places = torch.arange(32).reshape(1, 4, 8)
+    in_order = model.to_sequence(places[None])[0]
+    expected = torch.zeros(32, dtype=torch.int64)
+    expected[in_order[8:]] = torch.arange(8, 32)
+    assert torch.equal(numbers.flatten(), expected)
+
+
+def test_scales_are_the_smallest_first_and_share_pixels() -> None:
+    scales = scales_of(three_scales(1), (1, 4, 8))
+    assert [(scale.shape, scale.stride) for scale in scales] == [((1, 1, 2), 4), ((1, 2, 4), 2), ((1, 4, 8), 1)]
+    assert scales[0].part(torch.arange(32).reshape(4, 8)).tolist() == [[0, 4]]
+    assert [scale.shape for scale in scales_of(scales[0].model, (1, 3, 3))] == [(1, 3, 3)]
+
+
+@needs_kernels
+def test_what_no_kernel_draws_is_refused() -> None:
+    shape = SHAPES["grey"]
+    scale = scales_of(three_scales(1), shape)[-1]
+    with pytest.raises(ValueError, match="keep its pixels"):
+        sample_scale_fused(scale, [requests_of(shape)[0]], 1)
+    rnn = MultiscaleConfig(channels=1, base=GATED, upscaler=PixelRNNConfig(hidden=4, num_layers=1, head_channels=4))
+    with pytest.raises(ValueError, match="no kernel for PixelRNN"):
+        sample_scale_fused(scales_of(Multiscale(rnn), shape)[-1], [], 1)
