@@ -13,7 +13,7 @@ from rich.console import Console
 
 from jobs.progress import progress, say
 from pipeline.errors import DatasetError, ItemError
-from pipeline.generation.export import file_stem
+from pipeline.file_names import file_stem
 from pipeline.shards.dataset import Dataset, claim, open_dataset, side_by_side
 from pipeline.speech.hts_labels import labels_of
 from pipeline.speech.row_utterance import COLUMNS, require_columns, utterance_of_row
@@ -46,7 +46,7 @@ class LabelsConfig:
 def labels(folder: Location, out: Location, config: LabelsConfig, console: Console) -> int:
     """Write OUT/NAME.lab of each row of an audio dataset and return how many; a row without words is told, and no more.
 
-    NAME is the item's id where that is plain (`generation/export.py`). OUT is a new or empty folder, or one of labels
+    NAME is the item's id where that is plain (`pipeline/file_names.py`). OUT is a new or empty folder, or one of labels
     of the same dataset; anything else is an OccupiedError. A DatasetError where no row has what labels need.
     """
     dataset = open_dataset(folder, kind="audio")

@@ -15,7 +15,7 @@ from jobs.align_labels import LabelsConfig, labels, lines_of, remarks
 from jobs.config import parse_config
 from pipeline.corpora.labels.times import read_times
 from pipeline.errors import ConfigError, DatasetError, ItemError, OccupiedError
-from pipeline.generation.export import file_stem
+from pipeline.file_names import file_stem
 from pipeline.preparation.config import AudioConfig, PrepareConfig, ShardConfig, SpeechConfig
 from pipeline.preparation.make import make_shard
 from pipeline.preparation.plan import shard_plans, survey
