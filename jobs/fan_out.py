@@ -5,8 +5,7 @@ A straggler (a slow disk, a node that swaps) need not hold up the end of a job: 
 """
 
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import ray
@@ -34,43 +33,24 @@ def fan_out(
         yield fetch(reference)
 
 
-def fan_out_actors(
-    plans: Iterable[Plan], actors: Sequence[Any], submit: Callable[[Any, Plan], Any], depth: int = 2
-) -> Iterator[Any]:
-    """The same over actors: each has up to `depth` plans waiting, so that none idles between two.
-
-    `submit(actor, plan)` returns an object reference. An actor that comes free takes the next plan, whichever it is.
-    """
-    free = deque(actor for _ in range(depth) for actor in actors)
-    holder: dict[Any, Any] = {}
-
-    def submit_to_free(plan: Plan) -> Any:
-        actor = free.popleft()
-        reference = submit(actor, plan)
-        holder[reference] = actor
-        return reference
-
-    for reference in finished(plans, submit_to_free, depth * len(actors)):
-        free.append(holder.pop(reference))
-        yield fetch(reference)
-
-
-def finished(plans: Iterable[Plan], submit: Callable[[Plan], Any], limit: int) -> Iterator[Any]:
+def finished(plans: Iterable[Plan], submit: Callable[[Plan], Any], limit: int | Callable[[], int]) -> Iterator[Any]:
     """References of what has finished, well or badly, in the order of finishing; never more than `limit` are out.
 
-    Where the reader ends early, what has not started yet is called back.
+    Where the reader ends early, what has not started yet is called back. `plans` may go on after it has ended: it is
+    asked again as long as something is out.
     """
-    if limit < 1:
-        raise ValueError(f"at least one plan must be in flight, got a limit of {limit}")
+    most = limit if callable(limit) else lambda: limit
+    if most() < 1:
+        raise ValueError(f"at least one plan must be in flight, got a limit of {most()}")
     hedges = submit if isinstance(submit, Hedges) else None
     stream = iter(plans)
     running: dict[Any, None] = {}
     try:
         while True:
-            is_drained = fill(running, stream, submit, limit)
+            is_drained = fill(running, stream, submit, most())
             if not running:
                 break
-            if hedges and is_drained and len(running) < limit:
+            if hedges and is_drained and len(running) < most():
                 running |= dict.fromkeys(hedges.start_again())
             for reference in wait_for_one(running, hedges if is_drained else None):
                 del running[reference]

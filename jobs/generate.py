@@ -14,8 +14,9 @@ import torch
 from ray.exceptions import RayError
 from rich.console import Console
 
+from jobs.actor_pool import fan_out_actors
 from jobs.cluster import Cluster
-from jobs.fan_out import TASK_RETRIES, fan_out_actors
+from jobs.fan_out import TASK_RETRIES
 from jobs.progress import ProgressView, progress, say
 from models.native import best, why_none
 from pipeline.errors import ConfigError, Interrupted

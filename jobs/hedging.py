@@ -31,10 +31,14 @@ MEDIAN_OF = 1000
 
 
 class Hedges:
-    """A `submit` that keeps in mind what is out and since when, and starts what is slow a second time."""
+    """A `submit` that keeps in mind what is out and since when, and starts what is slow a second time.
 
-    def __init__(self, submit: Callable[[Any], Any]) -> None:
+    `may_start`: whether there is a place for a plan's second start that would not wait behind its first.
+    """
+
+    def __init__(self, submit: Callable[[Any], Any], may_start: Callable[[Any], bool] = lambda plan: True) -> None:
         self._submit = submit
+        self._may_start = may_start
         self._out: dict[Any, tuple[Any, float]] = {}
         self._twins: dict[Any, Any] = {}
         self._took_s: deque[float] = deque(maxlen=MEDIAN_OF)
@@ -50,7 +54,7 @@ class Hedges:
         """Start the plan that has been out longest a second time, if that is too long; the new reference, or none."""
         alone = (reference for reference in self._out if reference not in self._twins)
         first = min(alone, key=lambda reference: self._out[reference][1], default=None)
-        if first is None or not self._is_slow(first):
+        if first is None or not self._is_slow(first) or not self._may_start(self._out[first][0]):
             return []
         second = self(self._out[first][0])
         self._twins |= {first: second, second: first}

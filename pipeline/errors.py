@@ -11,6 +11,7 @@
     │   └── PassingStorageError    storage timed out or broke the connection, and went on doing so while it was retried
     ├── TooManyFailures            more bad items than the config allows
     ├── MissingExtra               an optional dependency is needed and not installed
+    ├── DisagreementError          a machine that draws otherwise than the model says
     ├── ClusterError               no Ray at this address, or it went away
     └── Interrupted                Ctrl-C: stopped cleanly, the same command goes on
     ItemError                      one bad item: recorded in failures.parquet, never stops a run by itself
@@ -63,6 +64,10 @@ class TooManyFailures(AncestralError):
 
 class MissingExtra(AncestralError):
     """An optional dependency is needed and not installed."""
+
+
+class DisagreementError(AncestralError):
+    """A machine whose fast path gives other probabilities than the model's definition: what it draws is not trusted."""
 
 
 class ClusterError(AncestralError):

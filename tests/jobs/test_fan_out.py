@@ -15,7 +15,8 @@ from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, WorkerCrash
 
 from jobs import fan_out as subject
 from jobs import hedging
-from jobs.fan_out import explain_ray, fan_out, fan_out_actors
+from jobs.actor_pool import fan_out_actors
+from jobs.fan_out import explain_ray, fan_out
 from pipeline.errors import AncestralError, ClusterError, ModelError, TooManyFailures
 
 remote: Any = ray.remote

@@ -10,8 +10,9 @@ import ray
 from rich.console import Console
 
 import jobs.generate as job
+from jobs.actor_pool import fan_out_actors
 from jobs.cluster import RunningCluster
-from jobs.fan_out import TASK_RETRIES, fan_out_actors
+from jobs.fan_out import TASK_RETRIES
 from pipeline.errors import ClusterError, ConfigError, Interrupted, OccupiedError, RequestError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.shard import generate_shard
