@@ -6,7 +6,7 @@ below. No recording has it: `prepare` reads 16 bits.
 
 import io
 import wave
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import soundfile as sf
@@ -21,10 +21,11 @@ from pipeline.shards.schema import AudioConventions, ImageConventions
 AudioFormat = Literal["wav", "flac"]
 
 
-def pcm_of(levels: bytes, conventions: AudioConventions) -> NDArray[Any]:
+def pcm_of(levels: bytes, conventions: AudioConventions) -> NDArray[np.int16]:
     """The 16-bit value of each timestep, int16 [T], the low byte first."""
     x = decode_levels(unpack_levels(levels, conventions.num_levels), conventions.num_levels, conventions.companding)
-    return np.clip(np.rint(x * 32768.0), -32768, 32767).astype("<i2")
+    values: NDArray[np.int16] = np.clip(np.rint(x * 32768.0), -32768, 32767).astype("<i2")
+    return values
 
 
 def audio_bytes(levels: bytes, conventions: AudioConventions, ending: AudioFormat) -> bytes:

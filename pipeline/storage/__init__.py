@@ -7,6 +7,7 @@ objects by itself. A reader never sees half a file.
 from pipeline.storage.local_files import PARTIAL_PREFIX
 from pipeline.storage.location import Location, locate, open_filesystem
 from pipeline.storage.refusals import explain, explained_as, is_passing, retried
+from pipeline.storage.streams import streamed
 from pipeline.storage.uris import is_uri, join
 from pipeline.storage.walk import FileEntry
 
@@ -22,4 +23,5 @@ __all__ = [
     "locate",
     "open_filesystem",
     "retried",
+    "streamed",
 ]

@@ -73,6 +73,33 @@ def written_beside(path: Path, data: bytes) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def streamed_beside(path: Path) -> Iterator[IO[bytes]]:
+    """A temporary file to write to in the same folder, which takes the name when the block ends well; gone if not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_beside(path) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        os.fchmod(file.fileno(), 0o644)
+        Path(file.name).replace(path)
+
+
+@contextlib.contextmanager
+def temporary_beside(path: Path) -> Iterator[IO[bytes]]:
+    """A locked temporary file in the same folder, made again where it is cleared away before it is locked."""
+    for _ in range(MOST_TAKEN):
+        with tempfile.NamedTemporaryFile(prefix=PARTIAL_PREFIX, dir=path.parent, delete=False) as file:
+            try:
+                lock(file)
+                if os.fstat(file.fileno()).st_nlink:
+                    yield file
+                    return
+            finally:
+                Path(file.name).unlink(missing_ok=True)
+    raise FileNotFoundError(errno.ENOENT, "what is written there is taken away again and again", str(path))
+
+
 def lock(file: IO[bytes]) -> bool:
     """Say that the file is being written, or find that its writer is alive: who ends lets go of its locks."""
     try:

@@ -146,7 +146,7 @@ class Location:
     @explained
     def write_bytes(self, data: bytes) -> None:
         """Write the whole file or nothing of it."""
-        self._refuse_archive()
+        self.refuse_archive()
         if self.local_path:
             write_and_rename(self.local_path, data)
         else:
@@ -160,7 +160,7 @@ class Location:
         If-None-Match, GCS: generation 0). In others it is a look and then a put, which two writers can both win.
         After a lost answer the second try finds what the first wrote and says False: who needs to know reads it.
         """
-        self._refuse_archive()
+        self.refuse_archive()
         if self.local_path:
             return write_and_link(self.local_path, data)
         self._fs.invalidate_cache(self._path)
@@ -172,7 +172,13 @@ class Location:
             return False
         return True
 
-    def _refuse_archive(self) -> None:
+    @explained
+    def open_upload(self) -> Any:
+        """A file of a store that is there once `commit` is called, after `close`; `streams.py` uses it."""
+        return self._fs.open(self._path, "wb", autocommit=False)
+
+    def refuse_archive(self) -> None:
+        """StorageError where this is in an archive."""
         if "::" in self.uri or self.uri.startswith(ARCHIVES):
             raise StorageError(f"{self.uri}: an archive can be read, not written; expected a folder or object store.")
 

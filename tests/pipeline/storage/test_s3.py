@@ -1,5 +1,6 @@
 """What an object store does differently, against an S3 server on loopback."""
 
+import gc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,7 +8,7 @@ import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pipeline.storage import Location, locate
+from pipeline.storage import Location, locate, streamed
 
 S3FileSystem = fsspec.get_filesystem_class("s3")
 
@@ -65,3 +66,29 @@ def test_nothing_of_a_listing_stays_in_memory_and_what_is_new_is_seen(bucket: Lo
     assert len(fsspec.filesystem("s3").dircache) <= 1
     (bucket / "kept/00/b").write_bytes(b"1")
     assert len(list(folder.files())) == 21
+
+
+@pytest.mark.parametrize("num_pieces", [0, 1, 12])
+def test_what_is_streamed_is_an_object_once_it_ends_well(bucket: Location, num_pieces: int) -> None:
+    """Of nothing, of less than a part of an upload, of several parts."""
+    place, piece = bucket / f"streamed/{num_pieces}", bytes(2**20)
+    with streamed(place) as file:
+        for _ in range(num_pieces):
+            file.write(piece)
+        assert not place.exists()
+    assert place.read_bytes() == piece * num_pieces
+
+
+@pytest.mark.parametrize("num_pieces", [1, 12])
+def test_what_is_streamed_and_breaks_off_is_no_object(bucket: Location, num_pieces: int) -> None:
+    place = bucket / f"broken/{num_pieces}"
+
+    def break_off() -> None:
+        with streamed(place) as file:
+            file.write(bytes(num_pieces * 2**20))
+            raise ValueError("broken off")
+
+    with pytest.raises(ValueError, match="broken off"):
+        break_off()
+    gc.collect()
+    assert not place.exists()
