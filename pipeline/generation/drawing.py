@@ -14,13 +14,14 @@ import torch
 
 from models.counter_random import item_key
 from models.native import best
-from models.sampling import DrawnItem, LaneRequest, rows_taken, sample_lanes
+from models.sampling import DrawnItem, Kept, LaneRequest, rows_taken, sample_lanes
 from models.sampling.fused import follows_the_kernel, sample_fused, why_not_fused
 from pipeline.conditions import stack_conditions
 from pipeline.errors import ConfigError, ModelError
 from pipeline.generation.columns import columns_of
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.memory import require_memory
+from pipeline.generation.pictures_given import kept_of
 from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.shards.schema import AudioConventions, ImageConventions
@@ -120,7 +121,16 @@ def lane_request(item: PlannedItem, info: ModelInfo) -> LaneRequest:
         frames = [conditioning.frames(columns_of(item, info.conventions), info.conventions, item.item_id)]
     ids = conditioning.attribute_ids(item.attributes, item.item_id)
     condition = stack_conditions(conditioning, [ids], frames)
-    return LaneRequest(shape_of(item, info), item_key(item.seed, item.item_id), condition, item.departures)
+    key, kept = item_key(item.seed, item.item_id), kept_levels(item, info)
+    return LaneRequest(shape_of(item, info), key, condition, item.departures, kept)
+
+
+def kept_levels(item: PlannedItem, info: ModelInfo) -> Kept | None:
+    """The pixels that the request gives; None where all are drawn. RequestError for a file that has changed."""
+    if item.given.picture is None:
+        return None
+    assert isinstance(info.conventions, ImageConventions)
+    return kept_of(item.given, info.conventions, item.item_id)
 
 
 def shape_of(item: PlannedItem, info: ModelInfo) -> tuple[int, ...]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from models.sampling import Departures
 from pipeline.generation.config import GenerateConfig
+from pipeline.generation.pictures import scale_ids, with_parents
+from pipeline.generation.pictures_given import NOTHING_GIVEN, Given
 from pipeline.generation.pitch import Contour
 from pipeline.generation.requests import Request
 from pipeline.generation.splits import split_of_each
@@ -15,7 +17,7 @@ from pipeline.shards.plan import ShardPlan, cut
 
 @dataclass(frozen=True)
 class PlannedItem:
-    """One item to draw; `request` is its line of the requests file."""
+    """One item to draw; `request` is its line of the requests file. `parents` as `pictures.scale_ids` has them."""
 
     item_id: str
     split: str
@@ -27,11 +29,14 @@ class PlannedItem:
     f0: Contour
     text: str
     request: str
+    given: Given = NOTHING_GIVEN
+    parents: tuple[str, ...] = ()
 
 
 def items_of(request: Request) -> Iterator[PlannedItem]:
     """The items of a request: its id and a running number name them."""
     for number, split in enumerate(split_of_each(request.splits)):
+        parents = scale_ids(request.request_id, number, request.picture.children)
         yield PlannedItem(
             item_id=f"{request.request_id}-{number:04d}",
             split=split,
@@ -42,7 +47,9 @@ def items_of(request: Request) -> Iterator[PlannedItem]:
             phones=request.phones,
             f0=request.f0,
             text=request.text,
-            request=request.source,
+            request=with_parents(request.source, parents),
+            given=request.picture.given,
+            parents=parents,
         )
 
 

@@ -5,6 +5,7 @@
     {"speaker": "en-us", "emotion": "calm", "text": "Hello there.", "language": "en-us", "duration_s": 1.2}
     {"speaker": "en-us", "emotion": "calm", "text": "Hello.", "duration_s": 0.8, "f0_hz": [[0, 140], [0.8, 90]]}
     {"label": "3", "count": 10, "top_p": 0.95, "guidance": 2}
+    {"label": "3", "count": 4, "image": "three.png", "mask": "hole.png"}
 
 key                          means                                                                default
 id                           names the items of the line                                          the line's number
@@ -22,6 +23,8 @@ phones                       [[phone, duration_s], ...], they set the length
 text                         its phones, spread evenly over the length; read in `language`              en-us
 f0_hz                        the pitch: hertz, or points [[time_s, hz], ...] with straight lines in ln Hz
                              between them, held before the first and after the last; 20 to 2000 Hz
+image mask low_resolution    pixels that are given, and pictures that share a small one (`pictures.py`)
+children
 
 A model that was trained with linguistic features needs `text`: phones do not tell of words and stress. One that was
 trained with F0 needs `f0_hz`; a frame is voiced where its phone is (`pitch.py`). A picture's size is the model's.
@@ -40,11 +43,21 @@ from pipeline.conditions import Conditioning
 from pipeline.errors import RequestError
 from pipeline.generation.departures import departures_of
 from pipeline.generation.fields import MOST_WHOLE_NUMBER, request_id_of, shown, text_of, whole_number
+from pipeline.generation.pictures import (
+    CHECKSUM_KEYS,
+    ONE_SCALE,
+    PICTURE_KEYS,
+    PLAIN_PICTURE,
+    PictureRequest,
+    PictureTarget,
+    named_sources,
+    picture_of,
+)
 from pipeline.generation.pitch import Contour
 from pipeline.generation.speech import length_and_phones, pitch_of, speech_columns
 from pipeline.generation.splits import splits_of
 from pipeline.generation.timing import Phones
-from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions
+from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions, ImageConventions
 
 OPTIONS = ("id", "count", "seed", "split", "temperature", "top_k", "top_p", "guidance")
 AUDIO_KEYS = ("duration_s", "num_timesteps", "phones", "text", "f0_hz")
@@ -67,6 +80,7 @@ class Target:
     conditioning: Conditioning
     max_timesteps: int
     condition_dropout: float = 0.0
+    pictures: PictureTarget = ONE_SCALE
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,7 @@ class Request:
     f0: Contour
     text: str
     source: str
+    picture: PictureRequest = PLAIN_PICTURE
 
 
 def parse_request(line: str, number: int, target: Target, where: str) -> Request:
@@ -101,6 +116,9 @@ def request_of(data: Mapping[str, Any], number: int, target: Target, where: str)
     target.conditioning.attribute_ids(attributes, where)
     num_timesteps, phones, contour = speech_of(data, target, where)
     count = whole_number(data, "count", 1, 1, MOST_WHOLE_NUMBER, where)
+    picture = PLAIN_PICTURE
+    if isinstance(target.conventions, ImageConventions):
+        picture = picture_of(data, target.conventions, target.pictures, where)
     return Request(
         request_id=request_id_of(data, number, where),
         count=count,
@@ -114,7 +132,8 @@ def request_of(data: Mapping[str, Any], number: int, target: Target, where: str)
         phones=phones,
         f0=contour,
         text=text_of(data, "text", where) if "text" in data else "",
-        source=json.dumps(data, sort_keys=True, ensure_ascii=False),
+        source=json.dumps({**data, **named_sources(picture.given)}, sort_keys=True, ensure_ascii=False),
+        picture=picture,
     )
 
 
@@ -146,6 +165,8 @@ def known_keys(target: Target) -> list[str]:
     keys = [*OPTIONS, *conditioning.attributes]
     if isinstance(target.conventions, AudioConventions):
         keys += ["duration_s", "num_timesteps"]
+    else:
+        keys += [key for key in PICTURE_KEYS if key != "children" or target.pictures.factors]
     if conditioning.has_local:
         keys += ["text"] if conditioning.linguistic else ["phones", "text"]
     return keys + (["f0_hz"] if conditioning.f0 else [])
@@ -155,6 +176,8 @@ def refuse_unknown_keys(data: Mapping[str, Any], target: Target, where: str) -> 
     """A key that this model has no use for is an error that offers the nearest."""
     known = known_keys(target)
     allowed = {*known, *(["language"] if "text" in data and "text" in known else [])}
+    if isinstance(target.conventions, ImageConventions):
+        allowed |= {*PICTURE_KEYS, *CHECKSUM_KEYS}
     for key in data:
         if key not in allowed:
             raise RequestError(f"{where}: {explain_unknown(key, known, target)}")
@@ -166,7 +189,7 @@ def explain_unknown(key: str, known: list[str], target: Target) -> str:
     is_audio = isinstance(target.conventions, AudioConventions)
     if not is_audio and key in AUDIO_KEYS:
         return f"{key} asks for a waveform, and this model makes pictures. {offered}"
-    if is_audio and key in IMAGE_KEYS:
+    if is_audio and key in (*IMAGE_KEYS, *PICTURE_KEYS):
         return f"{key} asks for a picture, and this model makes waveforms. {offered}"
     if not is_audio and key in IMAGE_KEYS:
         return f"{key} cannot be chosen: a picture's size is the model's. {offered}"
