@@ -233,6 +233,13 @@ class DrawnMultiscale:
         if len(self.low_levels) < math.prod(self.low_shape):
             parameters, self.base = self.model.base.step(previous, self.base)
             return parameters
+        return self.begin_late()
+
+    def begin_late(self) -> Tensor:
+        """Begin with the upscaler, whose map is known by now: the parameters [B, P] at its first position.
+
+        A cache that is restored is led here too (`sampling/cache_state.py`).
+        """
         low = self.model.base.from_sequence(torch.stack(self.low_levels, 1), self.low_shape)
         self.upscaling = DrawnUpscaling(self.model, low, self.condition, self.shape)
         return self.upscaling.next_parameters(None)

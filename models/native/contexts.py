@@ -34,6 +34,11 @@ class NativeContext:
         self.value = torch.zeros(num_lanes, self.to_layers.width)
         self.begins = torch.ones(num_lanes, dtype=torch.bool)
 
+    @property
+    def memory(self) -> dict[str, Tensor]:
+        """What it carries from timestep to timestep."""
+        return {"rings": self.stack.rings, "block": self.block, "value": self.value, "begins": self.begins}
+
     def start(self, lane: int) -> None:
         """An item begins in a lane: its first block has none before it."""
         self.stack.reset(lane)

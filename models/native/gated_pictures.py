@@ -105,6 +105,10 @@ class NativeGatedPixelCNN(NativePictures):
     def maps(self) -> list[Tensor]:  # noqa: D102
         return [layer.map for layer in self.layers]
 
+    @property
+    def offsets(self) -> list[Tensor]:  # noqa: D102
+        return [layer.offsets for layer in self.layers]
+
     def begin(self) -> None:  # noqa: D102
         for layer in self.layers:
             layer.offsets.copy_(layer.down_bias.expand_as(layer.offsets))

@@ -86,6 +86,17 @@ class NativePictures(ABC):
     def maps(self) -> list[Tensor]:
         """The rows that layers look at, of which none lies above the first."""
 
+    @property
+    @abstractmethod
+    def offsets(self) -> list[Tensor]:
+        """What the rows above add to the one that is drawn next."""
+
+    @property
+    def memory(self) -> dict[str, Tensor]:
+        """What it carries from row to row; it stays where it is."""
+        named = {"map": self.maps, "offsets": self.offsets}
+        return {f"{name}{number}": tensor for name, parts in named.items() for number, tensor in enumerate(parts)}
+
     def reset(self) -> None:
         """The next pictures begin."""
         for rows in self.maps:

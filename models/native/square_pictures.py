@@ -102,6 +102,10 @@ class NativePixelCNN(NativePictures):
     def maps(self) -> list[Tensor]:  # noqa: D102
         return [square.map for square in self.squares]
 
+    @property
+    def offsets(self) -> list[Tensor]:  # noqa: D102
+        return [square.offsets for square in self.squares]
+
     def begin(self) -> None:  # noqa: D102
         for square in self.squares:
             square.offsets.copy_(square.bias.expand_as(square.offsets))

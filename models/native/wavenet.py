@@ -65,6 +65,18 @@ class NativeWaveNet:
         self.struct = self.wavenet_struct(model)
         self.clock = 0
 
+    @property
+    def memory(self) -> dict[str, Tensor]:
+        """What it carries from timestep to timestep, beside the clock; it stays where it is."""
+        return {
+            "rings": self.stack.rings,
+            "biases": self.stack.biases,
+            "recent": self.recent,
+            "keys": self.keys,
+            "positions": self.positions,
+            "temperatures": self.temperatures,
+        }
+
     def product(self, linear: torch.nn.Linear, dtype: torch.dtype, beyond: float = 0.0) -> PackedProduct:
         """A linear map, packed."""
         return PackedProduct.of(linear.weight.detach().t(), linear.bias.detach(), self.library, dtype, beyond)

@@ -3,13 +3,17 @@
 Axes: B lane, N position in drawing order.
 """
 
+from typing import Any
+
 from torch import Tensor
 
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition
+from models.sampling.cache_state import cache_state, restored_cache
 from models.sampling.departures import NO_DEPARTURES, Departures
-from models.sampling.draws import Drawn, Draws, OnProgress, sampling_mode
+from models.sampling.draws import PROGRESS_EVERY, Drawn, Draws, OnProgress, sampling_mode
 from models.sampling.kept import Kept
+from models.sampling.state import State, copied
 
 
 def sample_cached(  # noqa: PLR0913 (the model and its items, then each way in which these may differ)
@@ -29,12 +33,54 @@ def sample_cached(  # noqa: PLR0913 (the model and its items, then each way in w
     covers the whole shape for every lane. ValueError for what does not fit the model or the lanes.
     """
     with sampling_mode(model):
-        draws = Draws(model, shape, keys, departures, lengths, kept)
+        sampling = CachedSampling(Draws(model, shape, keys, departures, lengths, kept), condition)
+        while sampling.advance():
+            if on_progress is not None:
+                on_progress(sampling.position)
+    return sampling.draws.drawn()
+
+
+class CachedSampling:
+    """Lanes in lockstep, PROGRESS_EVERY positions at a time; `position` of them are drawn."""
+
+    def __init__(self, draws: Draws, condition: Condition | None) -> None:
+        """Within `sampling_mode`, as all that follows."""
+        self.draws, self.model = draws, draws.model
         condition = None if condition is None else condition.to(draws.keys.device)
-        cache = model.init_cache(draws.num_rows, draws.rows.condition(condition), shape)
-        previous = None
-        for position in range(draws.num_positions):
-            parameters, cache = model.step(previous, cache)
-            previous = draws.draw(position, parameters)
-            draws.report(position, on_progress)
-    return draws.drawn()
+        self.condition = draws.rows.condition(condition)
+        self.cache = self.begin()
+        self.previous: Tensor | None = None
+        self.position = 0
+
+    def begin(self) -> Any:
+        """The model's cache before the first position."""
+        return self.model.init_cache(self.draws.num_rows, self.condition, self.draws.shape)
+
+    def begun(self) -> Any:
+        """The same after the first step, when it has all of its parts."""
+        _, cache = self.model.step(None, self.begin())
+        return cache
+
+    def advance(self) -> bool:
+        """Draw some positions; false where none is left."""
+        first, self.position = self.position, min(self.position + PROGRESS_EVERY, self.draws.num_positions)
+        for position in range(first, self.position):
+            parameters, self.cache = self.model.step(self.previous, self.cache)
+            self.previous = self.draws.draw(position, parameters)
+        return self.position > first
+
+    def state(self) -> State:
+        """The cache, what is drawn and where it stands (`state.py`)."""
+        facts = {"position": self.position}
+        if self.previous is None:
+            return State(facts=facts)
+        previous, cache = State(copied({"levels": self.previous})), cache_state(self.cache, self.begun(), self.model)
+        return State.of_parts(facts, draws=self.draws.state(self.position), previous=previous, cache=cache)
+
+    def restore(self, state: State) -> None:
+        """Go on from a state."""
+        if state.facts["position"]:
+            self.cache = restored_cache(state.part("cache"), self.begun(), self.model)
+            self.previous = state.part("previous").tensors["levels"].to(self.draws.keys.device)
+            self.draws.restore(state.facts["position"], state.part("draws"))
+        self.position = state.facts["position"]

@@ -17,6 +17,7 @@ from models.sampling.choosing import Chooser
 from models.sampling.departures import Departures
 from models.sampling.guidance import rows_of
 from models.sampling.kept import Kept, sequence_of
+from models.sampling.state import State, copied, fill, narrow
 
 OnProgress = Callable[[int], None]
 """Called with the number of positions done so far, now and then and at the end. What it raises stops the sampling."""
@@ -98,6 +99,15 @@ class Draws:
         done = position + 1
         if on_progress is not None and (done % PROGRESS_EVERY == 0 or done == self.num_positions):
             on_progress(done)
+
+    def state(self, position: int) -> State:
+        """What is drawn before a position, a multiple of PROGRESS_EVERY."""
+        return State(copied({"levels": narrow(self.levels[:, :position]), "nll_nats": self.nll_nats}))
+
+    def restore(self, position: int, state: State) -> None:
+        """The same again."""
+        levels = state.tensors["levels"].to(torch.int64)
+        fill({"levels": self.levels[:, :position], "nll_nats": self.nll_nats}, {**state.tensors, "levels": levels})
 
     def items(self, sequence: Tensor) -> Tensor:
         """Positions in drawing order [R, N] to items [R, *shape]."""

@@ -24,6 +24,7 @@ from models.sampling.draws import refuse_picture_shape, sampling_mode
 from models.sampling.fused_pictures import PictureLanes
 from models.sampling.fused_waveforms import WaveformLanes
 from models.sampling.lanes import DrawnItem, LaneRequest
+from models.sampling.state import State
 from models.wavenet import WaveNet
 
 Precision = Literal["float32", "bfloat16"]
@@ -74,9 +75,12 @@ def follows_the_kernel(departures: Departures) -> bool:
 
 
 class Lanes(Protocol):
-    """Items underway, side by side."""
+    """Items underway, side by side, by whatever draws them."""
 
-    num_drawn: int
+    @property
+    def num_drawn(self) -> int:
+        """Levels so far."""
+        ...
 
     def advance(self) -> bool:
         """Draw a part of all; false where nothing is left to draw."""
@@ -84,6 +88,14 @@ class Lanes(Protocol):
 
     def items(self) -> list[DrawnItem]:
         """What was drawn, in the order of the requests."""
+        ...
+
+    def state(self) -> State:
+        """All that they go on from (`state.py`)."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Go on from there; lanes made anew for the same requests. A state that is not of these is an error."""
         ...
 
 
@@ -99,18 +111,25 @@ def sample_fused(
     ValueError where the model, a request or its condition does not fit (`why_not_fused`, `follows_the_kernel`), and
     where the model gave no probabilities.
     """
-    if reason := why_not_fused(model, precision):
-        raise ValueError(reason)
-    library = best()
-    assert library is not None
-    if not requests:
-        return []
     with sampling_mode(model):
-        lanes = lanes_of(model, requests, num_lanes, library, getattr(torch, precision))
+        if not requests:
+            return []
+        lanes = fused_lanes(model, requests, num_lanes, precision)
         while lanes.advance():
             if on_levels is not None:
                 on_levels(lanes.num_drawn)
     return checked_items(lanes.items())
+
+
+def fused_lanes(
+    model: Autoregressive, requests: Sequence[LaneRequest], num_lanes: int, precision: Precision = "float32"
+) -> Lanes:
+    """What draws the requests, one at the least, by the fastest kernel; within `sampling_mode`. ValueError."""
+    if reason := why_not_fused(model, precision):
+        raise ValueError(reason)
+    library = best()
+    assert library is not None
+    return lanes_of(model, requests, num_lanes, library, getattr(torch, precision))
 
 
 def lanes_of(

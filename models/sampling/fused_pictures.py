@@ -18,9 +18,10 @@ from models.native.square_pictures import NativePixelCNN
 from models.native.wavenet import NOTHING
 from models.pixelcnn import PixelCNN
 from models.sampling.kept import refuse_unknown_levels
-from models.sampling.lanes import DrawnItem, LaneRequest, check_kept
+from models.sampling.lanes import DrawnItem, LaneRequest, check_kept, drawn_from, drawn_state
 from models.sampling.packed import packed
 from models.sampling.picture_conditions import PictureConditions
+from models.sampling.state import State, copied, fill, narrow
 
 Network = GatedPixelCNN | PixelCNN
 
@@ -66,19 +67,36 @@ class PictureLanes:
     def advance(self) -> bool:
         """Draw a row of a set of pictures; false where all are drawn."""
         if self.underway is None:
-            chosen = self.requests[len(self.done) : len(self.done) + self.num_lanes]
-            if not chosen:
+            if len(self.done) == len(self.requests):
                 return False
-            self.underway = PictureSet(self.model, chosen, self.num_lanes, self.kernel)
+            self.underway = self.next_set()
         self.num_drawn += self.underway.draw_row()
         if self.underway.is_done:
             self.done += self.underway.items()
             self.underway = None
         return True
 
+    def next_set(self) -> "PictureSet":
+        """The pictures after those that are done, before their first row."""
+        chosen = self.requests[len(self.done) : len(self.done) + self.num_lanes]
+        return PictureSet(self.model, chosen, self.num_lanes, self.kernel)
+
     def items(self) -> list[DrawnItem]:
         """All of them, in the order of the requests."""
         return self.done
+
+    def state(self) -> State:
+        """All that it goes on from (`state.py`): the pictures that are done, and the set that is underway."""
+        facts = {"num_drawn": self.num_drawn}
+        underway = State() if self.underway is None else self.underway.state()
+        return State.of_parts(facts, done=drawn_state(self.done), underway=underway)
+
+    def restore(self, state: State) -> None:
+        """Go on from there."""
+        self.done, self.num_drawn = drawn_from(state.part("done")), state.facts["num_drawn"]
+        if state.facts["underway"]:
+            self.underway = self.next_set()
+            self.underway.restore(state.part("underway"))
 
 
 class PictureSet:
@@ -115,6 +133,17 @@ class PictureSet:
             self.conditions.enter(row)
             self.net.finish_row(row)
         return self.num_items * len(span.levels)
+
+    def state(self) -> State:
+        """The rows that are drawn, one at the least, and what the network carries on from them."""
+        rows = {"levels": narrow(torch.stack(self.rows)), "nll_nats": torch.stack(self.nll_nats)}
+        return State.of_parts({"rows": len(self.rows)}, drawn=State(rows), net=State(copied(self.net.memory)))
+
+    def restore(self, state: State) -> None:
+        """Go on below those rows."""
+        drawn = state.part("drawn").tensors
+        self.rows, self.nll_nats = list(drawn["levels"].to(torch.int32)), list(drawn["nll_nats"])
+        fill(self.net.memory, state.part("net").tensors)
 
     def items(self) -> list[DrawnItem]:
         """The pictures and their nll_nats."""

@@ -18,6 +18,7 @@ from models.sampling.kept import Kept, refuse_unknown_levels
 from models.sampling.lane_conditions import LaneConditions
 from models.sampling.lanes import DrawnItem, LaneRequest, check_kept
 from models.sampling.packed import packed
+from models.sampling.state import State, copied, fill, joined, narrow
 from models.wavenet import WaveNet
 
 LONGEST_SPAN = 256
@@ -121,6 +122,36 @@ class WaveformLanes:
                 own = item.given[item.done : item.done + num_timesteps]
                 given[: len(own), lane] = own
         return given
+
+    def state(self) -> State:
+        """All that it goes on from (`state.py`): lanes, who is in them, and each item as far as it is drawn."""
+        numbers = {id(item): number for number, item in enumerate(self.all)}
+        facts = {
+            "clock": self.net.clock,
+            "num_drawn": self.num_drawn,
+            "lanes": [None if item is None else numbers[id(item)] for item in self.lanes],
+            "waiting": [numbers[id(item)] for item in self.waiting],
+            "done": [item.done for item in self.all],
+        }
+        drawn = {
+            "levels": narrow(joined([item.levels[: item.done] for item in self.all], torch.int64)),
+            "nll_nats": joined([item.nll_nats[: item.done] for item in self.all], torch.float64),
+        }
+        memory = State(copied(self.net.memory)), State(copied(self.conditions.memory))
+        return State.of_parts(facts, items=State(drawn), net=memory[0], conditions=memory[1])
+
+    def restore(self, state: State) -> None:
+        """Go on from there; items that are in lanes enter them again, and find their lane's memory as they left it."""
+        facts, drawn = state.facts, state.part("items").tensors
+        by_item = zip(*(drawn[name].split(facts["done"]) for name in ("levels", "nll_nats")), strict=True)
+        for item, done, (levels, nll_nats) in zip(self.all, facts["done"], by_item, strict=True):
+            item.levels[:done], item.nll_nats[:done], item.done = levels, nll_nats, done
+        for lane, number in zip(range(self.net.num_lanes), facts["lanes"], strict=True):
+            self.lanes[lane] = None if number is None else self.start(lane, self.all[number])
+        self.waiting = deque(self.all[number] for number in facts["waiting"])
+        self.net.clock, self.num_drawn = facts["clock"], facts["num_drawn"]
+        fill(self.net.memory, state.part("net").tensors)
+        fill(self.conditions.memory, state.part("conditions").tensors)
 
     def items(self) -> list[DrawnItem]:
         """All of them, in the order of the requests."""

@@ -45,6 +45,15 @@ class LaneConditions:
         frames = [self.config.hop] if self.config.has_local else []
         return frames + [context.pool for context in self.contexts]
 
+    @property
+    def memory(self) -> dict[str, Tensor]:
+        """What it carries from timestep to timestep; all else follows from the items that are in the lanes."""
+        return {
+            f"context{number}.{name}": tensor
+            for number, context in enumerate(self.contexts)
+            for name, tensor in context.memory.items()
+        }
+
     def start(self, lane: int, condition: Condition | None, num_timesteps: int) -> None:
         """An item enters a lane. ValueError where its condition is not what the model asks for."""
         hop = self.config.hop

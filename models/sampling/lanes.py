@@ -14,18 +14,18 @@ A guided item takes two rows of the batch (`guidance.py`), and num_lanes counts 
 with fewer copies, and the number of rows stays.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
-from models.autoregressive import Autoregressive
 from models.conditioning import Condition
-from models.sampling.cached import sample_cached
-from models.sampling.departures import NO_DEPARTURES, Departures, stack_departures
-from models.sampling.draws import Drawn, OnProgress
+from models.sampling.departures import NO_DEPARTURES, Departures
+from models.sampling.draws import Drawn
 from models.sampling.kept import Kept
+from models.sampling.state import State, joined, narrow
 
 LANE_MULTIPLE = 8
 
@@ -64,28 +64,28 @@ class DrawnItem:
     nll_nats: float
 
 
-def sample_lanes(
-    model: Autoregressive, requests: Sequence[LaneRequest], num_lanes: int, on_progress: OnProgress | None = None
-) -> list[DrawnItem]:
-    """The requested items, 1 to num_lanes rows of them, in the order of the requests.
+def drawn_state(items: Sequence[DrawnItem]) -> State:
+    """Items as they were drawn, as plain tensors."""
+    tensors = {
+        "levels": narrow(joined([item.levels for item in items], torch.int64)),
+        "nll_nats": torch.tensor([item.nll_nats for item in items], dtype=torch.float64),
+    }
+    return State(tensors, {"shapes": [list(item.levels.shape) for item in items]})
 
-    ValueError for more requests than lanes, a num_lanes that is no multiple of 8, pictures of different shapes.
-    """
+
+def drawn_from(state: State) -> list[DrawnItem]:
+    """The same items again."""
+    shapes = state.facts["shapes"]
+    parts = state.tensors["levels"].to(torch.int64).split([math.prod(shape) for shape in shapes])
+    by_item = zip(parts, shapes, state.tensors["nll_nats"].tolist(), strict=True)
+    return [DrawnItem(levels.view(shape).clone(), nll_nats) for levels, shape, nll_nats in by_item]
+
+
+def filled(requests: Sequence[LaneRequest], num_lanes: int) -> list[LaneRequest]:
+    """The requests, and copies of the first one for the rows that they leave; ValueError unless they fit the lanes."""
     check_lanes(requests, num_lanes)
     idle = replace(requests[0], departures=NO_DEPARTURES, kept=None)
-    filled = [*requests, *[idle] * (num_lanes - sum(request.num_rows for request in requests))]
-    shape = common_shape(filled, model.condition_config.hop)
-    drawn = sample_cached(
-        model,
-        shape,
-        stack_conditions([request.condition for request in filled]),
-        torch.tensor([request.key for request in filled]),
-        stack_departures([request.departures for request in filled]),
-        torch.tensor([request.shape[0] for request in filled]) if len(shape) == 1 else None,
-        stack_kept(filled, shape),
-        on_progress,
-    )
-    return [item_of(drawn, lane, request.shape) for lane, request in enumerate(requests)]
+    return [*requests, *[idle] * (num_lanes - sum(request.num_rows for request in requests))]
 
 
 def check_lanes(requests: Sequence[LaneRequest], num_lanes: int) -> None:
