@@ -133,6 +133,12 @@ def kept_levels(item: PlannedItem, info: ModelInfo) -> Kept | None:
     return kept_of(item.given, info.conventions, item.item_id)
 
 
+def num_levels_drawn(item: PlannedItem, info: ModelInfo) -> int:
+    """Levels of an item that are not given."""
+    kept = kept_levels(item, info)
+    return math.prod(shape_of(item, info)) - (0 if kept is None else int(kept.mask.sum()))
+
+
 def shape_of(item: PlannedItem, info: ModelInfo) -> tuple[int, ...]:
     """(T,) for a waveform, (C, H, W) for a picture."""
     conventions = info.conventions

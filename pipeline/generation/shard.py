@@ -1,14 +1,16 @@
 """One generated shard: its items drawn, rows in the order of the requests, files where asked for, then the commit."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from models.sampling import DrawnItem
 from pipeline.code_digest import code_digest
 from pipeline.generation.columns import columns_of
 from pipeline.generation.config import GenerateConfig
-from pipeline.generation.drawing import OnLevels, draw_items
+from pipeline.generation.drawing import OnLevels, num_levels_drawn
 from pipeline.generation.export import export_shard
+from pipeline.generation.pictures_scales import Pictures, draw_any
 from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.shards.commit import Commit
@@ -26,9 +28,13 @@ def generate_shard(
     exported: ExportedModel,
     config: GenerateConfig,
     on_levels: OnLevels = lambda num_levels: None,
+    below: Sequence[Pictures] = (),
 ) -> Commit:
-    """Draw the plan's items and write them. ModelError for a model that gives no probabilities, ConfigError."""
-    drawn = draw_items(plan.entries, exported, config, on_levels)
+    """Draw the plan's items and write them. ModelError for a model that gives no probabilities, ConfigError.
+
+    `below` are pictures of the lower scales, where others have drawn them.
+    """
+    drawn = draw_any(plan.entries, exported, config, on_levels, below)
     made_by = provenance(exported.info, config)
     rows = [row_of(item, *result, exported.info) | made_by for item, result in zip(plan.entries, drawn, strict=True)]
     if config.export == "files":
@@ -55,7 +61,7 @@ def row_of(item: PlannedItem, drawn: DrawnItem, path: str, info: ModelInfo) -> d
         "seed": item.seed,
         "temperature": item.departures.temperature,
         "nll_nats": drawn.nll_nats,
-        BITS[info.conventions.kind]: drawn.nll_nats / (math.log(2) * levels.size),
+        BITS[info.conventions.kind]: drawn.nll_nats / (math.log(2) * num_levels_drawn(item, info)),
         "request": item.request,
         "sampling_path": path,
         **columns_of(item, info.conventions),

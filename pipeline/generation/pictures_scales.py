@@ -1,0 +1,166 @@
+"""Pictures of a multi-scale model, scale by scale: pictures of the scale below in, pictures of this scale out.
+
+A small picture is known by the id of the first item that is made from it (`pictures.scale_ids`), and drawn with that
+item's random numbers. So it is drawn once for all items of a shard that share it, and is the same in every shard; and
+an item that shares none is the picture that the whole model draws at one go. Each scale is drawn by the path that suits
+it: a kernel where there is one for its network, else torch.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from models.autoregressive import ImageModel
+from models.counter_random import item_key
+from models.multiscale import Multiscale
+from models.sampling import DrawnItem, LaneRequest
+from models.sampling.fused import follows_the_kernel
+from models.sampling.fused_scales import sample_scale_fused
+from models.sampling.scales import Scale, joined, request_at, scales_of
+from pipeline.errors import ModelError
+from pipeline.generation.config import GenerateConfig
+from pipeline.generation.drawing import (
+    OnLevels,
+    cached_path,
+    draw_by_torch,
+    draw_items,
+    fused_path,
+    lane_request,
+    why_not_by_kernel,
+)
+from pipeline.generation.memory import require_memory
+from pipeline.generation.plan import PlannedItem
+from pipeline.model_folder import ExportedModel
+from pipeline.shards.schema import ImageConventions
+
+
+@dataclass(frozen=True)
+class DrawnPicture:
+    """A picture of a scale: its levels, the nll_nats of all scales so far, and the paths that they were drawn by."""
+
+    item: DrawnItem
+    paths: tuple[str, ...]
+
+
+Pictures = Mapping[str, DrawnPicture]
+"""Those of one scale, by the id that each is known by."""
+
+
+def draw_pictures(
+    items: Sequence[PlannedItem],
+    exported: ExportedModel,
+    config: GenerateConfig,
+    on_levels: OnLevels,
+    below: Sequence[Pictures] = (),
+) -> list[tuple[DrawnItem, str]]:
+    """Every item and its path, in order; `below` are pictures of the first scales, as far as they are drawn already.
+
+    ModelError, ConfigError, RequestError (a given picture's file has changed).
+    """
+    most = 0
+
+    def rising(num_levels: int) -> None:
+        nonlocal most
+        most = max(most, num_levels)
+        on_levels(most)
+
+    pictures = below[-1] if below else {}
+    for number in range(len(below), len(scales_at(exported))):
+        pictures = draw_scale(number, items, pictures, exported, config, rising)
+    drawn = [pictures[item.item_id] for item in items]
+    return [(picture.item, "+".join(picture.paths)) for picture in drawn]
+
+
+def draw_scale(
+    number: int,
+    items: Sequence[PlannedItem],
+    below: Pictures,
+    exported: ExportedModel,
+    config: GenerateConfig,
+    on_levels: OnLevels,
+) -> Pictures:
+    """The pictures of a scale that these items are, or are drawn around; `below` has those of the scale below."""
+    scale = scales_at(exported)[number]
+    wanted = {id_at(item, number): item for item in items}
+    under = {name: below[id_at(item, number - 1)] for name, item in wanted.items()} if number else {}
+    requests = {
+        name: request_at(
+            scale,
+            lane_request(item, exported.info),
+            item_key(item.seed, name),
+            under[name].item.levels if number else None,
+        )
+        for name, item in wanted.items()
+    }
+    drawn = draw_requests(scale, list(requests.values()), exported, config, on_levels)
+    return {name: above(under.get(name), *result) for name, result in zip(wanted, drawn, strict=True)}
+
+
+def id_at(item: PlannedItem, number: int) -> str:
+    """The id that an item's picture of this scale is known by: its own where it shares none."""
+    return (*item.parents, item.item_id)[number] if item.parents else item.item_id
+
+
+def above(below: DrawnPicture | None, item: DrawnItem, path: str) -> DrawnPicture:
+    """A picture with the likelihood and the paths of all scales so far."""
+    if below is None:
+        return DrawnPicture(item, (path,) if path else ())
+    paths = below.paths if path in ("", *below.paths) else (*below.paths, path)
+    return DrawnPicture(joined(below.item, item), paths)
+
+
+def draw_requests(
+    scale: Scale,
+    requests: Sequence[LaneRequest],
+    exported: ExportedModel,
+    config: GenerateConfig,
+    on_levels: OnLevels,
+) -> list[tuple[DrawnItem, str]]:
+    """Pictures of one scale and their paths, in order; "" for one that is given in full."""
+    network, drawn_from = replace(exported, model=scale.network), replace(exported, model=scale.drawn_from)
+    has_kernel = not why_not_by_kernel(network, config)
+    given = [place for place, one in enumerate(requests) if one.kept is not None and bool(one.kept.mask.all())]
+    rest = sorted(set(range(len(requests))) - set(given))
+    by_kernel = [place for place in rest if has_kernel and follows_the_kernel(requests[place].departures)]
+    by_torch = sorted(set(rest) - set(by_kernel))
+    for places, is_kernel in ((by_kernel, True), (by_torch, False)):
+        if places:
+            require_memory(network, config, len(places), scale.shape, by_kernel=is_kernel)
+    drawn = {place: (given_item(requests[place]), "") for place in given}
+    try:
+        chosen = [requests[place] for place in by_kernel]
+        items = sample_scale_fused(scale, chosen, config.num_lanes, config.precision, on_levels) if chosen else []
+        drawn.update((place, (item, fused_path(config))) for place, item in zip(by_kernel, items, strict=True))
+        done = len(by_kernel) * math.prod(scale.shape)
+        for place, item in draw_by_torch(requests, by_torch, drawn_from, config, lambda num: on_levels(done + num)):
+            drawn[place] = item, cached_path(config)
+    except ValueError as error:
+        raise ModelError(f"{exported.folder}: cannot be drawn from: {error}. Train the model again.") from error
+    return [drawn[place] for place in range(len(requests))]
+
+
+def given_item(request: LaneRequest) -> DrawnItem:
+    """A picture of which nothing is drawn."""
+    assert request.kept is not None
+    return DrawnItem(request.kept.levels[0], 0.0)
+
+
+def scales_at(exported: ExportedModel) -> list[Scale]:
+    """The scales of a model's pictures."""
+    conventions, model = exported.info.conventions, exported.model
+    assert isinstance(conventions, ImageConventions)
+    assert isinstance(model, ImageModel)
+    return scales_of(model, (conventions.channels, conventions.height, conventions.width))
+
+
+def draw_any(
+    items: Sequence[PlannedItem],
+    exported: ExportedModel,
+    config: GenerateConfig,
+    on_levels: OnLevels,
+    below: Sequence[Pictures] = (),
+) -> list[tuple[DrawnItem, str]]:
+    """Every item of any model and its path, in order: scale by scale where there are several."""
+    if isinstance(exported.model, Multiscale):
+        return draw_pictures(items, exported, config, on_levels, below)
+    return draw_items(items, exported, config, on_levels)
