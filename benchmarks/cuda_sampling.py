@@ -32,9 +32,9 @@ from benchmarks.harness import record
 from models.counter_random import item_keys
 from models.sampling import NO_DEPARTURES, sample_cached
 from models.sampling.draws import Draws, sampling_mode
-from models.sampling.gpu import Stepper
-from models.sampling.gpu.graph import captured
-from models.sampling.gpu.sampling import Lockstep, checked_model
+from models.sampling.gpu import Steps, WaveformNetwork
+from models.sampling.gpu.graph import capture_on
+from models.sampling.gpu.sampling import Lockstep
 from models.wavenet import WaveNet, WaveNetConfig
 
 TINY: dict[str, Any] = {
@@ -98,15 +98,17 @@ def node_seconds(device: torch.device, num_nodes: int = 100) -> float:
         for _ in range(num_nodes):
             number.add_(1)
 
-    return seconds_per_call(captured(body, lambda: None, device), 20, device) / num_nodes
+    capture = capture_on(device)
+    capture.warm_up(body)
+    return seconds_per_call(capture(body), 20, device) / num_nodes
 
 
-def bounds(config: WaveNetConfig, stepper: Stepper, device: torch.device) -> dict[str, float]:
+def bounds(config: WaveNetConfig, network: WaveformNetwork, device: torch.device) -> dict[str, float]:
     """The three terms of the formula in seconds of one timestep of all lanes; the device's only where known."""
-    num_layers, num_lanes = len(config.layer_dilations), stepper.num_lanes
+    num_layers, num_lanes = len(config.layer_dilations), network.num_lanes
     flop = WaveNet(config).flops_per_draw((1,)) * num_lanes
-    ring = num_layers * config.kernel_size * config.residual_channels * stepper.rings.element_size() * num_lanes
-    terms = {"kernels": (OTHER_KERNELS + len(list(stepper.launches()))) * node_seconds(device)}
+    ring = num_layers * config.kernel_size * config.residual_channels * network.rings.element_size() * num_lanes
+    terms = {"kernels": (OTHER_KERNELS + len(list(network.launches()))) * node_seconds(device)}
     for term, amount, published in (
         ("arithmetic", flop, PUBLISHED_PEAKS),
         ("rings", float(ring), PUBLISHED_BANDWIDTHS),
@@ -121,11 +123,11 @@ def check_agreement(model: WaveNet) -> None:
     device = model.head.weight.device
     x = torch.randint(model.config.num_levels, (40, CHECKED_TIMESTEPS), device=device)
     with torch.inference_mode():
-        stepper = Stepper(model, None, len(x), CHECKED_TIMESTEPS)
-        stepper.capture()
+        steps = Steps(WaveformNetwork(model, None, len(x), CHECKED_TIMESTEPS))
+        steps.capture()
         previous: list[Tensor | None] = [None, *x[:, :-1].t()]
-        steps = [stepper.step(levels).clone() for levels in previous]
-        apart = float((torch.stack(steps, 1) - model(x)).abs().max())
+        parameters = [steps.step(levels).clone() for levels in previous]
+        apart = float((torch.stack(parameters, 1) - model(x)).abs().max())
     if not apart <= MOST_APART:
         raise SystemExit(
             f"the kernels' parameters are {apart:.3g} from those of the forward pass, at most {MOST_APART}"
@@ -136,17 +138,17 @@ def measure(name: str, config: WaveNetConfig, num_lanes: int, options: argparse.
     """One architecture at so many lanes."""
     device, num_timesteps = torch.device(options.device), options.timesteps
     torch.manual_seed(0)
-    model = checked_model(WaveNet(config).to(device).eval())
+    model = WaveNet(config).to(device).eval()
     check_agreement(model)
     keys = item_keys((0, str(lane)) for lane in range(num_lanes))
     asked = None, num_lanes, num_timesteps, options.precision, options.layers_per_launch or None
     with sampling_mode(model):
-        stepper = Stepper(model, *asked)
-        terms = bounds(config, stepper, device)
-        stepper.capture()
-        network_s = seconds_per_call(lambda: stepper.step(None), num_timesteps, device)
-        lockstep = Lockstep(stepper, Draws(model, (num_timesteps,), keys, NO_DEPARTURES, None, None))
-        lockstep.reset()
+        network = WaveformNetwork(model, *asked)
+        terms = bounds(config, network, device)
+        steps = Steps(network)
+        steps.capture()
+        network_s = seconds_per_call(steps.next, num_timesteps, device)
+        lockstep = Lockstep(network, Draws(model, (num_timesteps,), keys, NO_DEPARTURES, None, None))
         positions = iter(range(num_timesteps))
         drawn_s = seconds_per_call(lambda: lockstep.draw(next(positions)), num_timesteps, device)
     few = min(num_timesteps, 32)
@@ -156,7 +158,7 @@ def measure(name: str, config: WaveNetConfig, num_lanes: int, options: argparse.
         device=device_name(device),
         precision=options.precision,
         num_lanes=num_lanes,
-        layers_per_launch=stepper.layers_per_launch,
+        layers_per_launch=network.layers_per_launch,
         timesteps_per_s=round(num_lanes / drawn_s, 1),
         network_timesteps_per_s=round(num_lanes / network_s, 1),
         cached_timesteps_per_s=round(num_lanes / cached_s, 1),

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-KERNELS = "models.sampling.gpu.kernels"
+KERNELS = ("kernels", "picture_kernels", "pixel_kernels")
+"""Of `models.sampling.gpu`."""
 
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed")
 
@@ -22,7 +23,9 @@ def interpreted() -> Iterator[None]:
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITON_INTERPRET", "1")
-        patch.delitem(sys.modules, KERNELS, raising=False)
+        for name in KERNELS:
+            patch.delitem(sys.modules, f"models.sampling.gpu.{name}", raising=False)
         yield
-        sys.modules.pop(KERNELS, None)
-        vars(sys.modules["models.sampling.gpu"]).pop("kernels", None)
+        for name in KERNELS:
+            sys.modules.pop(f"models.sampling.gpu.{name}", None)
+            vars(sys.modules["models.sampling.gpu"]).pop(name, None)

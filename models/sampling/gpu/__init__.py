@@ -1,12 +1,17 @@
-"""WaveNet on a GPU: a timestep is a few Triton kernels and a draw, replayed as one CUDA graph.
+"""WaveNet, PixelCNN and Gated PixelCNN on a GPU: a position is a few Triton kernels and a draw, one CUDA graph.
 
-kernels.py    the first convolution, gated layers with their rings, the head's products
-packing.py    weights as the kernels read them
-biases.py     what conditions the gates, between two replays
-stepper.py    one timestep: levels in, parameters out
-draws.py      the draw at a position that stands on the device
-graph.py      capture and replay
-sampling.py   `sample_gpu`: as `sample_cached`
+kernels.py           waveforms: the first convolution, gated layers with their rings; the head's products of all
+picture_kernels.py   pictures: what finished rows give the one that begins
+pixel_kernels.py     pictures: one colour of one pixel through all layers
+packing.py           a WaveNet's weights as the kernels read them; `biases.py` what conditions it, between two replays
+waveforms.py         its network: one timestep, levels in, parameters out
+picture_packing.py   pictures' weights and rings of rows; `picture_biases.py` what conditions them
+picture_rows.py      convolutions over finished rows; `gated_pictures.py`, `square_pictures.py` the features
+pictures.py          their network: one colour of one pixel
+launching.py         tiles, the compiler's options
+steps.py             position after position, by a network; `graph.py` captures it
+draws.py             the draw at a position that stands on the device
+sampling.py          `sample_gpu`: as `sample_cached`
 
 Triton is imported when something is first drawn, not before; what is here serves any machine's `import`. On a machine
 without a GPU the kernels run in Triton's interpreter (TRITON_INTERPRET=1, set before they are first used), many
@@ -19,7 +24,17 @@ operations of the draw and of the condition are given the same shapes.
 """
 
 from models.sampling.gpu.packing import Precision
-from models.sampling.gpu.sampling import is_available, sample_gpu
-from models.sampling.gpu.stepper import Stepper
+from models.sampling.gpu.pictures import PictureNetwork
+from models.sampling.gpu.sampling import is_available, sample_gpu, why_not_on_gpu
+from models.sampling.gpu.steps import Steps
+from models.sampling.gpu.waveforms import WaveformNetwork
 
-__all__ = ["Precision", "Stepper", "is_available", "sample_gpu"]
+__all__ = [
+    "PictureNetwork",
+    "Precision",
+    "Steps",
+    "WaveformNetwork",
+    "is_available",
+    "sample_gpu",
+    "why_not_on_gpu",
+]

@@ -1,4 +1,4 @@
-"""The kernels of a WaveNet's timestep, in Triton. Importing this needs triton; nothing else in `models/` imports it.
+"""The kernels of a WaveNet's timestep, in Triton. Importing this needs triton, as of `picture_kernels.py` alone.
 
 Axes: B lane, R residual, G gate (filter half, then gate half), H = G/2, S skip, L layers, J tap, k taps, K N of a
 product. A name in capitals is known when a kernel is compiled; W stands before what is padded to whole tiles.
@@ -163,11 +163,13 @@ def gated_layers(
 
 @triton.jit
 def relu_product(
-    x,  # [B, K] float32
+    x,  # [B, K] float32, its rows x_stride apart
     weight,  # [W_K, W_N]
     bias,  # [N]
-    out,  # [B, N] float32, written
+    out,  # [B, N] float32, its rows out_stride apart; written
     num_lanes,
+    x_stride,
+    out_stride,
     K,
     N,
     W_K,
@@ -184,8 +186,8 @@ def relu_product(
     total = tl.full((LANES, COLUMNS), 0.0, tl.float32) + tl.load(bias + columns, mask=columns < N, other=0.0)[None, :]
     for start in range(0, W_K, DEPTH):
         depth = start + tl.arange(0, DEPTH)
-        part = tl.load(x + lanes[:, None] * K + depth[None, :], mask=is_lane & (depth < K)[None, :], other=0.0)
+        part = tl.load(x + lanes[:, None] * x_stride + depth[None, :], mask=is_lane & (depth < K)[None, :], other=0.0)
         part = tl.where(part < 0, 0.0, part)  # what is no number stays none: `tl.maximum` would make it 0
         own = tl.load(weight + depth[:, None] * W_N + columns[None, :])
         total = multiplied(part.to(weight.dtype.element_ty), own, total, WIDEN)
-    tl.store(out + lanes[:, None] * N + columns[None, :], total, mask=is_lane & (columns < N)[None, :])
+    tl.store(out + lanes[:, None] * out_stride + columns[None, :], total, mask=is_lane & (columns < N)[None, :])

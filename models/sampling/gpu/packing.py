@@ -72,9 +72,7 @@ def pack(model: WaveNet, precision: Precision) -> PackedWaveNet:
     As in `WaveNet`, the ends stay float32 where bfloat16 would blur levels: the first convolution, and the output of a
     mixture. ValueError for an unknown precision.
     """
-    if precision not in ("float32", "bfloat16"):
-        raise ValueError(f"precision is float32 or bfloat16, got {precision!r}")
-    dtype = torch.float32 if precision == "float32" else torch.bfloat16
+    dtype = dtype_of(precision)
     output_dtype = torch.float32 if model.config.output == "logistic_mixture" else dtype
     return PackedWaveNet(
         packed_first(model),
@@ -83,6 +81,13 @@ def pack(model: WaveNet, precision: Precision) -> PackedWaveNet:
         packed_product(model.output, output_dtype),
         dtype,
     )
+
+
+def dtype_of(precision: Precision) -> torch.dtype:
+    """Of the factors of products. ValueError for an unknown precision."""
+    if precision not in ("float32", "bfloat16"):
+        raise ValueError(f"precision is float32 or bfloat16, got {precision!r}")
+    return torch.float32 if precision == "float32" else torch.bfloat16
 
 
 def tile(size: int) -> int:

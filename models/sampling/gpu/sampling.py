@@ -1,22 +1,25 @@
-"""`sample_gpu`: WaveNet drawn by the kernels, a timestep in one CUDA graph: the network, the draw, on to the next one.
+"""`sample_gpu`: drawn by the kernels, a position in one CUDA graph: the network, the draw, on to the next one.
 
 Axes: B lane, R row (`guidance.py`), N position.
 """
 
 import importlib.util
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition
+from models.gated_pixelcnn import GatedPixelCNN
+from models.pixelcnn import PixelCNN
 from models.sampling.departures import NO_DEPARTURES, Departures
 from models.sampling.draws import Drawn, Draws, OnProgress, sampling_mode
 from models.sampling.gpu.draws import PlacedDraws
-from models.sampling.gpu.graph import captured
+from models.sampling.gpu.launching import load_kernels
 from models.sampling.gpu.packing import Precision
-from models.sampling.gpu.stepper import Stepper, load_kernels
+from models.sampling.gpu.pictures import PictureNetwork
+from models.sampling.gpu.steps import Network, Steps
+from models.sampling.gpu.waveforms import WaveformNetwork
 from models.sampling.kept import Kept
 from models.wavenet import WaveNet
 
@@ -35,60 +38,58 @@ def sample_gpu(  # noqa: PLR0913 (as of `sample_cached`)
 ) -> Drawn:
     """As `sample_cached`; products in `precision`, parameters in float32 whatever the model's weights are.
 
-    ValueError for what `sample_cached` refuses, and for what cannot be served: another model than a WaveNet, triton
-    not installed, a model that lies on no CUDA device. `on_progress` hears of positions that the device was given; it
-    may still be working on them.
+    ValueError for what `sample_cached` refuses, and for what cannot be served (`why_not_on_gpu`). `on_progress` hears
+    of positions that the device was given; it may still be working on them.
     """
-    served = checked_model(model)
+    if reason := why_not_on_gpu(model):
+        raise ValueError(f"{reason}: draw with sample_cached instead, which needs no kernel")
     with sampling_mode(model):
         draws = Draws(model, shape, keys, departures, lengths, kept)
         condition = None if condition is None else condition.to(draws.keys.device)
-        stepper = Stepper(served, draws.rows.condition(condition), draws.num_rows, draws.num_positions, precision)
-        lockstep = Lockstep(stepper, draws)
+        network = network_of(model, draws.rows.condition(condition), draws.num_rows, shape, precision)
+        lockstep = Lockstep(network, draws)
         for position in range(draws.num_positions):
             lockstep.draw(position)
             draws.report(position, on_progress)
     return draws.drawn()
 
 
+def network_of(
+    model: Autoregressive, condition: Condition | None, num_rows: int, shape: tuple[int, ...], precision: Precision
+) -> Network:
+    """The model's kernels, for so many rows of items of one shape; `why_not_on_gpu` has nothing against it."""
+    if isinstance(model, WaveNet):
+        return WaveformNetwork(model, condition, num_rows, shape[0], precision)
+    assert isinstance(model, GatedPixelCNN | PixelCNN)
+    return PictureNetwork(model, condition, num_rows, shape, precision)
+
+
 class Lockstep:
-    """One position after another: the network and the draw as one graph, what seldom changes before it."""
+    """One position after another: the network and the draw as one graph."""
 
-    def __init__(self, stepper: Stepper, draws: Draws) -> None:
+    def __init__(self, network: Network, draws: Draws) -> None:
         """Captured here, where there is a CUDA device."""
-        self.stepper = stepper
-        self.placed = PlacedDraws(draws, stepper.position, stepper.parameters, stepper.levels)
-        self.call: Callable[[], None] = captured(self.run, self.reset, stepper.levels.device)
-
-    def run(self) -> None:
-        """Everything that happens on the device at a position."""
-        self.stepper.run()
-        self.placed.draw()
-        self.stepper.advance()
-
-    def reset(self) -> None:
-        """Back to before the first position."""
-        self.stepper.reset()
+        self.placed = PlacedDraws(draws, network.position, network.parameters, network.levels)
+        self.steps = Steps(network, self.placed.draw)
+        self.steps.capture()
         self.placed.reset()
 
     def draw(self, position: int) -> None:
         """The levels at the next position."""
-        self.stepper.enter()
         self.placed.enter(position)
-        self.call()
+        self.steps.next()
 
 
-def checked_model(model: Autoregressive) -> WaveNet:
-    """The model, if it can be served here; ValueError says what stands in the way and what to use instead."""
-    otherwise = "draw with sample_cached instead, which needs neither"
-    if not isinstance(model, WaveNet):
-        raise ValueError(f"the GPU kernels draw from a WaveNet, got {type(model).__name__}: {otherwise}")
+def why_not_on_gpu(model: Autoregressive) -> str:
+    """Why a model cannot be drawn from by the kernels; empty where it can."""
+    if not isinstance(model, WaveNet | GatedPixelCNN | PixelCNN):
+        return f"there is no kernel of a GPU for {type(model).__name__}"
     if importlib.util.find_spec("triton") is None:
-        raise ValueError(f"the GPU kernels need triton, which is not installed: pip install triton, or {otherwise}")
+        return "the kernels of a GPU need triton, which is not installed (pip install triton)"
     device = next(model.parameters()).device
     if device.type != "cuda" and not load_kernels().INTERPRETED:
-        raise ValueError(f"the GPU kernels need a model on a CUDA device, got one on {device}: {otherwise}")
-    return model
+        return f"the kernels of a GPU need a model on a CUDA device, and this one is on {device}"
+    return ""
 
 
 def is_available() -> bool:

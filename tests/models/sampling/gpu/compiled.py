@@ -11,7 +11,7 @@ from triton.backends.compiler import GPUTarget  # type: ignore[import-untyped]
 from triton.compiler import ASTSource  # type: ignore[import-untyped]
 
 from models.sampling.gpu import kernels
-from models.sampling.gpu.stepper import COMPILING, LANES_PER_PROGRAM
+from models.sampling.gpu.launching import COMPILING, LANES_PER_PROGRAM
 
 TARGET = GPUTarget("cuda", 90, 32)
 POINTERS = {"position": "*i64", "plan": "*i64", "levels": "*i64", "history": "*i64"}

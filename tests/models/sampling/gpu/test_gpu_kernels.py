@@ -9,10 +9,9 @@ from torch import Tensor
 
 from models.counter_random import item_keys
 from models.sampling import Departures, Kept, sample_naive
-from models.sampling.gpu import Stepper, sample_gpu
+from models.sampling.gpu import Steps, WaveformNetwork, sample_gpu
+from models.sampling.gpu.launching import LANES_PER_PROGRAM, load_kernels
 from models.sampling.gpu.packing import pack, tile
-from models.sampling.gpu.sampling import checked_model
-from models.sampling.gpu.stepper import LANES_PER_PROGRAM, load_kernels
 from models.wavenet import WaveNet
 from tests.models.interpreter import interpreted, needs_triton  # noqa: F401 (a fixture of the whole module)
 from tests.models.tiny import tiny_condition, tiny_levels, tiny_model
@@ -37,11 +36,12 @@ def wavenet(name: str = "wavenet", kind: str = "none") -> WaveNet:
     return model
 
 
-def stepped(stepper: Stepper, x: Tensor) -> Tensor:
+def stepped(network: WaveformNetwork, x: Tensor) -> Tensor:
     """Parameters [B, T, P], teacher-forced."""
-    stepper.capture()
+    steps = Steps(network)
+    steps.capture()
     previous = [None, *x.t()]
-    return torch.stack([stepper.step(levels).clone() for levels in previous[: x.shape[1]]], 1)
+    return torch.stack([steps.step(levels).clone() for levels in previous[: x.shape[1]]], 1)
 
 
 def keys(num_lanes: int) -> Tensor:
@@ -53,7 +53,7 @@ def keys(num_lanes: int) -> Tensor:
 def test_steps_equal_the_forward_pass(name: str, kind: str) -> None:
     model, x = wavenet(name, kind), tiny_levels(name)[:, :NUM_TIMESTEPS]
     condition = tiny_condition(kind, num_timesteps=NUM_TIMESTEPS)
-    parameters = stepped(Stepper(model, condition, 3, NUM_TIMESTEPS), x)
+    parameters = stepped(WaveformNetwork(model, condition, 3, NUM_TIMESTEPS), x)
     with torch.no_grad():
         torch.testing.assert_close(parameters, model(x, condition), rtol=1e-5, atol=1e-5)
 
@@ -61,7 +61,7 @@ def test_steps_equal_the_forward_pass(name: str, kind: str) -> None:
 @needs_triton
 def test_bfloat16_is_near_and_is_not_float32() -> None:
     model, x = wavenet("wavenet 16-bit"), tiny_levels("wavenet 16-bit")[:, :6]
-    parameters = stepped(Stepper(model, None, 3, 6, "bfloat16"), x)
+    parameters = stepped(WaveformNetwork(model, None, 3, 6, "bfloat16"), x)
     with torch.no_grad():
         away = (parameters - model(x)).abs().max()
     assert 1e-5 < away < 2e-2
@@ -71,21 +71,21 @@ def test_bfloat16_is_near_and_is_not_float32() -> None:
 def test_an_item_has_its_bits_alone_and_in_a_batch_whatever_the_launches() -> None:
     num_lanes, lane = LANES_PER_PROGRAM + 3, LANES_PER_PROGRAM + 1  # in the second tile
     model, x = wavenet("wavenet input"), tiny_levels("wavenet input", num_lanes)[:, :5]
-    together = stepped(Stepper(model, None, num_lanes, 5, layers_per_launch=3), x)
-    alone = stepped(Stepper(model, None, 1, 5), x[lane : lane + 1])
+    together = stepped(WaveformNetwork(model, None, num_lanes, 5, layers_per_launch=3), x)
+    alone = stepped(WaveformNetwork(model, None, 1, 5), x[lane : lane + 1])
     assert torch.equal(together[lane], alone[0])
-    first = stepped(Stepper(model, None, 1, 5), x[:1])
+    first = stepped(WaveformNetwork(model, None, 1, 5), x[:1])
     assert torch.equal(together[0], first[0])
 
 
 @needs_triton
 def test_an_item_that_follows_another_starts_anew() -> None:
     model, x = wavenet(), tiny_levels("wavenet")[:, :5]
-    stepper = Stepper(model, None, 3, 5)
-    stepper.rings.fill_(torch.nan)
-    first = stepped(stepper, x)
+    network = WaveformNetwork(model, None, 3, 5)
+    network.rings.fill_(torch.nan)
+    first = stepped(network, x)
     assert bool(first.isfinite().all())
-    assert torch.equal(first, stepped(stepper, x))
+    assert torch.equal(first, stepped(network, x))
 
 
 @needs_triton
@@ -115,16 +115,16 @@ def test_a_guided_lane_is_drawn_as_naively() -> None:
 
 @needs_triton
 def test_more_than_the_condition_covers_is_refused() -> None:
-    stepper = Stepper(wavenet("wavenet", "local"), tiny_condition("local", num_timesteps=2), 3, 2)
+    steps = Steps(WaveformNetwork(wavenet("wavenet", "local"), tiny_condition("local", num_timesteps=2), 3, 2))
     for levels in (None, torch.zeros(3, dtype=torch.int64)):
-        stepper.step(levels)
+        steps.step(levels)
     with pytest.raises(ValueError, match="covers 2 timesteps"):
-        stepper.step(torch.zeros(3, dtype=torch.int64))
+        steps.step(torch.zeros(3, dtype=torch.int64))
 
 
 def test_what_cannot_be_served_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="from a WaveNet, got GatedPixelCNN: draw with sample_cached"):
-        checked_model(tiny_model("gated_pixelcnn"))
+    with pytest.raises(ValueError, match="no kernel of a GPU for PixelRNN: draw with sample_cached"):
+        sample_gpu(tiny_model("pixelrnn"), (3, 3, 3), None, keys(1))
     with pytest.raises(ValueError, match="precision is float32 or bfloat16, got 'float16'"):
         pack(wavenet(), "float16")  # type: ignore[arg-type]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -135,7 +135,7 @@ def test_what_cannot_be_served_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 @needs_triton
 def test_a_model_on_no_device_is_refused_without_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_kernels(), "INTERPRETED", False)
-    with pytest.raises(ValueError, match="need a model on a CUDA device, got one on cpu"):
+    with pytest.raises(ValueError, match="need a model on a CUDA device, and this one is on cpu"):
         sample_gpu(wavenet(), (4,), None, keys(1))
 
 

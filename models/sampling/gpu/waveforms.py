@@ -11,40 +11,22 @@ never read: taps that look to before the start are masked, so nothing has to be 
 """
 
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from models.conditioning import Condition
 from models.sampling.gpu.biases import LaneBiases, last_of_ring
-from models.sampling.gpu.graph import captured
-from models.sampling.gpu.packing import PackedProduct, PackedWaveNet, Precision, pack, tile
+from models.sampling.gpu.graph import Capture
+from models.sampling.gpu.launching import COMPILING, LANES_PER_PROGRAM, load_kernels, num_tiles, relu_product
+from models.sampling.gpu.packing import PackedWaveNet, Precision, pack, tile
 from models.wavenet import WaveNet
 
-LANES_PER_PROGRAM = 32
-"""The tile of lanes. 128 programs at 4096 lanes, about as many as an H200 has processors (132)."""
 
-COMPILING: dict[str, Any] = {"num_warps": 8, "num_stages": 1, "enable_fp_fusion": True}
-"""How all kernels are compiled.
+class WaveformNetwork:
+    """A `steps.Network`: levels [B] in, parameters [B, P] out."""
 
-Compiled for compute capability 9.0 (no device is needed for that), gated layers in bfloat16 so keep everything in
-registers, at R64 G128 S256 as at R128 G256 S128; with four warps the second spills. In two stages the second asks for
-287 kB of shared memory, where a processor has 232. In float32 both spill, the second so much (38 kB a thread) that it
-will be slow.
-"""
-
-
-def load_kernels() -> ModuleType:
-    """The kernels, which need triton; imported here, so that everything else does without."""
-    from models.sampling.gpu import kernels
-
-    return kernels
-
-
-class Stepper:
-    """Steps from the first timestep on. `levels` [B] int64 is read and `parameters` [B, P] float32 written by `run`."""
+    num_turns = 1
 
     def __init__(
         self,
@@ -63,7 +45,6 @@ class Stepper:
         self.layers_per_launch = layers_per_launch or self.num_layers
         self.number = 0
         self.make_buffers(self.packed.stack.taps.device)
-        self.call: Callable[[], None] = self.run_and_advance
 
     def make_buffers(self, device: torch.device) -> None:
         """Everything that the kernels write."""
@@ -85,50 +66,27 @@ class Stepper:
             sum(slots), num_lanes, config.residual_channels, dtype=self.packed.dtype, device=device
         )
 
-    def capture(self) -> None:
-        """Have `step` replay a CUDA graph, where the model is on a CUDA device; back to the first timestep."""
-        self.call = captured(self.run_and_advance, self.reset, self.levels.device)
-        self.reset()
+    def capture(self, capture: Capture, reset: Callable[[], None]) -> None:
+        """Nothing is launched between two timesteps but what torch adds to the biases."""
 
     def reset(self) -> None:
         """Back to before the first timestep of the same items, on the device; `enter` counts anew from there."""
         self.number = 0
         self.position.zero_()
 
-    def enter(self) -> None:
+    def enter(self) -> int:
         """Prepare the next timestep: biases, where they change. `levels` hold those of the one before."""
         self.biases.enter(self.number, last_of_ring(self.history, self.levels, self.number))
         self.number += 1
+        return 0
 
-    @torch.no_grad()
-    def step(self, levels: Tensor | None) -> Tensor:
-        """Parameters [B, P] of the next levels, given those just drawn [B]; None at the first timestep.
-
-        They stand in a buffer that the next step writes again. ValueError after the last timestep that the condition
-        covers.
-        """
-        if levels is not None:
-            self.levels.copy_(levels)
-        self.enter()
-        self.call()
-        return self.parameters
-
-    def run_and_advance(self) -> None:
-        """A whole timestep; what a graph captures."""
-        self.run()
-        self.advance()
-
-    def advance(self) -> None:
-        """On to the next position, on the device."""
-        self.position.add_(1)
-
-    def run(self) -> None:
-        """The kernels of one timestep, in order."""
+    def run(self, turn: int = 0) -> None:
+        """The kernels of one timestep, in order; it has one turn."""
         self.run_first()
         for first, last in self.launches():
             self.run_layers(first, last)
-        self.run_product(self.packed.head, self.skips, self.hidden)
-        self.run_product(self.packed.output, self.hidden, self.parameters)
+        relu_product(self.packed.head, self.skips, self.hidden)
+        relu_product(self.packed.output, self.hidden, self.parameters)
 
     def launches(self) -> Iterator[tuple[int, int]]:
         """The first layer of each launch, and the one after its last."""
@@ -138,7 +96,7 @@ class Stepper:
     @property
     def num_programs(self) -> int:
         """Tiles of lanes."""
-        return -(-self.num_lanes // LANES_PER_PROGRAM)
+        return num_tiles(self.num_lanes)
 
     def run_first(self) -> None:
         """The first convolution."""
@@ -188,26 +146,6 @@ class Stepper:
             W_R=stack.taps.shape[-2],
             W_H=stack.taps.shape[-1],
             W_S=stack.skip.shape[-1],
-            WIDEN=self.kernels.INTERPRETED,
-            **COMPILING,
-        )
-
-    def run_product(self, product: PackedProduct, x: Tensor, out: Tensor) -> None:
-        """One product of the head."""
-        depth, columns = product.weight.shape
-        self.kernels.relu_product[(self.num_programs, columns // product.columns)](
-            x,
-            product.weight,
-            product.bias,
-            out,
-            self.num_lanes,
-            x.shape[1],
-            out.shape[1],
-            depth,
-            columns,
-            LANES=LANES_PER_PROGRAM,
-            DEPTH=product.depth,
-            COLUMNS=product.columns,
             WIDEN=self.kernels.INTERPRETED,
             **COMPILING,
         )
