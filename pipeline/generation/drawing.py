@@ -8,74 +8,73 @@ with what else its bytes are promised for.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-
-import torch
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from models.counter_random import item_key
-from models.native import best
-from models.sampling import DrawnItem, Kept, LaneRequest, rows_taken, sample_lanes
-from models.sampling.fused import follows_the_kernel, sample_fused, why_not_fused
+from models.sampling import DrawnItem, Kept, LaneRequest, rows_taken
+from models.sampling.fused import follows_the_kernel, fused_lanes
+from models.sampling.lockstep import LockstepLanes
 from pipeline.conditions import stack_conditions
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import ModelError
 from pipeline.generation.columns import columns_of
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.memory import require_memory
+from pipeline.generation.parts import NOT_KEPT, Keep, OnLevels, Part, draw_parts
+from pipeline.generation.paths import cached_path, fused_path, why_not_by_kernel
 from pipeline.generation.pictures_given import kept_of
 from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.shards.schema import AudioConventions, ImageConventions
 
-OnLevels = Callable[[int], None]
-"""Called now and then with the number of levels of the shard that are drawn."""
-
-
-def why_not_by_kernel(exported: ExportedModel, config: GenerateConfig) -> str:
-    """Why no item of this run is drawn by a kernel; empty where they are. ConfigError where bfloat16 was asked for."""
-    reason = "sampler is torch" if config.sampler == "torch" else why_not_fused(exported.model, config.precision)
-    if reason and config.precision != "float32":
-        raise ConfigError(f"precision is {config.precision}, and {reason}: leave it at float32")
-    return reason
-
-
-def fused_path(config: GenerateConfig) -> str:
-    """What an item's bytes are promised for, drawn by a kernel: precision and CPU level."""
-    library = best()
-    assert library is not None
-    return f"fused-{config.precision}-cpu-{library.level}"
-
-
-def cached_path(config: GenerateConfig) -> str:
-    """The same of torch: library, dtype, device or CPU level, lanes."""
-    level = torch.backends.cpu.get_cpu_capability().lower().replace(" ", "")
-    device = f"cpu-{level}" if config.device == "cpu" else f"cuda-{torch.cuda.get_device_name()}"
-    return f"cached-torch-fp32-{device}-lanes{config.num_lanes}"
-
 
 def draw_items(
-    items: Sequence[PlannedItem], exported: ExportedModel, config: GenerateConfig, on_levels: OnLevels
+    items: Sequence[PlannedItem],
+    exported: ExportedModel,
+    config: GenerateConfig,
+    on_levels: OnLevels,
+    keep: Keep = NOT_KEPT,
 ) -> list[tuple[DrawnItem, str]]:
-    """Every item and its path, in order. ModelError, ConfigError."""
+    """Every item and its path, in order; `keep` has how far they are, and may have it from a run before.
+
+    ModelError, ConfigError.
+    """
     requests = [lane_request(item, exported.info) for item in items]
     has_kernel = not why_not_by_kernel(exported, config)
     by_kernel = [place for place, one in enumerate(requests) if has_kernel and follows_the_kernel(one.departures)]
     by_torch = sorted(set(range(len(items))) - set(by_kernel))
-    drawn: dict[int, tuple[DrawnItem, str]] = {}
     for places, is_kernel in ((by_kernel, True), (by_torch, False)):
         if places:
             longest = max((requests[place].shape for place in places), key=math.prod)
             require_memory(exported, config, len(places), longest, by_kernel=is_kernel)
+    parts = [
+        *kernel_parts(requests, by_kernel, exported, config),
+        *torch_parts(requests, by_torch, exported, config),
+    ]
     try:
-        if by_kernel:
-            chosen = [requests[place] for place in by_kernel]
-            results = sample_fused(exported.model, chosen, config.num_lanes, config.precision, on_levels)
-            drawn.update((place, (item, fused_path(config))) for place, item in zip(by_kernel, results, strict=True))
-        done = sum(math.prod(requests[place].shape) for place in by_kernel)
-        for place, item in draw_by_torch(requests, by_torch, exported, config, lambda num: on_levels(done + num)):
-            drawn[place] = item, cached_path(config)
+        drawn = draw_parts(parts, exported.model, on_levels, keep)
     except ValueError as error:
         raise ModelError(f"{exported.folder}: cannot be drawn from: {error}. Train the model again.") from error
     return [drawn[place] for place in range(len(items))]
+
+
+def kernel_parts(
+    requests: Sequence[LaneRequest], places: Sequence[int], exported: ExportedModel, config: GenerateConfig
+) -> Iterator[Part]:
+    """All that a kernel draws is one part: its lanes take the next item by themselves."""
+    chosen = [requests[place] for place in places]
+    if chosen:
+        begin = partial(fused_lanes, exported.model, chosen, config.num_lanes, config.precision)
+        yield Part(places, fused_path(config), begin)
+
+
+def torch_parts(
+    requests: Sequence[LaneRequest], places: Sequence[int], exported: ExportedModel, config: GenerateConfig
+) -> Iterator[Part]:
+    """As many items as the lanes hold. Those of like length share them, since the lockstep runs to the longest."""
+    for group in lane_groups(requests, places, config.num_lanes):
+        chosen = [requests[place] for place in group]
+        yield Part(group, cached_path(config), partial(LockstepLanes, exported.model, chosen, config.num_lanes))
 
 
 def draw_by_torch(
@@ -85,17 +84,9 @@ def draw_by_torch(
     config: GenerateConfig,
     on_levels: OnLevels,
 ) -> Iterator[tuple[int, DrawnItem]]:
-    """The items of these places. Those of like length share lanes, since the lockstep runs to the longest."""
-    done = 0
-    for group in lane_groups(requests, places, config.num_lanes):
-        chosen = [requests[place] for place in group]
-        lengths = [math.prod(request.shape) for request in chosen]
-
-        def report(position: int, before: int = done, lengths: list[int] = lengths) -> None:
-            on_levels(before + sum(min(position, length) for length in lengths))
-
-        yield from zip(group, sample_lanes(exported.model, chosen, config.num_lanes, report), strict=True)
-        done += sum(lengths)
+    """The items of these places, each with its place."""
+    drawn = draw_parts(list(torch_parts(requests, places, exported, config)), exported.model, on_levels)
+    yield from ((place, item) for place, (item, _) in drawn.items())
 
 
 def lane_groups(requests: Sequence[LaneRequest], places: Sequence[int], num_lanes: int) -> Iterator[list[int]]:

@@ -19,16 +19,10 @@ from models.sampling.fused_scales import sample_scale_fused
 from models.sampling.scales import Scale, joined, request_at, scales_of
 from pipeline.errors import ModelError
 from pipeline.generation.config import GenerateConfig
-from pipeline.generation.drawing import (
-    OnLevels,
-    cached_path,
-    draw_by_torch,
-    draw_items,
-    fused_path,
-    lane_request,
-    why_not_by_kernel,
-)
+from pipeline.generation.drawing import draw_by_torch, draw_items, lane_request
 from pipeline.generation.memory import require_memory
+from pipeline.generation.parts import NOT_KEPT, Keep, OnLevels
+from pipeline.generation.paths import cached_path, fused_path, why_not_by_kernel
 from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.schema import ImageConventions
@@ -159,8 +153,9 @@ def draw_any(
     config: GenerateConfig,
     on_levels: OnLevels,
     below: Sequence[Pictures] = (),
+    keep: Keep = NOT_KEPT,
 ) -> list[tuple[DrawnItem, str]]:
     """Every item of any model and its path, in order: scale by scale where there are several."""
     if isinstance(exported.model, Multiscale):
         return draw_pictures(items, exported, config, on_levels, below)
-    return draw_items(items, exported, config, on_levels)
+    return draw_items(items, exported, config, on_levels, keep)

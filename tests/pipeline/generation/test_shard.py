@@ -15,7 +15,7 @@ from pipeline.conditions import Conditioning, stack_conditions
 from pipeline.errors import ConfigError, ModelError
 from pipeline.frames import LINGUISTIC_COLUMNS
 from pipeline.generation.config import GenerateConfig
-from pipeline.generation.drawing import cached_path, fused_path
+from pipeline.generation.paths import cached_path, fused_path
 from pipeline.generation.plan import shard_plans
 from pipeline.generation.requests import Request, Target, parse_request
 from pipeline.generation.shard import generate_shard
