@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Any
 
 from models.sampling import Departures
@@ -12,7 +13,10 @@ from pipeline.generation.pitch import Contour
 from pipeline.generation.requests import Request
 from pipeline.generation.splits import split_of_each
 from pipeline.generation.timing import Phones
-from pipeline.shards.plan import ShardPlan, cut
+from pipeline.shards.plan import ShardPlan, numbered_plans
+
+LOOKS_AHEAD = 64
+"""Plans among which the longest is sought: many times what a few actors have in hand at the end."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +58,85 @@ def items_of(request: Request) -> Iterator[PlannedItem]:
 
 
 def shard_plans(
-    requests: Iterable[Request], model_digest: str, config: GenerateConfig
+    requests: Iterable[Request], model_digest: str, config: GenerateConfig, picture_levels: int = 0
 ) -> Iterator[ShardPlan[PlannedItem]]:
-    """Consecutive items, shard by shard, as a stream.
+    """Consecutive items, shard by shard, as a stream; `picture_levels` is what a picture has.
 
     A plan's digest covers the items, the model and what may change a shard's bytes or its exported files; not the
     number of actors.
     """
     items = (item for request in requests for item in items_of(request))
-    return cut(items, config.items_per_shard, digested(model_digest, config))
+    return numbered_plans(chunks(items, config, picture_levels), digested(model_digest, config))
+
+
+def chunks(
+    items: Iterable[PlannedItem], config: GenerateConfig, picture_levels: int
+) -> Iterator[tuple[PlannedItem, ...]]:
+    """What each shard holds."""
+    chunk: list[PlannedItem] = []
+    num_levels = 0
+    for item in items:
+        chunk.append(item)
+        num_levels += item.num_timesteps or picture_levels
+        if is_full(len(chunk), num_levels, config):
+            yield tuple(chunk)
+            chunk, num_levels = [], 0
+    if chunk:
+        yield tuple(chunk)
+
+
+def is_full(num_items: int, num_levels: int, config: GenerateConfig) -> bool:
+    """Whether a shard of so many items ends: it fills the lanes, and is long enough to draw."""
+    is_long = num_items >= config.num_lanes and num_levels >= config.levels_per_shard
+    return is_long or num_items >= config.items_per_shard
+
+
+class ShardCount:
+    """How many shards requests make, without going through their items."""
+
+    def __init__(self, config: GenerateConfig, picture_levels: int = 0) -> None:
+        self._config, self._picture_levels = config, picture_levels
+        self._num_full = self._num_items = self._num_levels = 0
+
+    @property
+    def num_shards(self) -> int:
+        """Shards so far, the last one perhaps not full."""
+        return self._num_full + bool(self._num_items)
+
+    def add(self, request: Request) -> None:
+        """The items of one more request."""
+        each, left = request.num_timesteps or self._picture_levels, request.count
+        while left:
+            taken = min(left, self._room(each))
+            left -= taken
+            self._num_items += taken
+            self._num_levels += taken * each
+            if is_full(self._num_items, self._num_levels, self._config):
+                self._num_full += 1
+                self._num_items = self._num_levels = 0
+
+    def _room(self, each: int) -> int:
+        """How many items of so many levels each fill the shard at hand; at least one."""
+        config = self._config
+        missing = -(-(config.levels_per_shard - self._num_levels) // max(each, 1))
+        by_levels = max(config.num_lanes - self._num_items, missing)
+        return max(1, min(config.items_per_shard - self._num_items, by_levels))
+
+
+def longest_first(
+    plans: Iterable[ShardPlan[PlannedItem]], picture_levels: int, window: int = LOOKS_AHEAD
+) -> Iterator[ShardPlan[PlannedItem]]:
+    """The same plans, the longest of the next `window` each time: so what is left at the end is short, and actors end
+    together. Plans of one length keep their order; the window alone is in memory.
+    """
+    ahead: list[tuple[int, int, ShardPlan[PlannedItem]]] = []
+    for plan in plans:
+        levels = sum(item.num_timesteps or picture_levels for item in plan.entries)
+        heappush(ahead, (-levels, plan.index, plan))
+        if len(ahead) == window:
+            yield heappop(ahead)[2]
+    while ahead:
+        yield heappop(ahead)[2]
 
 
 def digested(model_digest: str, config: GenerateConfig) -> dict[str, Any]:

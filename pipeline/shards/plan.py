@@ -38,11 +38,14 @@ def cut(entries: Iterable[Entry], entries_per_shard: int, settings: Any) -> Iter
     if entries_per_shard < 1:
         raise ValueError(f"entries_per_shard must be at least 1, got {entries_per_shard}")
     stream = iter(entries)
-    index = 0
-    while chunk := tuple(islice(stream, entries_per_shard)):
+    yield from numbered_plans(iter(lambda: tuple(islice(stream, entries_per_shard)), ()), settings)
+
+
+def numbered_plans(chunks: Iterable[tuple[Entry, ...]], settings: Any) -> Iterator[ShardPlan[Entry]]:
+    """What each shard holds as a plan, named by its number."""
+    for index, chunk in enumerate(chunks):
         digest = digest_of({"format_version": FORMAT_VERSION, "index": index, "settings": settings, "entries": chunk})
         yield ShardPlan(index, numbered(index), chunk, digest)
-        index += 1
 
 
 def numbered(index: int) -> str:

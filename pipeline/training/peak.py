@@ -5,18 +5,14 @@ forward, and twice for the gradients of inputs and of weights. What else is comp
 activations twice) does not count.
 """
 
-import time
-
 import torch
 
 from models.autoregressive import Autoregressive
+from pipeline.peak import peak_of
 from pipeline.shards.schema import AudioConventions, Conventions
 from pipeline.training.precision import WEIGHTS
 
 PASSES = 3
-SIDE = {"cpu": 512, "cuda": 8192}
-"""Of the square matrices that are multiplied: as large as it takes to reach the peak, and no larger."""
-NUM_TRIES = 6
 
 
 def flops_per_level(model: Autoregressive, conventions: Conventions, window: int) -> float:
@@ -29,24 +25,5 @@ def flops_per_level(model: Autoregressive, conventions: Conventions, window: int
 
 
 def probed_peak(device: torch.device, precision: str) -> float:
-    """Floating-point operations a second in one large product, in the precision of the products; the best of a few."""
-    dtype = torch.bfloat16 if precision == "bfloat16" else WEIGHTS[precision]
-    side = SIDE.get(device.type, SIDE["cpu"])
-    a = torch.ones(side, side, dtype=dtype, device=device)
-    best = min(product_seconds(a) for _ in range(NUM_TRIES))
-    return float(2 * side**3 / best)
-
-
-def product_seconds(a: torch.Tensor) -> float:
-    """How long one product takes."""
-    synchronise(a.device)
-    started = time.perf_counter()
-    a @ a
-    synchronise(a.device)
-    return max(time.perf_counter() - started, 1e-9)
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait for a GPU; a processor has done what it was told."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    """Floating-point operations a second in one large product, in the precision of the products."""
+    return peak_of(device, torch.bfloat16 if precision == "bfloat16" else WEIGHTS[precision])

@@ -13,6 +13,8 @@ import jobs.generate as job
 from jobs.actor_pool import fan_out_actors
 from jobs.cluster import RunningCluster
 from jobs.fan_out import TASK_RETRIES
+from jobs.generation_run import Run
+from jobs.sampler import ACTOR_OPTIONS, Plan
 from pipeline.errors import ClusterError, ConfigError, Interrupted, OccupiedError, RequestError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.shard import generate_shard
@@ -54,7 +56,7 @@ def contents(out: Location) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in names}
 
 
-def start_and_kill(actor: Any, plan: job.Plan) -> Any:
+def start_and_kill(actor: Any, plan: Plan) -> Any:
     """Start a plan and kill the actor's process once it has drawn a part of it."""
     pid = ray.get(actor.__ray_call__.remote(lambda self: os.getpid()))
     reference = actor.generate.remote(plan)
@@ -79,7 +81,7 @@ def test_actors_interrupts_and_kills_leave_no_trace(
 
     started: list[int] = []
 
-    def interrupted(actor: Any, plan: job.Plan) -> Any:
+    def interrupted(actor: Any, plan: Plan) -> Any:
         if len(started) == 4:
             raise KeyboardInterrupt
         started.append(plan.index)
@@ -93,7 +95,7 @@ def test_actors_interrupts_and_kills_leave_no_trace(
 
     killed: list[int] = []
 
-    def killing(actor: Any, plan: job.Plan) -> Any:
+    def killing(actor: Any, plan: Plan) -> Any:
         if killed:
             return actor.generate.remote(plan)
         killed.append(plan.index)
@@ -138,7 +140,7 @@ def test_a_shard_that_takes_its_actor_with_it_every_time_ends_the_run(ray_local:
         def levels_underway(self) -> int:
             return 0
 
-    actor: Any = ray.remote(**job.ACTOR_OPTIONS)(Doomed).remote()
+    actor: Any = ray.remote(**ACTOR_OPTIONS)(Doomed).remote()
     with pytest.raises(ClusterError, match="lost again and again"):
         list(fan_out_actors(["plan"], [actor], lambda doomed, plan: doomed.generate.remote(plan)))
     assert len((tmp_path / "tries").read_text()) == 1 + TASK_RETRIES
@@ -154,8 +156,8 @@ def test_the_dataset_is_unfinished_from_the_first_shard_that_is_redone(
     assert (out / "dataset.json").exists()
     (out / "commits/000003.json").remove()
 
-    def stopped(plans: Any, *_: Any) -> None:
-        assert next(plans).index == 3
+    def stopped(run: Run, num_actors: int) -> None:
+        assert next(run.pending()).index == 3
         raise KeyboardInterrupt
 
     monkeypatch.setattr(job, "draw", stopped)
@@ -178,10 +180,9 @@ def test_what_stands_is_not_made_again(
     assert contents(out) == before
 
 
-def draw_here(plans: Any, num_actors: int, sampler: Any, advance: Any, console: Console) -> None:
-    folder, out, config = sampler
-    for plan in plans:
-        advance.drawn(generate_shard(out, plan, load_model(folder), config))
+def draw_here(run: Run, num_actors: int) -> None:
+    for plan in run.pending():
+        run.drawn(generate_shard(run.work.out, plan, load_model(run.work.model), run.work.config))
 
 
 def test_nothing_is_drawn_and_nothing_claimed_when_a_late_request_is_bad(

@@ -37,7 +37,7 @@ def test_the_digest_covers_what_changes_a_shard_and_nothing_else() -> None:
 
 def test_a_count_without_end_is_a_stream() -> None:
     plans = shard_plans([request("x", 10**15)], "m", GenerateConfig())
-    assert len(next(plans).entries) == 16
+    assert len(next(plans).entries) == GenerateConfig().items_per_shard
 
 
 def test_splits_are_given_to_the_items_in_order() -> None:

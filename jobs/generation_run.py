@@ -1,0 +1,60 @@
+"""A generation run while it goes on: which shards stand, which are still to be made, and which are not trusted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from jobs.generation_work import Work
+from jobs.progress import say
+from jobs.sampler import Plan
+from pipeline.errors import DisagreementError
+from pipeline.generation.advance import Advance
+from pipeline.shards.commit import Commit, commit_file, done_commit
+from pipeline.shards.dataset import reopen
+
+
+@dataclass
+class Run:
+    """What is known of a run while it goes on. `is_done[index]`: whether this shard stands."""
+
+    work: Work
+    advance: Advance
+    console: Console
+    is_done: bytearray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_done = bytearray(self.work.num_shards)
+
+    def pending(self) -> Iterator[Plan]:
+        """The plans whose shards do not stand yet; before the first of them the dataset is unfinished again."""
+        is_open = False
+        for plan in self.work.plans():
+            if commit := done_commit(self.work.out, plan.name, plan.digest):
+                self.advance.found(commit)
+                self.is_done[plan.index] = True
+                continue
+            if not is_open:
+                reopen(self.work.out)
+                is_open = True
+            yield plan
+
+    def drawn(self, commit: Commit) -> None:
+        """A shard stands."""
+        self.is_done[int(commit.name)] = True
+        self.advance.drawn(commit)
+
+    def distrust(self, error: DisagreementError, plans: list[Plan]) -> None:
+        """An actor draws something else: what it made since it was last found right proves nothing any more."""
+        for plan in plans:
+            (self.work.out / commit_file(plan.name)).remove()
+            self.is_done[plan.index] = False
+            self.advance.withdrawn(len(plan.entries))
+        say(self.console, f"An actor was put out, and {len(plans)} of its shards are drawn again: {error}", "yellow")
+
+    def in_time(self, plans: Iterator[Plan]) -> Iterator[Plan]:
+        """The plans, as long as there is time for more."""
+        for plan in plans:
+            if self.advance.elapsed_s > self.work.config.time_limit_s:
+                return
+            yield plan

@@ -1,0 +1,112 @@
+"""The actor of `generate`: it holds the model, draws one shard at a time, and says meanwhile how far it is."""
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import ray
+import torch
+
+from jobs.cluster import Cluster
+from jobs.fan_out import TASK_RETRIES
+from pipeline.errors import ConfigError
+from pipeline.generation.canary import Canary
+from pipeline.generation.config import GenerateConfig
+from pipeline.generation.pictures_scales import Pictures, draw_scale
+from pipeline.generation.plan import PlannedItem
+from pipeline.generation.probe import Probe, levels_at_peak, probe
+from pipeline.generation.shard import generate_shard
+from pipeline.model_folder import ExportedModel, load_model
+from pipeline.shards.commit import Commit
+from pipeline.shards.plan import ShardPlan
+from pipeline.storage import Location
+
+Plan = ShardPlan[PlannedItem]
+
+
+class Sampler:
+    """Holds the model; draws one shard at a time, and says meanwhile how far it is."""
+
+    def __init__(self, model: Location, out: Location, config: GenerateConfig) -> None:
+        self.folder, self.out, self.config = model, out, config
+        self.num_levels, self.peak = 0, 0.0
+
+    def generate(self, plan: Plan, *below: Pictures) -> Commit:
+        """One shard; `below` are pictures of the lower scales, where other actors drew them."""
+        self.peak = self.peak or levels_at_peak(self.exported, self.config)
+        try:
+            return generate_shard(self.out, plan, self.exported, self.config, self.tell, self.canary, below)
+        finally:
+            self.num_levels = 0
+
+    def draw_scale(self, number: int, plan: Plan, *below: Pictures) -> Pictures:
+        """The pictures of a lower scale that a shard's are drawn around, given those of the scale below it."""
+        try:
+            pictures = below[-1] if below else {}
+            return draw_scale(number, plan.entries, pictures, self.exported, self.config, self.tell)
+        finally:
+            self.num_levels = 0
+
+    def probe(self, plans: list[Plan], seconds: float) -> Probe:
+        """How fast these would be drawn here; nothing is written."""
+        return probe(plans, self.exported, self.config, seconds)
+
+    @cached_property
+    def exported(self) -> ExportedModel:
+        """The model, loaded by the first plan: what is wrong with it would look like a crash in the constructor."""
+        torch.set_num_threads(1)
+        exported = load_model(self.folder)
+        exported.model.to(self.config.device)
+        return exported
+
+    @cached_property
+    def canary(self) -> Canary:
+        """What compares this process with the model's definition."""
+        return Canary(self.exported, self.config)
+
+    def tell(self, num_levels: int) -> None:
+        """Note how much of the shard is drawn."""
+        self.num_levels = num_levels
+
+    @ray.method(concurrency_group="watch")
+    def levels_underway(self) -> int:
+        """Levels drawn of the shard at hand; answered while it is being drawn."""
+        return self.num_levels
+
+    @ray.method(concurrency_group="watch")
+    def levels_at_peak(self) -> float:
+        """What could be drawn here in a second if products were all there is to it; 0 before the model is loaded."""
+        return self.peak
+
+
+ACTOR_OPTIONS: Mapping[str, Any] = {
+    "concurrency_groups": {"watch": 1},
+    "max_restarts": 100,
+    "max_task_retries": TASK_RETRIES,
+}
+"""An actor that is lost is started again and its shard redone: neither loses anything, and Ray's defaults would.
+
+A shard that takes its actor with it every time, for lack of memory most likely, ends the run after so many tries. An
+actor may be lost to other causes far more often in a run of days, though not without end.
+"""
+
+SamplerActor: Any = ray.remote(**ACTOR_OPTIONS)(Sampler)
+
+
+def resources_of(config: GenerateConfig) -> dict[str, float]:
+    """What an actor takes of the cluster."""
+    return {"num_gpus": config.gpus_per_actor} if config.device == "cuda" else {"num_cpus": 1}
+
+
+def room_for(config: GenerateConfig, cluster: Cluster) -> int:
+    """How many actors can be had; more would wait for ever, unless the cluster grows for them."""
+    if config.device == "cuda" and not cluster.num_gpus and not config.autoscale:
+        raise ConfigError(
+            "device is cuda and this cluster has no GPU; leave it out, give another --address, or set autoscale=true "
+            "where the cluster starts machines for what waits."
+        )
+    if config.autoscale:
+        return config.num_actors
+    places = cluster.num_gpus / config.gpus_per_actor if config.device == "cuda" else cluster.num_cpus
+    return min(config.num_actors, math.floor(places))

@@ -1,0 +1,109 @@
+"""How fast a run would be on this machine: its own first shards are drawn for a few seconds, and nothing is written."""
+
+import contextlib
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+import torch
+
+from pipeline.generation.config import GenerateConfig
+from pipeline.generation.drawing import shape_of
+from pipeline.generation.memory import measured
+from pipeline.generation.paths import why_not_by_kernel
+from pipeline.generation.plan import PlannedItem
+from pipeline.generation.shard import make_rows
+from pipeline.model_folder import ExportedModel
+from pipeline.peak import peak_of
+from pipeline.shards.plan import ShardPlan
+from pipeline.shards.schema import AudioConventions, Conventions
+from pipeline.shards.writer import parquet_bytes
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one process measured.
+
+    levels_per_s: timesteps or pixel channels drawn, with all that a shard needs around it. bytes_per_level: of a
+    finished shard, 0 where none was finished in time. lane_bytes: the memory of the longest item's lane.
+    levels_at_peak: what could be drawn in a second if all there were to it were the model's products. load_s: how long
+    the model took to load and its weights to be packed.
+    """
+
+    levels_per_s: float
+    bytes_per_level: float
+    lane_bytes: int
+    levels_at_peak: float
+    load_s: float
+
+
+class TimeIsUp(Exception):
+    """The probe has lasted long enough."""
+
+
+def probe(
+    plans: Sequence[ShardPlan[PlannedItem]], exported: ExportedModel, config: GenerateConfig, seconds: float
+) -> Probe:
+    """Draw these plans, one after the other and again, for so many seconds. ConfigError, ModelError."""
+    loading = time.perf_counter()
+    draw_until(plans[0], exported, config, 0.0)
+    begun = time.perf_counter()
+    num_levels = num_bytes = num_of_bytes = 0
+    for plan in cycle(plans):
+        drawn, data = draw_until(plan, exported, config, begun + seconds)
+        num_levels += drawn
+        if not data:
+            break
+        num_bytes, num_of_bytes = num_bytes + len(data), num_of_bytes + drawn
+    return Probe(
+        levels_per_s=num_levels / (time.perf_counter() - begun),
+        bytes_per_level=num_bytes / num_of_bytes if num_of_bytes else 0.0,
+        lane_bytes=measured(exported.model, longest_shape(plans, exported), kernel_dtype(exported, config)),
+        levels_at_peak=levels_at_peak(exported, config),
+        load_s=begun - loading,
+    )
+
+
+def draw_until(
+    plan: ShardPlan[PlannedItem], exported: ExportedModel, config: GenerateConfig, until: float
+) -> tuple[int, bytes]:
+    """The levels drawn of a shard up to a time, and its bytes if it was finished by then; at least one span of it."""
+    done = 0
+
+    def told(num_levels: int) -> None:
+        nonlocal done
+        done = num_levels
+        if time.perf_counter() > until:
+            raise TimeIsUp
+
+    with contextlib.suppress(TimeIsUp):
+        rows, drawn = make_rows(plan.entries, exported, config, told)
+        return sum(item.levels.numel() for item in drawn), parquet_bytes(rows, exported.info.conventions)
+    return done, b""
+
+
+def longest_shape(plans: Sequence[ShardPlan[PlannedItem]], exported: ExportedModel) -> tuple[int, ...]:
+    """The shape of the longest item."""
+    shapes = [shape_of(item, exported.info) for plan in plans for item in plan.entries]
+    return max(shapes, key=math.prod)
+
+
+def kernel_dtype(exported: ExportedModel, config: GenerateConfig) -> torch.dtype | None:
+    """The precision of the kernel's products; None where torch draws."""
+    return None if why_not_by_kernel(exported, config) else getattr(torch, config.precision)
+
+
+def levels_at_peak(exported: ExportedModel, config: GenerateConfig) -> float:
+    """Levels a second that one process could draw if all there were to it were the products of the model."""
+    device = next(exported.model.parameters()).device
+    peak = peak_of(device, getattr(torch, config.precision))
+    return peak / exported.model.flops_per_draw(nominal_shape(exported.info.conventions))
+
+
+def nominal_shape(conventions: Conventions) -> tuple[int, ...]:
+    """The shape of a picture; a second of a waveform, whose length hardly matters to what a draw takes."""
+    if isinstance(conventions, AudioConventions):
+        return (conventions.sample_rate_hz,)
+    return conventions.channels, conventions.height, conventions.width
