@@ -19,6 +19,7 @@ from pipeline.corpora import (
     ravdess,
     timit,
     vctk,
+    vctk_like,
     webdataset,
     yesno,
 )
@@ -58,6 +59,7 @@ LAYOUTS: dict[str, Layout] = {
         ravdess.LAYOUT,
         timit.LAYOUT,
         vctk.LAYOUT,
+        vctk_like.LAYOUT,
         webdataset.PICTURES_LAYOUT,
         webdataset.RECORDINGS_LAYOUT,
         yesno.LAYOUT,

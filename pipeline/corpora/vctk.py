@@ -12,6 +12,7 @@ s5. The first 24 sentences are the same for all speakers: a split by speaker sha
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from pipeline.corpora.item_files import files_of, listed_below, name_of, stem_of
 from pipeline.corpora.layout import Layout
@@ -48,9 +49,24 @@ def is_of(name: str, speaker: str) -> bool:
     return bool(match and match["speaker"] == speaker)
 
 
+def of_other_speakers(folder: Location) -> Location | None:
+    """The last of wav*/ that has speakers of other names than VCTK's, where txt/ is beside it: a corpus like VCTK."""
+    names = folder.folder_names()
+    wavs = [folder / name for name in reversed(names) if name.startswith("wav") and "txt" in names]
+    return next((place for place in wavs if any(map(partial(has_utterance, place), place.folder_names()))), None)
+
+
+def has_utterance(place: Location, speaker: str) -> bool:
+    """Whether the folder of a speaker that VCTK does not have holds a file named for them."""
+    is_other = not SPEAKER.match(speaker) and not speaker.startswith(".")
+    return is_other and any(
+        name.startswith(f"{speaker}_") and name.lower().endswith(AUDIO_ENDINGS) for name in (place / speaker).names()
+    )
+
+
 def detect(folder: Location) -> bool:
-    """Whether audio stands in folders of speakers such as p225."""
-    return recordings(folder) is not None
+    """Whether audio stands in folders of speakers such as p225, and in wav*/ of no others."""
+    return recordings(folder) is not None and of_other_speakers(folder) is None
 
 
 def items(folder: Location) -> Iterator[Item]:
