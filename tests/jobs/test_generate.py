@@ -175,7 +175,7 @@ def test_what_stands_is_not_made_again(
     run(model, out, requests)
     before = contents(out)
     monkeypatch.undo()
-    monkeypatch.setattr(job, "SamplerActor", None)
+    monkeypatch.setattr(job, "crew_for", None)
     assert "stood already" in run(model, out, requests)[1]
     assert contents(out) == before
 
