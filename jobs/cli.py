@@ -228,6 +228,35 @@ def generate(
 
 
 @app.command(cls=VerbCommand)
+def requests(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="What `train` made.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Whose held-out items are asked for again.")],
+    out: Annotated[str, typer.Argument(metavar="FILE.jsonl", help="The requests, one a line, for `generate`.")],
+    config: ConfigFile = None,
+    sets: Sets = None,
+    address: ReaderAddress = "",
+    show_config: ShowConfig = False,
+) -> None:
+    """Ask a model for held-out items again: their phones, times and pitch, or their labels.
+
+    `evaluate --generated` compares what is drawn with the items themselves.
+
+    [bold]Examples[/bold]
+
+    ancestral requests voice lj wishes.jsonl
+
+    ancestral requests voice lj wishes.jsonl --set num_items=20 --set split=test
+    """
+    from jobs.copy_requests import write_requests as run
+    from pipeline.evaluation.against_real.requests import CopyConfig
+
+    chosen = settings(context, CopyConfig, config, sets, show_config)
+    with reader(address) as cluster:
+        run(place(context, model), place(context, dataset), place(context, out), chosen, Console(), cluster)
+
+
+@app.command(cls=VerbCommand)
 def evaluate(
     context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="What `train` made.")],
@@ -235,16 +264,22 @@ def evaluate(
     out: Annotated[
         str | None, typer.Option("--out", metavar="FILE", help="Where the figures go, as JSON; else beside the model.")
     ] = None,
+    generated: Annotated[
+        str | None,
+        typer.Option("--generated", metavar="GENERATED", help="What `generate` made by the model, to compare as well."),
+    ] = None,
     config: ConfigFile = None,
     sets: Sets = None,
     address: Address = "local",
     show_config: ShowConfig = False,
 ) -> None:
-    """Score held-out items exactly, in bits per timestep or per dimension.
+    """Score held-out items exactly, in bits per timestep or per dimension; compare what was generated with them.
 
     [bold]Examples[/bold]
 
     ancestral evaluate voice lj
+
+    ancestral evaluate voice lj --set split=test --generated spoken
 
     ancestral evaluate voice lj --set split=train --out figures.json
     """
@@ -255,7 +290,8 @@ def evaluate(
     from jobs.evaluate import evaluate as run
 
     with connect(address) as cluster:
-        run(place(context, model), place(context, dataset), chosen, cluster, Console(), file_place(context, out))
+        places = place(context, model), place(context, dataset)
+        run(*places, chosen, cluster, Console(), file_place(context, out), file_place(context, generated))
 
 
 @app.command(cls=VerbCommand)

@@ -1,31 +1,31 @@
 """`evaluate`: Ray tasks score the parts of a split; the figures are printed and kept beside the model.
 
 evaluate(model, dataset, EvaluateConfig(), cluster, console)
+
+With what the model generated given as well, that is held against the split (`jobs/against_real.py`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import ray
 import torch
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console, Group
 
+from jobs.against_real import Sides, hold_against_real
 from jobs.cluster import Cluster
+from jobs.evaluation_tables import tables
 from jobs.fan_out import TASK_RETRIES, fan_out
 from jobs.progress import progress, say
 from pipeline.errors import Interrupted
+from pipeline.evaluation.against_real.fit import check_f0, check_generated
 from pipeline.evaluation.config import EvaluateConfig
-from pipeline.evaluation.evaluation import Evaluation, Figure, conclude
+from pipeline.evaluation.evaluation import Evaluation, conclude
 from pipeline.evaluation.likelihood import Part, Scores, alone, check_fit, parts_of, score_part
 from pipeline.model_folder import ExportedModel, load_model, read_model_info
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.storage import Location
-
-MOST_LINES = 12
-"""Values of an attribute that are printed; the page has all of them."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +59,31 @@ def evaluate(
     cluster: Cluster,
     console: Console,
     out: Location | None = None,
+    generated: Location | None = None,
 ) -> Evaluation:
-    """Score a split exactly; the page is written to `out`, or to MODEL/evaluations/.
+    """Score a split exactly, and what the model `generated` against it; the page goes to `out` or MODEL/evaluations/.
 
-    ModelError, DatasetError (another kind or conventions, no such split), RequestError (a value that the model does not
-    know), Interrupted (Ctrl-C).
+    ModelError, DatasetError (another kind or conventions, no such split, drawn by another model), RequestError (a value
+    that the model does not know), MissingExtra (F0 is to be estimated and cannot), Interrupted (Ctrl-C).
     """
     info = read_model_info(model)
     opened = open_dataset(dataset)
     check_fit(opened, info, config.split)
+    sides = Sides(open_dataset(generated), opened, config.split, config.against_real) if generated else None
+    if sides:
+        check_generated(sides.generated, opened, info, str(model))
+        check_f0(opened, config.against_real)
     try:
         scores = score_all(Job(model, info.digest, config), opened, cluster, console)
+        against_real = hold_against_real(sides, cluster, console) if sides else None
     except KeyboardInterrupt:
         raise Interrupted("stopped; nothing was written. The same command starts again.") from None
-    evaluation = conclude(scores, model, info, opened, config.split)
+    evaluation = replace(conclude(scores, model, info, opened, config.split), against_real=against_real)
     place = out or evaluation.place(model)
     place.write_text(evaluation.to_json())
-    console.print(table(evaluation))
+    console.print(Group(*tables(evaluation)))
+    for note in against_real.notes if against_real else ():
+        say(console, note)
     say(console, f"written to {place}")
     return evaluation
 
@@ -100,27 +108,3 @@ def score_all(job: Job, dataset: Dataset, cluster: Cluster, console: Console) ->
     for number in sorted(found):
         merged.add(found[number])
     return merged
-
-
-def table(evaluation: Evaluation) -> Table:
-    """The figures for a person."""
-    page = Table(title=Text(f"{evaluation.split}: {evaluation.unit.replace('_', ' ')}"))
-    page.add_column("")
-    page.add_column("bits", justify="right")
-    page.add_column("items", justify="right")
-    page.add_column("levels", justify="right")
-    page.add_row("model", f"{evaluation.bits:.4f}", f"{evaluation.num_items:,}", f"{evaluation.num_levels_scored:,}")
-    if evaluation.marginal_bits is not None:
-        page.add_row("histogram of the training split", f"{evaluation.marginal_bits:.4f}", "", "")
-    page.add_row("all levels alike", f"{evaluation.uniform_bits:.4f}", "", "", end_section=True)
-    for column, values in evaluation.per_attribute.items():
-        add_rows(page, column, values)
-    return page
-
-
-def add_rows(page: Table, column: str, values: dict[str, Figure]) -> None:
-    """One line a value, the first ones where there are many."""
-    for value, figure in list(values.items())[:MOST_LINES]:
-        page.add_row(Text(f"{column} {value}"), f"{figure.bits:.4f}", f"{figure.num_items:,}", f"{figure.num_levels:,}")
-    if len(values) > MOST_LINES:
-        page.add_row(Text(f"... {len(values) - MOST_LINES} more of {column}"), "", "", "")

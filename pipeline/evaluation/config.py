@@ -1,6 +1,8 @@
 """What an evaluation may be told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from pipeline.evaluation.against_real.config import AgainstRealConfig
 
 
 @dataclass(frozen=True)
@@ -13,6 +15,7 @@ class EvaluateConfig:
     images_per_batch: pictures scored together.
     levels_per_task: a shard with more levels of the split than about this is shared out over tasks, for progress and
         so that one large shard keeps several processors busy.
+    against_real: how a generated dataset is compared with the split, where one is given.
     """
 
     split: str = "validation"
@@ -20,6 +23,7 @@ class EvaluateConfig:
     batch_size: int = 4
     images_per_batch: int = 16
     levels_per_task: int = 2**19
+    against_real: AgainstRealConfig = field(default_factory=AgainstRealConfig)
 
     def __post_init__(self) -> None:
         for name in ("window_timesteps", "batch_size", "images_per_batch", "levels_per_task"):

@@ -1,4 +1,4 @@
-"""The result of an evaluation, and its page MODEL/evaluations/DATASET-SPLIT.json."""
+"""The result of an evaluation, and its page MODEL/evaluations/DATASET-SPLIT.json, or DATASET-SPLIT-GENERATED.json."""
 
 import json
 import math
@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from pipeline.errors import DatasetError, ModelError
+from pipeline.evaluation.against_real.result import AgainstReal, from_plain
 from pipeline.evaluation.baselines import marginal_bits, uniform_bits
 from pipeline.evaluation.likelihood import Score, Scores
 from pipeline.model_folder import ModelInfo
@@ -13,7 +14,7 @@ from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
 
 FORMAT = "ancestral-evaluation"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Evaluation:
     """How well a model predicts a split. `bits` are per level: a timestep, or one channel of one pixel.
 
     `marginal_bits` is None where the dataset has no training split. per_attribute: column → value → figure.
+    against_real: a generated dataset beside the split, None where none was given.
     """
 
     model: str
@@ -44,6 +46,7 @@ class Evaluation:
     num_items: int
     num_levels_scored: int
     per_attribute: dict[str, dict[str, Figure]]
+    against_real: AgainstReal | None = None
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
 
@@ -64,13 +67,16 @@ class Evaluation:
                 column: {value: Figure(**figure) for value, figure in values.items()}
                 for column, values in data["per_attribute"].items()
             }
-            return cls(**{**data, "per_attribute": figures})
+            against_real = from_plain(data["against_real"]) if data["against_real"] else None
+            return cls(**{**data, "per_attribute": figures, "against_real": against_real})
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{where}: a damaged evaluation ({error}); evaluate again.") from error
 
     def place(self, folder: Location) -> Location:
         """Where it stands below the model's folder."""
-        return folder / f"evaluations/{self.dataset_digest[:12]}-{self.split}.json"
+        names = [self.dataset_digest[:12], self.split]
+        names += [self.against_real.generated_digest[:12]] if self.against_real else []
+        return folder / f"evaluations/{'-'.join(names)}.json"
 
 
 def conclude(scores: Scores, model: Location, info: ModelInfo, dataset: Dataset, split: str) -> Evaluation:

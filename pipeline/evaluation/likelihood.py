@@ -19,9 +19,9 @@ import torch
 from pipeline.batches import Batch, Window, audio_batch, cut_for, cut_windows, image_batch
 from pipeline.errors import DatasetError
 from pipeline.evaluation.config import EvaluateConfig
+from pipeline.evaluation.parts import only
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.rows import Rows
-from pipeline.shards.commit import Tally
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.levels import num_levels_in
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions, ImageConventions
@@ -113,8 +113,7 @@ def parts_of(dataset: Dataset, config: EvaluateConfig) -> Iterator[Part]:
 
 def alone(dataset: Dataset, part: Part) -> tuple[Dataset, Part]:
     """The part with as much of its dataset as scoring it takes: that of one shard, however many others there are."""
-    info = replace(dataset.info, shards=(dataset.info.shards[part.index],), tally=Tally(), lineage={})
-    return Dataset(dataset.folder, info), replace(part, index=0)
+    return only(dataset, [part.index]), replace(part, index=0)
 
 
 def score_part(dataset: Dataset, part: Part, exported: ExportedModel, config: EvaluateConfig) -> Scores:

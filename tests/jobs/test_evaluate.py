@@ -8,7 +8,8 @@ from rich.console import Console
 
 import jobs.evaluate as subject
 from jobs.cluster import RunningCluster
-from jobs.evaluate import evaluate, table
+from jobs.evaluate import evaluate
+from jobs.evaluation_tables import likelihood_table
 from pipeline.errors import DatasetError, ModelError
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.evaluation.evaluation import Evaluation, Figure
@@ -58,7 +59,7 @@ def test_values_of_attributes_are_shown_as_they_are() -> None:
     figures = {"speaker": {value: Figure(1.0, 1, 1) for value in odd}}
     said = io.StringIO()
     Console(file=said, width=120).print(
-        table(Evaluation("m", "0", "d", "1", "[/test]", "bits_per_timestep", 1.0, 8.0, None, 1, 1, figures))
+        likelihood_table(Evaluation("m", "0", "d", "1", "[/test]", "bits_per_timestep", 1.0, 8.0, None, 1, 1, figures))
     )
     assert all(f"speaker {value}" in said.getvalue() for value in odd)
     assert "[/test]: bits per timestep" in said.getvalue()
