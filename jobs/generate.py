@@ -22,6 +22,7 @@ from pipeline.generation.advance import Advance, levels_of_a_picture
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.export import drop_exported
 from pipeline.generation.plan import longest_first
+from pipeline.generation.snapshots import drop_snapshots
 from pipeline.shards.commit import Commit
 from pipeline.shards.dataset import DatasetInfo, claim, finish
 from pipeline.shards.plan import numbered
@@ -58,6 +59,8 @@ def conclude(run: Run) -> DatasetInfo:
     drop_exported(work.out, work.num_shards if work.config.export == "files" else 0)
     names = [numbered(index) for index in range(work.num_shards) if run.is_done[index]]
     dataset = finish(work.out, names, work.info.conventions, work.settings)
+    if len(names) == work.num_shards:
+        drop_snapshots(work.out)
     pace = advance.rates() if advance.num_levels else "all of them stood already"
     if len(names) < work.num_shards:
         pace += f"; out of time, of {work.totals.num_items} that are asked for. The same command goes on"
@@ -75,7 +78,8 @@ def draw(run: Run, num_actors: int) -> None:
     quarantine = Quarantine[Plan](was_compared, run.distrust)
     left = run.in_time(chain(first, plans))
     try:
-        with progress(run.console, "generate", run.work.totals.num_items) as view, watched(crew.everyone, run.advance, view):
+        bar = progress(run.console, "generate", run.work.totals.num_items)
+        with bar as view, watched(crew.everyone, run.advance, view):
             for commit in fan_out_actors(left, crew.actors, start, hedge=True, quarantine=quarantine):
                 run.drawn(commit)
                 view.update(round(run.advance.items(0), 1), run.advance.rates())

@@ -93,8 +93,15 @@ class Underway:
         self.done = [] if state is None else drawn_from(state.part("done"))
         self.num_done = sum(item.levels.numel() for item in self.done)
         self.lanes = self.begun()
-        if state is not None and self.lanes is not None:
-            self.lanes.restore(state.part("lanes"))
+        if state is not None:
+            self.restore(state.part("lanes"))
+
+    def restore(self, lanes: State) -> None:
+        """Go on within the part at hand. ValueError and the like where the state is not of this shard."""
+        num_items = sum(len(part.places) for part in self.parts[: self.number])
+        if self.lanes is None or len(self.done) != num_items:
+            raise ValueError(f"part {self.number} of {len(self.parts)}, after {len(self.done)} items")
+        self.lanes.restore(lanes)
 
     @property
     def part(self) -> Part | None:

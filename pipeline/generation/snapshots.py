@@ -78,7 +78,7 @@ class Snapshots:
         """Whether another span like the last one would end later than a snapshot is to be taken."""
         now = self.clock()
         span_s, self.asked_at = now - self.asked_at, now
-        return now + span_s - self.taken_at >= self.every_s
+        return now + span_s - self.taken_at > self.every_s
 
     def write(self, state: State) -> None:
         """Put it in place. Where storage refuses, the run goes on without: what it has drawn is worth more."""

@@ -37,8 +37,9 @@ PAGES = (PLAN_FILE, DATASET_FILE, FAILURES_FILE)
 
 PER_PHONE = ("stress", "word_index", "phrase_index", *POSITIONS)
 
-EXPORTS = ("wav", "png")
-"""Folders of files for people, which `generate` writes beside a dataset when asked; they are no part of it."""
+BESIDE = ("wav", "png", "snapshots")
+"""Folders that `generate` writes beside a dataset and that are no part of it: files for people, when asked; how far
+shards are that a run which ended early left underway."""
 
 REMAKE = "run the command that made the dataset again: it makes what is missing or changed, and nothing else"
 
@@ -211,7 +212,7 @@ def foreign_files(folder: Location, info: DatasetInfo) -> Iterator[Problem]:
         *(commit_file(entry.name) for entry in info.shards),
     }
     for entry in folder.files():
-        if entry.path not in expected and entry.path.split("/")[0] not in EXPORTS:
+        if entry.path not in expected and entry.path.split("/")[0] not in BESIDE:
             yield Problem(entry.path, "no part of the dataset", "remove it, or move it elsewhere")
 
 
