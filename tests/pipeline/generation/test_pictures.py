@@ -128,7 +128,7 @@ def test_the_request_and_the_plan_tell_what_the_files_held(
     assert requests_of([json.loads(source)], target)[0].source == source
     save_png(folder / "image.png", 255 - RGB)
     assert digest() != before
-    with pytest.raises(RequestError, match=r"image_sha256 is '.*' it was changed"):
+    with pytest.raises(RequestError, match=r"image_sha256 is '.*: it was changed"):
         requests_of([json.loads(source)], target)
 
 
