@@ -3,7 +3,8 @@
 Axes: B lane, N position in drawing order.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -25,19 +26,45 @@ def sample_cached(  # noqa: PLR0913 (the model and its items, then each way in w
     lengths: Tensor | None = None,
     kept: Kept | None = None,
     on_progress: OnProgress | None = None,
+    *,
+    begin: "Begin | None" = None,
 ) -> Drawn:
     """Items of `shape` ((T,) or (C, H, W)), one per key of keys [B, 2] (`counter_random.item_keys`).
 
     `departures`: from the model's probabilities; none by default. `lengths` [B]: positions in drawing order after which
     a lane is ignored (its levels are 0, its nll_nats is not counted). `kept`: levels that are given. The condition
-    covers the whole shape for every lane. ValueError for what does not fit the model or the lanes.
+    covers the whole shape for every lane. `begin`: another way to the same, as `gpu/` has it. ValueError for what does
+    not fit the model or the lanes.
     """
     with sampling_mode(model):
-        sampling = CachedSampling(Draws(model, shape, keys, departures, lengths, kept), condition)
+        sampling = (begin or CachedSampling)(Draws(model, shape, keys, departures, lengths, kept), condition)
         while sampling.advance():
             if on_progress is not None:
                 on_progress(sampling.position)
     return sampling.draws.drawn()
+
+
+class Sampling(Protocol):
+    """Lanes in lockstep; `position` of them are drawn. Made and used within `sampling_mode`."""
+
+    draws: Draws
+    position: int
+
+    def advance(self) -> bool:
+        """Draw some positions; false where none is left."""
+        ...
+
+    def state(self) -> State:
+        """All that it goes on from (`state.py`)."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Go on from there."""
+        ...
+
+
+Begin = Callable[[Draws, Condition | None], Sampling]
+"""Begins to draw items, given what conditions the lanes."""
 
 
 class CachedSampling:
@@ -64,10 +91,14 @@ class CachedSampling:
     def advance(self) -> bool:
         """Draw some positions; false where none is left."""
         first, self.position = self.position, min(self.position + PROGRESS_EVERY, self.draws.num_positions)
-        for position in range(first, self.position):
+        self.draw(range(first, self.position))
+        return self.position > first
+
+    def draw(self, positions: range) -> None:
+        """Draw these, which are the next ones."""
+        for position in positions:
             parameters, self.cache = self.model.step(self.previous, self.cache)
             self.previous = self.draws.draw(position, parameters)
-        return self.position > first
 
     def state(self) -> State:
         """The cache, what is drawn and where it stands (`state.py`)."""

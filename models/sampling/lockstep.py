@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 
 from models.autoregressive import Autoregressive
-from models.sampling.cached import CachedSampling
+from models.sampling.cached import Begin, CachedSampling
 from models.sampling.departures import stack_departures
 from models.sampling.draws import Draws, OnProgress, sampling_mode
 from models.sampling.lanes import (
@@ -39,8 +39,10 @@ def sample_lanes(
 class LockstepLanes:
     """The requests underway side by side; made and used within `sampling_mode`."""
 
-    def __init__(self, model: Autoregressive, requests: Sequence[LaneRequest], num_lanes: int) -> None:
-        """ValueError as of `sample_lanes`."""
+    def __init__(
+        self, model: Autoregressive, requests: Sequence[LaneRequest], num_lanes: int, begin: Begin = CachedSampling
+    ) -> None:
+        """ValueError as of `sample_lanes`. `begin`: another way to the same, as `gpu/` has it."""
         lanes = filled(requests, num_lanes)
         shape = common_shape(lanes, model.condition_config.hop)
         draws = Draws(
@@ -52,7 +54,7 @@ class LockstepLanes:
             stack_kept(lanes, shape),
         )
         self.requests = requests
-        self.sampling = CachedSampling(draws, stack_conditions([request.condition for request in lanes]))
+        self.sampling = begin(draws, stack_conditions([request.condition for request in lanes]))
 
     @property
     def num_drawn(self) -> int:
