@@ -132,7 +132,8 @@ class Underway:
     def state(self) -> State:
         """What a run that is started again goes on from."""
         assert self.lanes is not None
-        return State.of_parts({"part": self.number}, done=drawn_state(self.done), lanes=self.lanes.state())
+        facts = {"part": self.number, "num_levels": self.num_drawn}
+        return State.of_parts(facts, done=drawn_state(self.done), lanes=self.lanes.state())
 
 
 def resumed(parts: Sequence[Part], keep: Keep) -> Underway | None:
