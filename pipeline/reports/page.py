@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from models import MODELS
 from pipeline.errors import ConfigError
+from pipeline.reports.against_real import against_real_cards
 from pipeline.reports.audio_players import PlayerPair, player_pairs
 from pipeline.reports.config import ReportConfig
 from pipeline.reports.curves import Metrics, comparison_svg, curves_svg, details_svg
@@ -84,6 +85,7 @@ def sections(subjects: Subjects, config: ReportConfig, num_pairs: int) -> dict[s
         "models": [*model_sections(subjects.models), *run_sections(subjects.runs)],
         "comparisons": list(comparisons(subjects)),
         "likelihoods": likelihoods(subjects.evaluations),
+        "against_real": against_real_cards(subjects.evaluations),
         "timings": timing_bars(subjects.timings),
         "total_time": timing_bars({"all": sum(subjects.timings.values())})[0].value if subjects.timings else "",
         "datasets": [totals(subject) for subject in subjects.datasets],

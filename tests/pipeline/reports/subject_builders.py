@@ -106,7 +106,7 @@ def evaluation_page(**fields: Any) -> dict[str, Any]:
     """An evaluation as `ancestral evaluate` writes it."""
     return {
         "format": "ancestral-evaluation",
-        "format_version": 1,
+        "format_version": 2,
         "model": "somewhere/model-speech",
         "model_digest": "m" * 64,
         "dataset": "somewhere/dataset-speech",
