@@ -6,7 +6,6 @@ after which real rows is what is sought among these. Training items come last, w
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import ray
@@ -32,6 +31,15 @@ from pipeline.evaluation.baselines import TRAIN
 from pipeline.evaluation.parts import only
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions
+
+
+def alone_on_a_core(work: Callable[..., Any], *given: Any) -> Any:
+    """A task has one core, and torch takes all that it sees."""
+    torch.set_num_threads(1)
+    return work(*given)
+
+
+task: Any = ray.remote(max_retries=TASK_RETRIES)(alone_on_a_core)
 
 
 @dataclass(frozen=True)
@@ -64,23 +72,14 @@ class Crew:
 
     def each(self, work: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], shared: Any) -> Iterator[Any]:
         """What `work(*task, shared)` gives for each task, as they end."""
-        task: Any = ray.remote(max_retries=TASK_RETRIES)(partial(alone_on_a_core, work))
         limit = 2 * self.cluster.num_cpus  # asked for first: a Ray of our own starts with it
         put = ray.put(shared)
-        for found in fan_out(tasks, lambda given: task.remote(*given, put), limit):
-            self.view.advance()
-            yield found
-
-
-def alone_on_a_core(work: Callable[..., Any], *given: Any) -> Any:
-    """A task has one core, and torch takes all that it sees."""
-    torch.set_num_threads(1)
-    return work(*given)
+        yield from fan_out(tasks, lambda given: task.remote(work, *given, put), limit)
 
 
 def hold_against_real(sides: Sides, cluster: Cluster, console: Console) -> AgainstReal:
     """The figures of a generated dataset against the split."""
-    with progress(console, "against real", num_tasks(sides)) as view:
+    with progress(console, "against real", num_shards(sides)) as view:
         crew = Crew(cluster, view)
         generated = measured(sides.generated, sides.asked_of_generated, crew)
         real = measured(sides.real, sides.asked_of_real(sides.split, frozenset(generated.places)), crew)
@@ -101,8 +100,8 @@ def hold_against_real(sides: Sides, cluster: Cluster, console: Console) -> Again
     )
 
 
-def num_tasks(sides: Sides) -> int:
-    """About how many there are: shards of either side, and those of the training items."""
+def num_shards(sides: Sides) -> int:
+    """How many are read whole: those of either side, and for the training items again."""
     of_training = len(sides.real.info.shards) if has_training_items(sides.real, sides.split) else 0
     return len(sides.generated.info.shards) + len(sides.real.info.shards) + of_training
 
@@ -113,6 +112,7 @@ def measured(dataset: Dataset, asked: Asked, crew: Crew) -> Measured:
     tasks = ((only(dataset, [number]), 0, number) for number in range(len(dataset.info.shards)))
     for part in crew.each(measure_shard, tasks, asked):
         whole.add(part, asked.config.most_items)
+        crew.view.advance(detail="shards")
     return whole
 
 
@@ -143,6 +143,7 @@ def against_training(
     tasks = ((only(sides.real, [number]), 0) for number in range(len(sides.real.info.shards)))
     for part in crew.each(look, tasks, (query, asked)):
         seen.add(part, sides.config.most_training_items)
+        crew.view.advance(detail="shards")
     memorisation = conclude.memorisation(generated.chosen, real.chosen, seen.nearest, sides.real.info.conventions)
     return memorisation, classifications(sides, seen, generated, real, crew)
 
