@@ -67,12 +67,21 @@ class TableFile:
             write_page_checksum=True,
         )
 
+        self._rest = schema.empty_table()
+
     def add(self, table: pa.Table) -> None:
-        """More rows."""
-        self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+        """More rows. Groups are filled across shards: `datasets` reads as many rows at a time as the first has."""
+        rows = pa.concat_tables([self._rest, table])
+        num_full = rows.num_rows - rows.num_rows % ROWS_PER_GROUP
+        if num_full:
+            self._writer.write_table(rows.slice(0, num_full), row_group_size=ROWS_PER_GROUP)
+        self._rest = rows.slice(num_full)
 
     def end(self) -> Written:
-        """Write the footer."""
+        """Write what is left, and the footer; nothing happens the second time."""
+        if self._rest.num_rows:
+            self._writer.write_table(self._rest)
+            self._rest = self._rest.slice(0, 0)
         self._writer.close()
         return self._sink.written()
 
