@@ -222,7 +222,9 @@ def generate(
     chosen = settings(context, GenerateConfig, config, sets, show_config)
     from jobs.cluster import connect
     from jobs.generate import generate as run
+    from jobs.generation_work import with_places
 
+    chosen = with_places(chosen, context.obj)
     with connect(address) as cluster:
         run(place(context, model), place(context, out), place(context, requests), chosen, cluster, Console())
 
@@ -292,6 +294,40 @@ def evaluate(
     with connect(address) as cluster:
         places = place(context, model), place(context, dataset)
         run(*places, chosen, cluster, Console(), file_place(context, out), file_place(context, generated))
+
+
+@app.command(cls=VerbCommand)
+def export(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="What `prepare` or `generate` made.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="A folder: new, or one to go on with.")],
+    config: ConfigFile = None,
+    sets: Sets = None,
+    address: Address = "local",
+    show_config: ShowConfig = False,
+) -> None:
+    """Write a dataset as others read it: LJSpeech, VCTK, ImageFolder, WebDataset, Hugging Face.
+
+    [bold]Examples[/bold]
+
+    ancestral export spoken lj --set layout=ljspeech
+
+    ancestral export spoken voices --set layout=vctk --set audio=flac
+
+    ancestral export digits pictures --set layout=imagefolder
+
+    ancestral export spoken tars --set layout=webdataset
+
+    ancestral export spoken hub --set layout=huggingface
+    """
+    from pipeline.outputs.config import ExportConfig
+
+    chosen = settings(context, ExportConfig, config, sets, show_config)
+    from jobs.cluster import connect
+    from jobs.export import export as run
+
+    with connect(address) as cluster:
+        run(place(context, dataset), place(context, out), chosen, cluster, Console())
 
 
 @app.command(cls=VerbCommand)

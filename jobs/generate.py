@@ -3,6 +3,8 @@
 generate(model, out, requests, GenerateConfig(num_actors=2), cluster, console)
 """
 
+import contextlib
+from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
@@ -12,19 +14,20 @@ from jobs.actor_pool import Quarantine, fan_out_actors
 from jobs.cluster import Cluster
 from jobs.generation_run import Run
 from jobs.generation_work import checked_work
-from jobs.progress import progress, say
+from jobs.progress import ProgressView, progress, say
 from jobs.sampler import Plan, room_for
 from jobs.sampler_watch import watched
-from jobs.scales import crew_for
+from jobs.scales import Crew, crew_for
 from models.native import best, why_none
-from pipeline.errors import Interrupted
+from pipeline.errors import Interrupted, TooManyFailures
+from pipeline.generation.accept.duplicates import Redraw
 from pipeline.generation.advance import Advance, levels_of_a_picture
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.export import drop_exported
 from pipeline.generation.plan import longest_first
 from pipeline.generation.snapshots import drop_snapshots
 from pipeline.shards.commit import Commit
-from pipeline.shards.dataset import DatasetInfo, claim, finish
+from pipeline.shards.dataset import DatasetInfo, claim, finish, reopen
 from pipeline.shards.plan import numbered
 from pipeline.storage import Location
 
@@ -45,6 +48,8 @@ def generate(
     run = Run(work, Advance(work.info.conventions, work.totals, config.price_per_hour), console)
     try:
         draw(run, num_actors)
+        if config.accept.among_items and all(run.is_done):
+            redraw_duplicates(run, num_actors)
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped; {run.advance.num_items} of {work.totals.num_items} items stand in {out}. "
@@ -65,24 +70,60 @@ def conclude(run: Run) -> DatasetInfo:
     if len(names) < work.num_shards:
         pace += f"; out of time, of {work.totals.num_items} that are asked for. The same command goes on"
     say(run.console, f"{work.out}: {dataset.num_rows} items, {pace}")
+    if len(names) == work.num_shards and dataset.num_rows < work.totals.num_items:
+        tell_of_the_missing(run, dataset)
     return dataset
 
 
+def tell_of_the_missing(run: Run, dataset: DatasetInfo) -> None:
+    """Items for which no draw was accepted: expected where each is drawn once, an error where quotas are to be met."""
+    asked, most = run.work.totals.num_items, run.work.config.accept.max_attempts
+    missing = (
+        f"{asked - dataset.num_rows} of {asked} items were not accepted ({run.work.out}/failures.parquet says why)"
+    )
+    if most == 1:
+        say(run.console, missing)
+        return
+    raise TooManyFailures(
+        f"{missing} in {most} attempts each. {run.work.out} is a valid dataset of the others. Widen accept, or raise "
+        "accept.max_attempts."
+    )
+
+
 def draw(run: Run, num_actors: int) -> None:
-    """Fan plans out over actors until none is left; the actors end with it, however it ends."""
+    """Draw all that does not stand yet."""
     plans = longest_first(run.pending(), levels_of_a_picture(run.work.info.conventions))
     if not (first := list(islice(plans, 1))):
         return  # all is done: no actor is started for nothing
     crew = crew_for(run.work, num_actors)
     start = crew.start if crew.pools else submit
     quarantine = Quarantine[Plan](was_compared, run.distrust)
-    left = run.in_time(chain(first, plans))
+    with at_work(crew, run) as view:
+        for commit in fan_out_actors(
+            run.in_time(chain(first, plans)), crew.actors, start, hedge=True, quarantine=quarantine
+        ):
+            run.drawn(commit)
+            view.update(round(run.advance.items(0), 1), run.advance.rates())
+
+
+def redraw_duplicates(run: Run, num_actors: int) -> None:
+    """Draw again what is nearly the same as an item before it, until nothing is."""
+    while redraws := run.redraws():
+        say(run.console, f"{sum(map(len, redraws.values()))} near-duplicates are drawn again")
+        reopen(run.work.out)
+        crew = crew_for(run.work, min(num_actors, len(redraws)))
+        with at_work(crew, run):
+            for commit in fan_out_actors(run.planned(redraws), crew.actors, submit_redraw):
+                run.redrawn(commit)
+
+
+@contextlib.contextmanager
+def at_work(crew: Crew, run: Run) -> Iterator[ProgressView]:
+    """A view of what actors do, for the length of a block; they end with it, however it ends."""
     try:
         bar = progress(run.console, "generate", run.work.totals.num_items)
         with bar as view, watched(crew.everyone, run.advance, view):
-            for commit in fan_out_actors(left, crew.actors, start, hedge=True, quarantine=quarantine):
-                run.drawn(commit)
-                view.update(round(run.advance.items(0), 1), run.advance.rates())
+            yield view
     finally:
         crew.end()
 
@@ -95,3 +136,8 @@ def was_compared(commit: Commit) -> bool:
 def submit(actor: Any, plan: Plan) -> Any:
     """Start a plan on an actor."""
     return actor.generate.remote(plan)
+
+
+def submit_redraw(actor: Any, redraw: Redraw) -> Any:
+    """Start making a shard again."""
+    return actor.redraw.remote(redraw)

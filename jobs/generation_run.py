@@ -9,9 +9,11 @@ from jobs.generation_work import Work
 from jobs.progress import say
 from jobs.sampler import Plan
 from pipeline.errors import DisagreementError
+from pipeline.generation.accept.duplicates import Duplicates, Redraw, find_duplicates
 from pipeline.generation.advance import Advance
 from pipeline.shards.commit import Commit, commit_file, done_commit
 from pipeline.shards.dataset import reopen
+from pipeline.shards.plan import numbered
 
 
 @dataclass
@@ -58,3 +60,18 @@ class Run:
             if self.advance.elapsed_s > self.work.config.time_limit_s:
                 return
             yield plan
+
+    def redraws(self) -> dict[str, Duplicates]:
+        """Shard → its items that are nearly the same as one before them."""
+        names = [numbered(index) for index in range(self.work.num_shards)]
+        return find_duplicates(self.work.out, names, self.work.config.accept.same_bits)
+
+    def planned(self, redraws: dict[str, Duplicates]) -> Iterator[Redraw]:
+        """The shards that are to be made again, with their plans."""
+        for plan in self.work.plans():
+            if plan.name in redraws:
+                yield Redraw(plan, redraws[plan.name])
+
+    def redrawn(self, commit: Commit) -> None:
+        """A shard stands again; its items were counted."""
+        self.advance.num_levels += sum(commit.tally.num_levels.values())

@@ -11,12 +11,13 @@ import torch
 from jobs.cluster import Cluster
 from jobs.fan_out import TASK_RETRIES
 from pipeline.errors import ConfigError
+from pipeline.generation.accept.duplicates import Redraw
 from pipeline.generation.canary import Canary
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.pictures_scales import Pictures, draw_scale
 from pipeline.generation.plan import PlannedItem
 from pipeline.generation.probe import Probe, levels_at_peak, probe
-from pipeline.generation.shard import generate_shard
+from pipeline.generation.shard import Drawing, generate_shard, redraw_shard
 from pipeline.model_folder import ExportedModel, load_model
 from pipeline.shards.commit import Commit
 from pipeline.shards.plan import ShardPlan
@@ -47,6 +48,11 @@ class Sampler:
             return draw_scale(number, plan.entries, pictures, self.exported, self.config, self.tell)
         finally:
             self.num_levels = 0
+
+    def redraw(self, redraw: Redraw) -> Commit:
+        """A shard again, without its items that are nearly the same as others."""
+        drawing = Drawing(self.out, redraw.plan, self.exported, self.config, self.tell, self.canary)
+        return redraw_shard(drawing, redraw.duplicates)
 
     def probe(self, plans: list[Plan], seconds: float) -> Probe:
         """How fast these would be drawn here; nothing is written."""

@@ -1,10 +1,11 @@
 """What a generation run may be told."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from models.sampling.lanes import LANE_MULTIPLE
+from pipeline.generation.accept.config import AcceptConfig
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,12 @@ class GenerateConfig:
     max_timesteps: the longest item, 65 s at 16 kHz. A mistyped duration is found before it fills the memory: a lane
         takes 16 bytes a timestep, and its condition a few more.
 
+    accept: what an item must be like to become a row, and how often it is drawn until it is (`accept/config.py`).
     stop_after_s, stop_at_cost: once a run has lasted so long, or cost so much at `price_per_hour` (of all machines
         together), it gives out no more and finishes the dataset with what stands; the same command goes on later.
 
-    There is no share of failures to allow: a checked request can be drawn, or the model itself is broken.
+    There is no share of failures to allow: a checked request can be drawn, or the model itself is broken. What is not
+    accepted is no failure; it is listed beside them.
     """
 
     num_lanes: int = 16
@@ -49,6 +52,7 @@ class GenerateConfig:
     canary_one_in: int = 1000
     snapshot_every_s: float = 60.0
     max_timesteps: int = 2**20
+    accept: AcceptConfig = field(default_factory=AcceptConfig)
     price_per_hour: float = 0.0
     stop_after_s: float = math.inf
     stop_at_cost: float = math.inf

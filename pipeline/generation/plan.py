@@ -1,11 +1,14 @@
 """Requests to items to shards. An item's random stream is a function of its seed and its id, and of nothing else."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from heapq import heappop, heappush
 from typing import Any
 
 from models.sampling import Departures
+from pipeline.generation.accept.config import AcceptConfig
+from pipeline.generation.accept.function import function_source
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.pictures import scale_ids, with_parents
 from pipeline.generation.pictures_given import NOTHING_GIVEN, Given
@@ -149,4 +152,19 @@ def digested(model_digest: str, config: GenerateConfig) -> dict[str, Any]:
         "sampler": config.sampler,
         "precision": config.precision,
         "export": config.export,
+        **accepted(config.accept),
     }
+
+
+def accepted(accept: AcceptConfig) -> dict[str, Any]:
+    """What decides which items are accepted, with the content of the user's own function; nothing where all are."""
+    if accept.is_open:
+        return {}
+    function = hashlib.sha256(function_source(accept.function)).hexdigest()
+    settings = {field.name: written(getattr(accept, field.name)) for field in fields(accept)}
+    return {"accept": {**settings, "function_sha256": function}}
+
+
+def written(value: Any) -> Any:
+    """A setting as JSON can have it: bounds may be infinite."""
+    return [repr(bound) for bound in value] if isinstance(value, tuple) else value

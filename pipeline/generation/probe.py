@@ -11,10 +11,10 @@ import torch
 
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import shape_of
+from pipeline.generation.drawn_rows import make_rows
 from pipeline.generation.memory import measured
 from pipeline.generation.paths import why_not_by_kernel
 from pipeline.generation.plan import PlannedItem
-from pipeline.generation.shard import make_rows
 from pipeline.model_folder import ExportedModel
 from pipeline.peak import peak_of
 from pipeline.shards.plan import ShardPlan

@@ -1,99 +1,149 @@
-"""One generated shard: its items drawn, rows in the order of the requests, files where asked for, then the commit."""
+"""One generated shard: its items drawn until they are accepted, in the order of the requests; then the commit."""
 
-import math
+import io
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from models.sampling import DrawnItem
-from pipeline.code_digest import code_digest
+import pyarrow.parquet as pq
+
 from pipeline.errors import DisagreementError
+from pipeline.generation.accept.attempts import Attempts, draw_accepted, number_of_attempt
+from pipeline.generation.accept.content import fingerprint_of
+from pipeline.generation.accept.judge import Judge
+from pipeline.generation.accept.training_set import training_prints
 from pipeline.generation.canary import Canary
-from pipeline.generation.columns import columns_of
 from pipeline.generation.config import GenerateConfig
-from pipeline.generation.drawing import num_levels_drawn
+from pipeline.generation.drawn_rows import make_rows
 from pipeline.generation.export import export_shard
-from pipeline.generation.parts import NOT_KEPT, Keep, OnLevels
-from pipeline.generation.pictures_scales import Pictures, draw_any
+from pipeline.generation.parts import OnLevels
+from pipeline.generation.pictures_scales import Pictures
 from pipeline.generation.plan import PlannedItem
-from pipeline.generation.snapshots import snapshots_of
-from pipeline.model_folder import ExportedModel, ModelInfo
-from pipeline.shards.commit import Commit
-from pipeline.shards.levels import pack_levels
+from pipeline.generation.snapshots import Snapshots, snapshots_of
+from pipeline.model_folder import ExportedModel
+from pipeline.shards.commit import Commit, read_commit, shard_file
 from pipeline.shards.plan import ShardPlan, digest_of
 from pipeline.shards.writer import write_shard
 from pipeline.storage import Location
 
-BITS = {"audio": "bits_per_timestep", "image": "bits_per_dim"}
+Plan = ShardPlan[PlannedItem]
+Row = dict[str, Any]
+
+
+def ignore(num_levels: int) -> None:
+    """Told how far a shard is, and does nothing."""
+
+
+@dataclass
+class Drawing:
+    """What the items of a shard are drawn with, and what there is to say of it. `below` are pictures of the lower
+    scales of the first attempts, where others have drawn them.
+    """
+
+    folder: Location
+    plan: Plan
+    exported: ExportedModel
+    config: GenerateConfig
+    on_levels: OnLevels = ignore
+    canary: Canary | None = None
+    below: Sequence[Pictures] = ()
+    num_compared: int = 0
+    started: float = field(default_factory=time.monotonic)
+    snapshots: Snapshots | None = None
+
+    @property
+    def judge(self) -> Judge:
+        """What decides which rows are accepted."""
+        info = self.exported.info
+        return Judge(self.config.accept, info.conventions, training_prints(self.config.accept, info))
+
+    def make_rows(self, items: Sequence[PlannedItem]) -> list[Row]:
+        """These items as rows, some of them compared with the model's definition: DisagreementError."""
+        self.snapshots = snapshots = snapshots_of(self.folder, self.part(items), self.exported.info, self.config)
+        below = self.below if items[0] in self.plan.entries else ()
+        rows, drawn = make_rows(items, self.exported, self.config, self.on_levels, below, snapshots)
+        try:
+            self.num_compared += self.canary.compare(items, rows, drawn) if self.canary else 0
+        except DisagreementError:
+            snapshots.remove()  # no one is to go on from what is not trusted
+            raise
+        return rows
+
+    def part(self, items: Sequence[PlannedItem]) -> Plan:
+        """What is drawn at once, as a plan: the whole one at first, its later attempts each by their own digest."""
+        if len(items) == len(self.plan.entries) and items[0] == self.plan.entries[0]:
+            return self.plan
+        digest = digest_of([self.plan.digest, [item.item_id for item in items]])
+        return replace(self.plan, entries=tuple(items), digest=digest)
+
+    def commit(self, attempts: Attempts) -> Commit:
+        """Write what came of it."""
+        rows, conventions = attempts.in_order(), self.exported.info.conventions
+        if self.config.export == "files":
+            export_shard(self.folder, self.plan.index, rows, conventions)
+        run = {"drawn_in_s": round(time.monotonic() - self.started, 3), "num_compared": self.num_compared}
+        commit = write_shard(
+            self.folder,
+            self.plan,
+            rows,
+            attempts.failures(),
+            conventions,
+            None if self.config.accept.is_open else attempts.notes(),
+            run | (self.snapshots.run if self.snapshots else {}),
+            fingerprints=self.fingerprints(rows),
+        )
+        if self.snapshots:
+            self.snapshots.remove()
+        return commit
+
+    def fingerprints(self, rows: Sequence[Row]) -> dict[str, str]:
+        """Those of the items, where they are compared with each other."""
+        if not self.config.accept.among_items:
+            return {}
+        conventions = self.exported.info.conventions
+        return {row["item_id"]: f"{fingerprint_of(row, conventions):016x}" for row in rows}
 
 
 def generate_shard(
     folder: Location,
-    plan: ShardPlan[PlannedItem],
+    plan: Plan,
     exported: ExportedModel,
     config: GenerateConfig,
-    on_levels: OnLevels = lambda num_levels: None,
+    on_levels: OnLevels = ignore,
     canary: Canary | None = None,
     below: Sequence[Pictures] = (),
 ) -> Commit:
     """Draw the plan's items and write them. ModelError for a model that gives no probabilities, ConfigError.
 
-    `below` are pictures of the lower scales, where others have drawn them. With a canary some items are compared with
-    the model's definition first: DisagreementError, and nothing is written.
+    With a canary some items are compared with the model's definition first: DisagreementError, and nothing is written.
     """
-    started = time.monotonic()
-    snapshots = snapshots_of(folder, plan, exported.info, config)
-    rows, drawn = make_rows(plan.entries, exported, config, on_levels, below, snapshots)
-    try:
-        compared = canary.compare(plan.entries, rows, drawn) if canary else 0
-    except DisagreementError:
-        snapshots.remove()  # no one is to go on from what is not trusted
-        raise
-    if config.export == "files":
-        export_shard(folder, plan.index, rows, exported.info.conventions)
-    run = {"drawn_in_s": round(time.monotonic() - started, 3), "num_compared": compared}
-    commit = write_shard(folder, plan, rows, [], exported.info.conventions, run=run | snapshots.run)
-    snapshots.remove()
-    return commit
+    drawing = Drawing(folder, plan, exported, config, on_levels, canary, below)
+    attempts = Attempts()
+    draw_accepted(plan.entries, dict.fromkeys(range(len(plan.entries)), 0), drawing.make_rows, drawing.judge, attempts)
+    return drawing.commit(attempts)
 
 
-def make_rows(
-    items: Sequence[PlannedItem],
-    exported: ExportedModel,
-    config: GenerateConfig,
-    on_levels: OnLevels,
-    below: Sequence[Pictures] = (),
-    keep: Keep = NOT_KEPT,
-) -> tuple[list[dict[str, Any]], list[DrawnItem]]:
-    """Items drawn, as rows of the dataset and as they came."""
-    drawn = draw_any(items, exported, config, on_levels, below, keep)
-    made_by = provenance(exported.info, config)
-    rows = [row_of(item, *result, exported.info) | made_by for item, result in zip(items, drawn, strict=True)]
-    return rows, [item for item, _ in drawn]
+def redraw_shard(drawing: Drawing, duplicates: Mapping[str, str]) -> Commit:
+    """Make a shard again without some of its items (id → what it is nearly the same as), each drawn anew."""
+    attempts, again = Attempts(), dict[int, int]()
+    commit = read_commit(drawing.folder, drawing.plan.name)
+    assert commit is not None
+    places = {item.item_id: place for place, item in enumerate(drawing.plan.entries)}
+    attempts.rejected_before(commit.failures, places)
+    for row in read_rows(drawing.folder, drawing.plan.name):
+        number = number_of_attempt(row["item_id"])
+        place = places[row["item_id"].removesuffix(f".{number}")]
+        if known := duplicates.get(row["item_id"]):
+            attempts.reject(place, number, row, f"nearly the same as {known}")
+            again[place] = number + 1
+        else:
+            attempts.rows[place] = row
+    draw_accepted(drawing.plan.entries, again, drawing.make_rows, drawing.judge, attempts)
+    return drawing.commit(attempts)
 
 
-def provenance(info: ModelInfo, config: GenerateConfig) -> dict[str, str]:
-    """What all rows of a run say of the model, the code and the settings that made them.
-
-    Lanes are not among these: where they may change an item's bytes its sampling path names them.
-    """
-    settings = {"sampler": config.sampler, "precision": config.precision, "device": config.device}
-    return {"model_digest": info.digest, "code_digest": code_digest(), "config_digest": digest_of(settings)}
-
-
-def row_of(item: PlannedItem, drawn: DrawnItem, path: str, info: ModelInfo) -> dict[str, Any]:
-    """A row of the dataset."""
-    levels, num_levels = drawn.levels.numpy(), info.conventions.num_levels
-    return {
-        **item.attributes,
-        "item_id": item.item_id,
-        "split": item.split,
-        "seed": item.seed,
-        "temperature": item.departures.temperature,
-        "nll_nats": drawn.nll_nats,
-        BITS[info.conventions.kind]: drawn.nll_nats / (math.log(2) * num_levels_drawn(item, info)),
-        "request": item.request,
-        "sampling_path": path,
-        **columns_of(item, info.conventions),
-        "levels": pack_levels(levels if levels.ndim == 1 else levels.transpose(1, 2, 0), num_levels),
-    }
+def read_rows(folder: Location, name: str) -> list[Row]:
+    """The rows of a shard that stands."""
+    rows: list[Row] = pq.read_table(io.BytesIO((folder / shard_file(name)).read_bytes())).to_pylist()
+    return rows

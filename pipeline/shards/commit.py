@@ -67,6 +67,7 @@ class Commit:
     """Proof that the shard of this name is whole, and what it holds. Only `run` (time, host) differs between runs.
 
     notes: what was done to items that is worth knowing (a palette looked up, a phone no one trained), and how often.
+    fingerprints: item → 64 bits in hexadecimal digits, where items of a dataset are compared with each other.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Commit:
     tally: Tally
     failures: tuple[Failure, ...] = ()
     notes: dict[str, int] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

@@ -27,7 +27,7 @@ NOT_REPEATED = ("levels", "audio", "image", "log_f0")
 """Columns in which hardly a value comes twice: a dictionary of them would only cost."""
 
 
-def write_shard(
+def write_shard(  # noqa: PLR0913 (a shard and all that its commit tells of it)
     folder: Location,
     plan: ShardPlan[Any],
     rows: Sequence[Row],
@@ -35,6 +35,8 @@ def write_shard(
     conventions: Conventions,
     notes: Mapping[str, int] | None = None,
     run: Mapping[str, Any] | None = None,
+    *,
+    fingerprints: Mapping[str, str] | None = None,
 ) -> Commit:
     """Write a shard and then its commit; a process killed between the two has proved nothing and the shard is redone.
 
@@ -52,6 +54,7 @@ def write_shard(
         tally=tally_of(rows, conventions),
         failures=tuple(failures),
         notes=dict(sorted((notes or {}).items())),
+        fingerprints=dict(fingerprints or {}),
         run={"written_unix_s": started, "host": socket.gethostname(), **(run or {})},
     )
     write_commit(folder, commit)

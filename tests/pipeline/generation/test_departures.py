@@ -13,7 +13,7 @@ from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import draw_items, lane_groups
 from pipeline.generation.plan import items_of, shard_plans
 from pipeline.generation.requests import Request, Target, parse_request
-from pipeline.generation.shard import row_of
+from pipeline.generation.drawn_rows import row_of
 from pipeline.model_folder import ExportedModel
 from tests.pipeline.generation.tiny_models import AUDIO, DIGITS, IMAGE, NOTHING
 

@@ -1,0 +1,76 @@
+"""Drawing again until a row is accepted: each place of a shard has its own attempts, whatever its neighbours do.
+
+Attempt k of an item is another item, ID.k, with random numbers of its own. So which attempt is accepted follows from
+the request alone, and the dataset from the requests: not from shards, actors or restarts.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pipeline.generation.accept.judge import Judge
+from pipeline.generation.plan import PlannedItem
+from pipeline.shards.commit import Failure
+
+STAGE = "accept"
+
+Row = dict[str, Any]
+MakeRows = Callable[[Sequence[PlannedItem]], list[Row]]
+
+
+@dataclass
+class Attempts:
+    """What has come of the places of a shard: accepted rows by place, and what was rejected, by place and attempt."""
+
+    rows: dict[int, Row] = field(default_factory=dict)
+    rejected: dict[tuple[int, int], Failure] = field(default_factory=dict)
+
+    def in_order(self) -> list[Row]:
+        """The accepted rows, in the order of their places."""
+        return [self.rows[place] for place in sorted(self.rows)]
+
+    def failures(self) -> list[Failure]:
+        """The rejected items, in the order of their places and attempts."""
+        return [self.rejected[key] for key in sorted(self.rejected)]
+
+    def notes(self) -> dict[str, int]:
+        """How many were accepted and rejected."""
+        return {"items accepted": len(self.rows), "items rejected": len(self.rejected)}
+
+    def reject(self, place: int, number: int, row: Row, reason: str) -> None:
+        """List an item with its reason; its request tells what it was to be."""
+        self.rejected[place, number] = Failure(row["item_id"], row["request"], STAGE, reason)
+
+    def rejected_before(self, failures: Iterable[Failure], places: Mapping[str, int]) -> None:
+        """Take over what a shard that stands lists; `places` by the ids of first attempts."""
+        for failure in failures:
+            number = number_of_attempt(failure.item_id)
+            self.rejected[places[failure.item_id.removesuffix(f".{number}")], number] = failure
+
+
+def attempt_of(item: PlannedItem, number: int) -> PlannedItem:
+    """The item that is drawn at an attempt, from 0."""
+    return replace(item, item_id=f"{item.item_id}.{number}") if number else item
+
+
+def number_of_attempt(item_id: str) -> int:
+    """Which attempt an item was; the inverse of `attempt_of`. Ids of items end in four digits and more."""
+    tail = item_id.rpartition("-")[2]
+    return int(tail.partition(".")[2] or 0)
+
+
+def draw_accepted(
+    items: Sequence[PlannedItem], first: dict[int, int], make: MakeRows, judge: Judge, into: Attempts
+) -> None:
+    """Draw the places in `first`, each from the attempt that it says on, until accepted or out of attempts."""
+    waiting = first
+    while waiting := {place: number for place, number in waiting.items() if number < judge.config.max_attempts}:
+        rows = make([attempt_of(items[place], number) for place, number in waiting.items()])
+        again: dict[int, int] = {}
+        for (place, number), row in zip(waiting.items(), rows, strict=True):
+            if reason := judge.reason(row):
+                into.reject(place, number, row, reason)
+                again[place] = number + 1
+            else:
+                into.rows[place] = row
+        waiting = again
