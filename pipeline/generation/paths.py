@@ -29,3 +29,8 @@ def cached_path(config: GenerateConfig) -> str:
     level = torch.backends.cpu.get_cpu_capability().lower().replace(" ", "")
     device = f"cpu-{level}" if config.device == "cpu" else f"cuda-{torch.cuda.get_device_name()}"
     return f"cached-torch-fp32-{device}-lanes{config.num_lanes}"
+
+
+def paths_here(config: GenerateConfig) -> list[str]:
+    """All that items may be drawn by on this machine; a snapshot of others is not gone on from."""
+    return [cached_path(config), *([fused_path(config)] if best() else [])]

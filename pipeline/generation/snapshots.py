@@ -20,12 +20,11 @@ import safetensors
 import safetensors.torch
 import torch
 
-from models.native import best
 from models.sampling.state import State
 from pipeline.code_digest import code_digest
 from pipeline.errors import StorageError
 from pipeline.generation.config import GenerateConfig
-from pipeline.generation.paths import cached_path, fused_path
+from pipeline.generation.paths import paths_here
 from pipeline.model_folder import ModelInfo
 from pipeline.shards.plan import ShardPlan
 from pipeline.storage import Location
@@ -103,7 +102,6 @@ class Snapshots:
 
 def snapshots_of(folder: Location, plan: ShardPlan[Any], info: ModelInfo, config: GenerateConfig) -> Snapshots:
     """Where the snapshot of this plan's shard is kept, and what it has to be of."""
-    paths = [cached_path(config), *([fused_path(config)] if best() else [])]
     identity = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -111,7 +109,7 @@ def snapshots_of(folder: Location, plan: ShardPlan[Any], info: ModelInfo, config
         "model_digest": info.digest,
         "code_digest": code_digest(),
         "torch": torch.__version__,
-        "paths": paths,
+        "paths": paths_here(config),
     }
     return Snapshots(folder / FOLDER, plan.name, identity, config.snapshot_every_s)
 
