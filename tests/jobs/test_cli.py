@@ -20,7 +20,19 @@ from pipeline.errors import CorpusError, Interrupted
 from pipeline.reports.config import ReportConfig
 from pipeline.storage import Location
 
-VERBS = ("prepare", "train", "sweep", "generate", "requests", "evaluate", "verify", "report", "submit", "demo")
+VERBS = (
+    "prepare",
+    "train",
+    "sweep",
+    "generate",
+    "requests",
+    "evaluate",
+    "export",
+    "verify",
+    "report",
+    "submit",
+    "demo",
+)
 
 
 def run(*words: str) -> int:
