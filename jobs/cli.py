@@ -204,6 +204,9 @@ def generate(
     requests: Annotated[
         str, typer.Option("--requests", metavar="FILE", help="JSON lines, CSV, Parquet or a grid (YAML).")
     ],
+    only: Annotated[
+        str, typer.Option("--only", metavar="ITEM", help="Make one item again and compare it with its row.")
+    ] = "",
     config: ConfigFile = None,
     sets: Sets = None,
     address: Address = "local",
@@ -216,17 +219,23 @@ def generate(
     ancestral generate voice spoken --requests wishes.jsonl
 
     ancestral generate voice spoken --requests wishes.jsonl --set export=files
+
+    ancestral generate voice spoken --requests grid.yaml --only jackson-3-0007
     """
     from pipeline.generation.config import GenerateConfig
 
     chosen = settings(context, GenerateConfig, config, sets, show_config)
     from jobs.cluster import connect
     from jobs.generate import generate as run
-    from jobs.generation_work import with_places
+    from jobs.generation_work import checked_work, with_places
 
-    chosen = with_places(chosen, context.obj)
+    given = place(context, model), place(context, out), place(context, requests), with_places(chosen, context.obj)
+    if only:
+        from jobs.again import make_again
+
+        raise typer.Exit(0 if make_again(checked_work(*given, Console()), only, Console()) else 1)
     with connect(address) as cluster:
-        run(place(context, model), place(context, out), place(context, requests), chosen, cluster, Console())
+        run(*given, cluster, Console())
 
 
 @app.command(cls=VerbCommand)

@@ -1,7 +1,7 @@
 """What a generation run is to do: its requests checked, its shards counted. `generate` and `plan` begin with it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +15,8 @@ from pipeline.generation.plan import ShardCount, digested, shard_plans
 from pipeline.generation.reading import Totals, check_requests, read_requests
 from pipeline.generation.requests import Target
 from pipeline.model_folder import ModelInfo, read_model_info
-from pipeline.storage import Location
+from pipeline.prosody.files import read_prosody
+from pipeline.storage import Location, locate
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,17 @@ class Work:
     @property
     def target(self) -> Target:
         """What requests are held to."""
-        return target_of(self.info, self.config, self.requests)
+        return target_of(self.model, self.info, self.config, self.requests)
 
     def plans(self) -> Iterator[Plan]:
         """All shards, in the order of the requests."""
         picture_levels = levels_of_a_picture(self.info.conventions)
         return shard_plans(read_requests(self.requests, self.target), self.info.digest, self.config, picture_levels)
+
+    @property
+    def example_id(self) -> str:
+        """The id of the first item."""
+        return next(iter(self.plans())).entries[0].item_id
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -48,13 +54,18 @@ class Work:
             digested(self.info.digest, self.config)
             | shards
             | {"model_uri": str(self.model), "requests_sha256": self.totals.sha256}
+            | ({"prosody_sha256": self.info.prosody_sha256} if self.info.prosody_sha256 else {})
         )
 
 
-def target_of(info: ModelInfo, config: GenerateConfig, requests: Location) -> Target:
-    """What requests to this model are held to; files that they name lie where theirs does, unless they say where."""
+def target_of(model: Location, info: ModelInfo, config: GenerateConfig, requests: Location) -> Target:
+    """What requests to this model are held to; files that they name lie where theirs does, unless they say where.
+
+    ModelError for prosody beside the model that is damaged.
+    """
     pictures = PictureTarget(requests.uri.rpartition("/")[0], factors_of(info.name, info.config))
-    return Target(info.conventions, info.conditioning, config.max_timesteps, info.condition_dropout, pictures)
+    prosody = read_prosody(model, info.prosody_sha256)
+    return Target(info.conventions, info.conditioning, config.max_timesteps, info.condition_dropout, pictures, prosody)
 
 
 def checked_work(model: Location, out: Location, requests: Location, config: GenerateConfig, console: Console) -> Work:
@@ -62,5 +73,14 @@ def checked_work(model: Location, out: Location, requests: Location, config: Gen
     info = read_model_info(model)
     shards = ShardCount(config, levels_of_a_picture(info.conventions))
     with progress(console, "check requests") as view:
-        totals = check_requests(requests, target_of(info, config, requests), view.update, shards.add)
+        totals = check_requests(requests, target_of(model, info, config, requests), view.update, shards.add)
     return Work(model, out, requests, config, info, totals, shards.num_shards)
+
+
+def with_places(config: GenerateConfig, base: str) -> GenerateConfig:
+    """The config with what it names as places made absolute; relative ones start at `base`."""
+    file, colon, name = config.accept.function.rpartition(":")
+    function = f"{locate(file, base).uri}{colon}{name}" if file else ""
+    dataset = config.accept.training_dataset
+    training = locate(dataset, base).uri if dataset else ""
+    return replace(config, accept=replace(config.accept, function=function, training_dataset=training))
