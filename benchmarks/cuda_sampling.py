@@ -32,9 +32,9 @@ from benchmarks.harness import record
 from models.counter_random import item_keys
 from models.sampling import NO_DEPARTURES, sample_cached
 from models.sampling.draws import Draws, sampling_mode
-from models.sampling.gpu import Steps, WaveformNetwork
+from models.sampling.gpu import Steps, WaveformNetwork, waveform_network
 from models.sampling.gpu.graph import capture_on
-from models.sampling.gpu.sampling import Lockstep
+from models.sampling.gpu.sampling import KernelSampling
 from models.wavenet import WaveNet, WaveNetConfig
 
 TINY: dict[str, Any] = {
@@ -123,7 +123,7 @@ def check_agreement(model: WaveNet) -> None:
     device = model.head.weight.device
     x = torch.randint(model.config.num_levels, (40, CHECKED_TIMESTEPS), device=device)
     with torch.inference_mode():
-        steps = Steps(WaveformNetwork(model, None, len(x), CHECKED_TIMESTEPS))
+        steps = Steps(waveform_network(model, None, len(x), CHECKED_TIMESTEPS))
         steps.capture()
         previous: list[Tensor | None] = [None, *x[:, :-1].t()]
         parameters = [steps.step(levels).clone() for levels in previous]
@@ -143,14 +143,14 @@ def measure(name: str, config: WaveNetConfig, num_lanes: int, options: argparse.
     keys = item_keys((0, str(lane)) for lane in range(num_lanes))
     asked = None, num_lanes, num_timesteps, options.precision, options.layers_per_launch or None
     with sampling_mode(model):
-        network = WaveformNetwork(model, *asked)
+        network = waveform_network(model, *asked)
         terms = bounds(config, network, device)
         steps = Steps(network)
         steps.capture()
         network_s = seconds_per_call(steps.next, num_timesteps, device)
-        lockstep = Lockstep(network, Draws(model, (num_timesteps,), keys, NO_DEPARTURES, None, None))
-        positions = iter(range(num_timesteps))
-        drawn_s = seconds_per_call(lambda: lockstep.draw(next(positions)), num_timesteps, device)
+        draws = Draws(model, (num_timesteps,), keys, NO_DEPARTURES, None, None)
+        sampling = KernelSampling(draws, network, network.starts)
+        drawn_s = seconds_per_call(sampling.draw, num_timesteps, device)
     few = min(num_timesteps, 32)
     cached_s = seconds_per_call(lambda: sample_cached(model, (few,), None, keys), 1, device) / few
     return Figure(

@@ -74,14 +74,24 @@ class Draws:
 
     def draw(self, position: int, parameters: Tensor) -> Tensor:
         """The levels [R] at a position, from parameters [R, P]; given ones where they are kept."""
-        levels = self.chooser.levels(parameters, self.uniforms_at(position))
-        is_counted = is_inside = position < self.lengths
-        if self.kept is not None:
-            is_kept = self.kept.mask[:, position]
-            levels, is_counted = torch.where(is_kept, self.kept.levels[:, position], levels), is_inside & ~is_kept
+        given = None if self.kept is None else (self.kept.levels[:, position], self.kept.mask[:, position])
+        is_inside = position < self.lengths
+        levels = self.counted(parameters, self.uniforms_at(position), is_inside, given)
+        self.levels[:, position] = levels * is_inside
+        return levels
+
+    def counted(
+        self, parameters: Tensor, uniforms: Tensor, is_inside: Tensor, given: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """Levels [R] from parameters [R, P] and uniforms [R, U]; what is drawn inside of an item counts in nll_nats.
+
+        `given` are levels and a mask [R] of where they are kept.
+        """
+        levels, is_counted = self.chooser.levels(parameters, uniforms), is_inside
+        if given is not None:
+            levels, is_counted = torch.where(given[1], given[0], levels), is_inside & ~given[1]
         nll_nats = self.model.distribution.nll_nats(parameters, levels)
         self.nll_nats += nll_nats.double().masked_fill(~is_counted, 0)
-        self.levels[:, position] = levels * is_inside
         return levels
 
     def uniforms_at(self, position: int) -> Tensor:

@@ -15,7 +15,7 @@ with fewer copies, and the number of rows stays.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -90,13 +90,33 @@ def filled(requests: Sequence[LaneRequest], num_lanes: int) -> list[LaneRequest]
 
 def check_lanes(requests: Sequence[LaneRequest], num_lanes: int) -> None:
     """A ValueError unless the requests fit the lanes."""
-    if num_lanes < 1 or num_lanes % LANE_MULTIPLE:
-        raise ValueError(f"num_lanes must be a multiple of {LANE_MULTIPLE}, so that lanes are equal, got {num_lanes}")
+    check_num_lanes(num_lanes)
     num_rows = sum(request.num_rows for request in requests)
     if not 1 <= num_rows <= num_lanes:
         raise ValueError(
             f"expected 1 to {num_lanes} requests for {num_lanes} lanes, where a guided one counts twice, got {num_rows}"
         )
+
+
+def check_num_lanes(num_lanes: int) -> None:
+    """A ValueError for a number that would make lanes unequal."""
+    if num_lanes < 1 or num_lanes % LANE_MULTIPLE:
+        raise ValueError(f"num_lanes must be a multiple of {LANE_MULTIPLE}, so that lanes are equal, got {num_lanes}")
+
+
+def lane_groups(requests: Sequence[LaneRequest], places: Sequence[int], num_lanes: int) -> Iterator[list[int]]:
+    """Places of requests, longest first, as many at a time as the lanes hold; a guided one takes two."""
+    group: list[int] = []
+    free = num_lanes
+    for place in sorted(places, key=lambda place: -requests[place].shape[0]):
+        taken = rows_taken(requests[place].departures)
+        if taken > free:
+            yield group
+            group, free = [], num_lanes
+        group.append(place)
+        free -= taken
+    if group:
+        yield group
 
 
 def common_shape(requests: Sequence[LaneRequest], hop: int) -> tuple[int, ...]:

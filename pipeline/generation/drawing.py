@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from models.counter_random import item_key
-from models.sampling import DrawnItem, Kept, LaneRequest, rows_taken
+from models.sampling import DrawnItem, Kept, LaneRequest
 from models.sampling.fused import follows_the_kernel, fused_lanes
+from models.sampling.lanes import lane_groups
 from models.sampling.lockstep import LockstepLanes
 from pipeline.conditions import stack_conditions
 from pipeline.errors import ModelError
@@ -87,21 +88,6 @@ def draw_by_torch(
     """The items of these places, each with its place."""
     drawn = draw_parts(list(torch_parts(requests, places, exported, config)), exported.model, on_levels)
     yield from ((place, item) for place, (item, _) in drawn.items())
-
-
-def lane_groups(requests: Sequence[LaneRequest], places: Sequence[int], num_lanes: int) -> Iterator[list[int]]:
-    """Places of requests, longest first, as many at a time as the lanes hold; a guided one takes two."""
-    group: list[int] = []
-    free = num_lanes
-    for place in sorted(places, key=lambda place: -requests[place].shape[0]):
-        taken = rows_taken(requests[place].departures)
-        if taken > free:
-            yield group
-            group, free = [], num_lanes
-        group.append(place)
-        free -= taken
-    if group:
-        yield group
 
 
 def lane_request(item: PlannedItem, info: ModelInfo) -> LaneRequest:

@@ -7,7 +7,7 @@ import torch
 
 from benchmarks import cuda_sampling
 from benchmarks.cuda_sampling import line, main
-from models.sampling.gpu import WaveformNetwork
+from models.sampling.gpu import WaveformNetwork, waveform_network
 from models.wavenet import WaveNet, WaveNetConfig
 from tests.models.interpreter import interpreted, needs_triton  # noqa: F401 (a fixture of the whole module)
 
@@ -29,7 +29,7 @@ def test_the_bound_is_that_of_the_formula(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(cuda_sampling, "device_name", lambda device: "NVIDIA H200")
     monkeypatch.setattr(cuda_sampling, "node_seconds", lambda device: 2e-6)
     config = WaveNetConfig(dilations=(1, 2), num_stacks=1)
-    network = WaveformNetwork(WaveNet(config), None, 16, 4, "bfloat16", layers_per_launch=1)
+    network = waveform_network(WaveNet(config), None, 16, 4, "bfloat16", layers_per_launch=1)
     terms = cuda_sampling.bounds(config, network, torch.device("cpu"))
     # Two layers: two taps of 64 × 128, one residual connection and two skip connections; then the head.
     products = 2 * 2 * 64 * 128 + 64 * 64 + 2 * 64 * 256 + 2 * 256 * 256

@@ -11,7 +11,10 @@ pictures.py          their network: one colour of one pixel
 launching.py         tiles, the compiler's options
 steps.py             position after position, by a network; `graph.py` captures it
 draws.py             the draw at a position that stands on the device
-sampling.py          `sample_gpu`: as `sample_cached`
+sampling.py          lanes in lockstep, by the kernels; `memory.py` fills graphs anew
+waveform_lanes.py    lanes that take the next item; `lane_biases.py` what conditions them
+lanes.py             `sample_on_gpu`: any number of requests
+cached_graphs.py     a model's own cached step as graphs, where there is no kernel for it
 
 Triton is imported when something is first drawn, not before; what is here serves any machine's `import`. On a machine
 without a GPU the kernels run in Triton's interpreter (TRITON_INTERPRET=1, set before they are first used), many
@@ -23,18 +26,22 @@ precision and number of lanes: the kernels do not mind the lanes beside an item 
 operations of the draw and of the condition are given the same shapes.
 """
 
+from models.sampling.gpu.lanes import gpu_lanes, sample_on_gpu
 from models.sampling.gpu.packing import Precision
 from models.sampling.gpu.pictures import PictureNetwork
-from models.sampling.gpu.sampling import is_available, sample_gpu, why_not_on_gpu
+from models.sampling.gpu.sampling import Kernels, is_available, why_not_on_gpu
 from models.sampling.gpu.steps import Steps
-from models.sampling.gpu.waveforms import WaveformNetwork
+from models.sampling.gpu.waveforms import WaveformNetwork, waveform_network
 
 __all__ = [
+    "Kernels",
     "PictureNetwork",
     "Precision",
     "Steps",
     "WaveformNetwork",
+    "gpu_lanes",
     "is_available",
-    "sample_gpu",
+    "sample_on_gpu",
+    "waveform_network",
     "why_not_on_gpu",
 ]

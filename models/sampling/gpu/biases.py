@@ -7,6 +7,7 @@ replays of a graph: they change with frames and blocks, not with timesteps, unle
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,8 +21,18 @@ LastLevels = Callable[[int], Tensor]
 """The last n levels [B, n]."""
 
 
+class Biases(Protocol):
+    """What a network of waveforms reads: `value` float32 [B, L·G], or [1, L·G] for all lanes."""
+
+    value: Tensor
+
+    def enter(self, position: int, last_levels: LastLevels) -> None:
+        """Write those of a timestep, where they are others than before; timesteps are entered one by one."""
+        ...
+
+
 class LaneBiases:
-    """`value` float32: [B, L·G], or [1, L·G] where nothing conditions the model and all lanes have the same."""
+    """Of lanes that all begin at position 0; they share a `value` where nothing conditions the model."""
 
     def __init__(self, model: WaveNet, condition: Condition | None, num_lanes: int, num_timesteps: int) -> None:
         """ValueError for a condition that is not the model's, or does not cover the timesteps."""
@@ -32,11 +43,6 @@ class LaneBiases:
         self.frames = [DrawnFrames(model.condition, checked)] if model.config.condition.has_local else []
         self.contexts = [DrawnBlocks(context, num_lanes) for context in model.contexts]
         self.value = self.item.float().clone()
-
-    @property
-    def lane_stride(self) -> int:
-        """How far apart the rows of two lanes are: 0 where they share one."""
-        return 0 if len(self.value) == 1 else self.value.shape[1]
 
     def enter(self, position: int, last_levels: LastLevels) -> None:
         """Write the biases of a timestep, where they are others than before; timesteps are entered one by one.

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition
-from models.sampling.cache_state import Walk
 from models.sampling.cached import CachedSampling, Sampling
 from models.sampling.draws import Draws
 from models.sampling.gpu.graph import Call, Capture, capture_on
+from models.sampling.gpu.memory import blocks_of, sizes_of, write
 from models.sampling.state import State
 
 STRETCH = 64
@@ -51,8 +51,7 @@ class CachedGraphs:
     def begin(self, draws: Draws, condition: Condition | None) -> Sampling:
         """A set of pictures; the one before it must have ended. Within `sampling_mode`."""
         fresh = CachedSampling(draws, condition)
-        sizes = tuple(block.shape[0] for block in blocks_of(fresh))
-        key = draws.shape, draws.kept is None, draws.chooser.any_weighed, sizes
+        key = draws.shape, draws.kept is None, draws.chooser.any_weighed, sizes_of(begun_blocks(fresh))
         if self.graphs is not None and key == self.key:
             self.graphs.refill(fresh)
             return self.graphs
@@ -76,13 +75,13 @@ class Stretches:
         """RuntimeError where it cannot be captured."""
         self.sampling, self.draws, self.begun = sampling, sampling.draws, sampling.cache
         self.position = 0
-        self.blocks = blocks_of(sampling)
+        self.blocks = begun_blocks(sampling)
         before = [block.clone() for block in self.blocks]
         try:
             capture.warm_up(self.stretch(0))
             self.calls = [capture(self.stretch(first)) for first in range(0, self.draws.num_positions, STRETCH)]
         finally:
-            self.write(before)
+            write(self.blocks, before)
 
     def stretch(self, first: int) -> Call:
         """What a graph captures: the positions from `first` on."""
@@ -106,7 +105,7 @@ class Stretches:
 
     def refill(self, fresh: CachedSampling) -> None:
         """Begin other pictures, in the memory of these."""
-        self.write(blocks_of(fresh))
+        write(self.blocks, begun_blocks(fresh))
         self.position = 0
 
     def state(self) -> State:
@@ -116,17 +115,10 @@ class Stretches:
     def restore(self, state: State) -> None:
         """Nothing."""
 
-    def write(self, values: list[Tensor]) -> None:
-        """Put numbers where the graphs look for them."""
-        for block, value in zip(self.blocks, values, strict=True):
-            block.copy_(value)
 
-
-def blocks_of(sampling: CachedSampling) -> list[Tensor]:
-    """The memory of all that a sampling begins with, weights apart, always in one order."""
-    walk = Walk(sampling.model)
-    walk.described([sampling.cache, sampling.draws])
-    return walk.blocks
+def begun_blocks(sampling: CachedSampling) -> list[Tensor]:
+    """The memory of all that a sampling begins with."""
+    return blocks_of(sampling.model, sampling.cache, sampling.draws)
 
 
 def same_memory(cache: Any) -> Any:

@@ -1,25 +1,30 @@
 """Draws at a position that stands on the device, so that a graph which was captured once draws at every position.
 
-Axes: R row (`guidance.py`), N position, U uniforms, P parameters.
+Axes: R row (`guidance.py`), N position of an item, U uniforms, P parameters.
 
-The arithmetic is that of `Draws.draw`, by operations that look at no number: where that indexes with a Python number,
-this selects with a tensor.
+The arithmetic is that of `Draws`, by operations that look at no number: where that indexes with a Python number, this
+gathers with a tensor. So rows may stand at different positions of their items.
 """
 
 import torch
 from torch import Tensor
 
+from models.counter_random import uniforms
 from models.sampling.draws import PROGRESS_EVERY, Draws
+from models.sampling.gpu.steps import Network
 
 
 class PlacedDraws:
-    """`draw` reads parameters [R, P] and `position` [1], writes the levels [R], and keeps them in `draws`."""
+    """`draw` reads a network's parameters [R, P] and `position`, writes its levels [R], and keeps them in `draws`.
 
-    def __init__(self, draws: Draws, position: Tensor, parameters: Tensor, levels: Tensor) -> None:
-        """The three tensors stay where they are; `position` is that of the parameters while `draw` runs."""
-        self.draws, self.position, self.parameters, self.levels = draws, position, parameters, levels
+    `starts` [R]: the positions at which the rows' items begin.
+    """
+
+    def __init__(self, draws: Draws, network: Network, starts: Tensor) -> None:
+        """The network's tensors stay where they are; its position is that of the parameters while `draw` runs."""
+        self.draws, self.network, self.starts = draws, network, starts
         shape = draws.num_rows, PROGRESS_EVERY, draws.model.distribution.num_uniforms
-        self.uniforms = torch.zeros(shape, dtype=torch.float32, device=levels.device)
+        self.uniforms = torch.zeros(shape, dtype=torch.float32, device=starts.device)
 
     def reset(self) -> None:
         """Forget what was drawn."""
@@ -29,20 +34,28 @@ class PlacedDraws:
     def enter(self, position: int) -> None:
         """Bring the uniforms of the next positions where a graph reads them, when those before are used up."""
         if position % PROGRESS_EVERY == 0:
-            self.draws.uniforms_at(position)
-            self.uniforms[:, : self.draws.block.shape[1]].copy_(self.draws.block)
+            self.bring_uniforms(position)
+
+    def bring_uniforms(self, position: int) -> None:
+        """Those of the block of positions that this one is in."""
+        first = position - position % PROGRESS_EVERY
+        numbers = torch.arange(first, first + PROGRESS_EVERY, device=self.starts.device)
+        own = (numbers - self.starts[:, None]).clamp(min=0)
+        channels, draws = self.draws.num_channels, self.draws
+        drawn = uniforms(draws.keys, own // channels, own % channels, draws.model.distribution.num_uniforms)
+        self.uniforms.copy_(drawn)
 
     def draw(self) -> None:
         """The levels at the position, given ones where they are kept; their likelihood."""
-        draws, at = self.draws, self.position
-        uniforms = self.uniforms.index_select(1, at % PROGRESS_EVERY).squeeze(1)
-        levels = draws.chooser.levels(self.parameters, uniforms)
-        is_counted = is_inside = at < draws.lengths
+        draws, network = self.draws, self.network
+        own = network.position - self.starts
+        at = own.clamp(0, draws.num_positions - 1)[:, None]
+        drawn = self.uniforms.index_select(1, network.position % PROGRESS_EVERY).squeeze(1)
+        given = None
         if draws.kept is not None:
-            is_kept = draws.kept.mask.index_select(1, at).squeeze(1)
-            levels = torch.where(is_kept, draws.kept.levels.index_select(1, at).squeeze(1), levels)
-            is_counted = is_inside & ~is_kept
-        nll_nats = draws.model.distribution.nll_nats(self.parameters, levels)
-        draws.nll_nats.add_(nll_nats.double().masked_fill(~is_counted, 0))
-        draws.levels.index_copy_(1, at, (levels * is_inside).unsqueeze(1))
-        self.levels.copy_(levels)
+            given = draws.kept.levels.gather(1, at).squeeze(1), draws.kept.mask.gather(1, at).squeeze(1)
+        is_inside = own < draws.lengths
+        levels = draws.counted(network.parameters, drawn, is_inside, given)
+        kept_before = draws.levels.gather(1, at)
+        draws.levels.scatter_(1, at, torch.where(is_inside[:, None], levels[:, None], kept_before))
+        network.levels.copy_(levels)

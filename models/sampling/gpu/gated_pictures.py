@@ -26,7 +26,8 @@ class GatedFeatures:
     """`stream` [B, H] float32 gets the features of a colour; `picture` are the cells that levels are put into."""
 
     def __init__(self, model: GatedPixelCNN, condition: Condition | None, raster: Raster, dtype: torch.dtype) -> None:
-        self.raster, self.layers, self.half = raster, model.layers, model.config.hidden
+        self.raster, self.model, self.half = raster, model, model.config.hidden
+        self.layers = model.layers
         self.groups = groups_of(model.layers[0].output.colours_out)
         self.depth, self.tile = picture_depth(self.half), widest(self.groups)
         self.make_buffers(dtype, model.head[0].bias.device)
@@ -85,6 +86,14 @@ class GatedFeatures:
     def picture(self) -> tuple[Tensor, int, int]:
         """The cells that a level is put into, their slots and borders."""
         return self.maps[0], self.vertical[0].slots, self.vertical[0].side
+
+    def begin(self, condition: Condition | None) -> None:
+        """The next pictures, conditioned in the same way."""
+        size = self.raster.height, self.raster.columns
+        biases = self.model.biases(condition, self.raster.num_lanes, size)
+        for vertical, down, (above, below) in zip(self.vertical, self.down, biases, strict=True):
+            vertical.bias.begin(above)
+            down.bias.begin(below)
 
     def enter_row(self, row: int) -> None:
         """Write the biases of a row that begins, and those of the one above it."""

@@ -5,7 +5,8 @@ product. A name in capitals is known when a kernel is compiled; W stands before 
 
 A program computes LANES lanes and no other program looks at these, so layers follow each other inside one program
 without waiting for anyone: the stream x stays in registers from layer to layer, and of a ring only what was written in
-earlier timesteps is read. `position` [1] lies on the device: one captured CUDA graph serves every timestep.
+earlier timesteps is read. `position` [1] lies on the device: one captured CUDA graph serves every timestep. A lane's
+item may have begun at any position; what lies before that is not there.
 
 Products are summed in float32 whatever their factors are. Which numbers meet in which order depends on neither B nor
 the lane. Only builtins of `triton.language` are called: its own library of functions is bound to the interpreter, or
@@ -53,6 +54,7 @@ def first_convolution(
     levels,  # [B] int64: those before `position`
     history,  # [slots, B] int64, a ring of these
     position,
+    starts,  # [B] int64: the position at which each lane's item began
     values,  # [K]: what a level stands at, where IS_SCALAR
     weights,  # [k, R] where IS_SCALAR; else [K, k, R]: what a level adds to each tap
     bias,  # [R]
@@ -68,9 +70,9 @@ def first_convolution(
     """The first layer's input from the last k levels; before the start there are none, and nothing is added."""
     t = tl.load(position)
     lanes = tl.program_id(0) * LANES + tl.arange(0, LANES)
-    when = t + 0 * lanes  # a mask made of one number alone is no mask to the interpreter
     channels = tl.arange(0, W_R)
     is_lane, is_channel = lanes < num_lanes, channels < R
+    when = t - tl.load(starts + lanes, mask=is_lane, other=0)
     newest = tl.load(levels + lanes, mask=is_lane & (when > 0), other=0)
     tl.store(history + (t - 1 + num_slots) % num_slots * num_lanes + lanes, newest, mask=is_lane & (when > 0))
     x = tl.full((LANES, W_R), 0.0, tl.float32) + tl.load(bias + channels, mask=is_channel, other=0.0)[None, :]
@@ -97,6 +99,7 @@ def gated_layers(
     skips,  # [B, S] float32: the skip connections' sum so far, written
     rings,  # all rings, one behind the other, each [(k - 1)·dilation + 1, B, R] in the dtype of products
     position,
+    starts,  # [B] int64
     plan,  # [L, 2] int64: where a layer's ring begins, in slots; its dilation
     biases,  # [B, L·G] float32, or one row for all lanes: lane_stride 0
     taps,  # [L, k, 2, W_R, W_H]
@@ -121,7 +124,7 @@ def gated_layers(
     """Gated layers `first` to `last` at one timestep: taps, gate, residual and skip connection of each."""
     t = tl.load(position)
     lanes = tl.program_id(0) * LANES + tl.arange(0, LANES)
-    when = (t + 0 * lanes)[:, None]
+    when = (t - tl.load(starts + lanes, mask=lanes < num_lanes, other=0))[:, None]
     channels, hidden, outputs = tl.arange(0, W_R), tl.arange(0, W_H), tl.arange(0, W_S)
     is_lane = (lanes < num_lanes)[:, None]
     of_stream, is_stream = lanes[:, None] * R + channels[None, :], is_lane & (channels < R)[None, :]

@@ -17,11 +17,16 @@ class RowBias:
 
     def __init__(self, own: Tensor, added: LayerBias, columns: int) -> None:
         self.own, self.map = own.detach(), added if isinstance(added, MapBias) else None
+        num_lanes = 1 if added is None else len(added.s if isinstance(added, MapBias) else added)
+        self.value = torch.zeros(columns if self.map else 1, num_lanes, len(own), device=own.device)
+        self.begin(added)
+
+    def begin(self, added: LayerBias) -> None:
+        """The next pictures, conditioned by a bias of the same kind."""
         if isinstance(added, MapBias):
-            self.value = torch.zeros(columns, len(added.s), len(own), device=own.device)
-            return
-        value = self.own[None] if added is None else self.own + added.flatten(1)
-        self.value = value.float()[None].contiguous()
+            self.map = added
+        else:
+            self.value.copy_(self.own[None] if added is None else self.own + added.flatten(1))
 
     def enter(self, row: int) -> None:
         """Write what a map gives a row of the picture; nothing above the first one."""

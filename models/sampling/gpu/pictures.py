@@ -72,6 +72,10 @@ class PictureNetwork:
             products = [colour_product(conv, colour, dtype) for conv in convs]
             self.head.append(list(zip(products, inputs, outputs, strict=True)))
 
+    def begin(self, condition: Condition | None) -> None:
+        """The next pictures, conditioned in the same way."""
+        self.features.begin(condition)
+
     def capture(self, capture: Capture, reset: Callable[[], None]) -> None:
         """Have a row begin by a graph."""
         reset()

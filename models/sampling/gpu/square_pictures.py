@@ -73,6 +73,12 @@ class SquareFeatures:
         """The cells that a level is put into, their slots and borders."""
         return self.cells.parts[0], self.above[0].slots, self.above[0].side
 
+    def begin(self, condition: Condition | None) -> None:
+        """The next pictures, conditioned in the same way."""
+        size = self.raster.height, self.raster.columns
+        for square, bias in zip(self.above, self.model.condition(condition, self.raster.num_lanes, size), strict=True):
+            square.bias.begin(bias)
+
     def enter_row(self, row: int) -> None:
         """Write the biases of a row that begins."""
         for square in self.above:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from models.conditioning import Condition
-from models.sampling.gpu.biases import LaneBiases, last_of_ring
+from models.sampling.gpu.biases import Biases, LaneBiases, last_of_ring
 from models.sampling.gpu.graph import Capture
 from models.sampling.gpu.launching import COMPILING, LANES_PER_PROGRAM, load_kernels, num_tiles, relu_product
 from models.sampling.gpu.packing import PackedWaveNet, Precision, pack, tile
@@ -31,16 +31,15 @@ class WaveformNetwork:
     def __init__(
         self,
         model: WaveNet,
-        condition: Condition | None,
+        biases: Biases,
         num_lanes: int,
-        num_timesteps: int,
         precision: Precision = "float32",
         layers_per_launch: int | None = None,
     ) -> None:
         """Weights are packed here once. `layers_per_launch`: all by default; it changes no bit of what comes out."""
         self.kernels, self.config, self.num_lanes = load_kernels(), model.config, num_lanes
         self.packed: PackedWaveNet = pack(model, precision)
-        self.biases = LaneBiases(model, condition, num_lanes, num_timesteps)
+        self.biases = biases
         self.num_layers = len(model.config.layer_dilations)
         self.layers_per_launch = layers_per_launch or self.num_layers
         self.number = 0
@@ -51,6 +50,7 @@ class WaveformNetwork:
         config, num_lanes = self.config, self.num_lanes
         reals: dict[str, Any] = {"dtype": torch.float32, "device": device}
         self.position = torch.zeros(1, dtype=torch.int64, device=device)
+        self.starts = torch.zeros(num_lanes, dtype=torch.int64, device=device)
         self.levels = torch.zeros(num_lanes, dtype=torch.int64, device=device)
         num_remembered = max(config.input_kernel_size, *(context.pool for context in config.contexts), 1)
         self.history = torch.zeros(num_remembered, num_lanes, dtype=torch.int64, device=device)
@@ -105,6 +105,7 @@ class WaveformNetwork:
             self.levels,
             self.history,
             self.position,
+            self.starts,
             first.values,
             first.weights,
             first.bias,
@@ -127,6 +128,7 @@ class WaveformNetwork:
             self.skips,
             self.rings,
             self.position,
+            self.starts,
             self.plan,
             self.biases.value,
             stack.taps,
@@ -134,7 +136,7 @@ class WaveformNetwork:
             stack.skip,
             stack.skip_bias,
             self.num_lanes,
-            self.biases.lane_stride,
+            0 if len(self.biases.value) == 1 else self.biases.value.shape[1],
             first,
             last,
             config.residual_channels,
@@ -149,3 +151,16 @@ class WaveformNetwork:
             WIDEN=self.kernels.INTERPRETED,
             **COMPILING,
         )
+
+
+def waveform_network(
+    model: WaveNet,
+    condition: Condition | None,
+    num_lanes: int,
+    num_timesteps: int,
+    precision: Precision = "float32",
+    layers_per_launch: int | None = None,
+) -> WaveformNetwork:
+    """A network whose lanes all begin together. ValueError for a condition that does not fit."""
+    biases = LaneBiases(model, condition, num_lanes, num_timesteps)
+    return WaveformNetwork(model, biases, num_lanes, precision, layers_per_launch)

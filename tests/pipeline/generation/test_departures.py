@@ -7,13 +7,14 @@ import pytest
 
 from models.counter_random import item_keys
 from models.sampling import ALL_LEVELS, NO_DEPARTURES, Departures, LaneRequest, sample_naive
+from models.sampling.lanes import lane_groups
 from pipeline.conditions import Conditioning, stack_conditions
 from pipeline.errors import RequestError
 from pipeline.generation.config import GenerateConfig
-from pipeline.generation.drawing import draw_items, lane_groups
+from pipeline.generation.drawing import draw_items
+from pipeline.generation.drawn_rows import row_of
 from pipeline.generation.plan import items_of, shard_plans
 from pipeline.generation.requests import Request, Target, parse_request
-from pipeline.generation.drawn_rows import row_of
 from pipeline.model_folder import ExportedModel
 from tests.pipeline.generation.tiny_models import AUDIO, DIGITS, IMAGE, NOTHING
 

@@ -14,7 +14,7 @@ from models.sampling.gpu import kernels
 from models.sampling.gpu.launching import COMPILING, LANES_PER_PROGRAM
 
 TARGET = GPUTarget("cuda", 90, 32)
-POINTERS = {"position": "*i64", "plan": "*i64", "levels": "*i64", "history": "*i64"}
+POINTERS = {"position": "*i64", "starts": "*i64", "plan": "*i64", "levels": "*i64", "history": "*i64"}
 IN_FLOAT32 = ("stream", "skips", "biases", "skip_bias", "values", "weights", "bias", "x", "out")
 IN_PRECISION = ("rings", "taps", "residual", "skip", "weight")
 NOT_MULTIPLES = ("first", "last")

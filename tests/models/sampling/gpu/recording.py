@@ -19,7 +19,7 @@ class Noting(TorchDispatchMode):
     """Runs operations and notes them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.noted: list[tuple[Any, Any, Any, Any]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -54,6 +54,7 @@ class Recording:
 
     def __call__(self, body: Callable[[], None]) -> Callable[[], None]:
         self.num_captured += 1
-        with Noting() as noting:
+        noting = Noting()
+        with noting:
             body()
         return noting.replay

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from models.counter_random import item_keys
-from models.sampling import Departures, Kept, sample_naive
-from models.sampling.gpu import Steps, WaveformNetwork, sample_gpu
+from models.sampling import Departures, Kept, sample_cached, sample_naive
+from models.sampling.gpu import Kernels, Steps, WaveformNetwork, waveform_network
 from models.sampling.gpu.launching import LANES_PER_PROGRAM, load_kernels
 from models.sampling.gpu.packing import pack, tile
 from models.wavenet import WaveNet
@@ -53,7 +53,7 @@ def keys(num_lanes: int) -> Tensor:
 def test_steps_equal_the_forward_pass(name: str, kind: str) -> None:
     model, x = wavenet(name, kind), tiny_levels(name)[:, :NUM_TIMESTEPS]
     condition = tiny_condition(kind, num_timesteps=NUM_TIMESTEPS)
-    parameters = stepped(WaveformNetwork(model, condition, 3, NUM_TIMESTEPS), x)
+    parameters = stepped(waveform_network(model, condition, 3, NUM_TIMESTEPS), x)
     with torch.no_grad():
         torch.testing.assert_close(parameters, model(x, condition), rtol=1e-5, atol=1e-5)
 
@@ -61,7 +61,7 @@ def test_steps_equal_the_forward_pass(name: str, kind: str) -> None:
 @needs_triton
 def test_bfloat16_is_near_and_is_not_float32() -> None:
     model, x = wavenet("wavenet 16-bit"), tiny_levels("wavenet 16-bit")[:, :6]
-    parameters = stepped(WaveformNetwork(model, None, 3, 6, "bfloat16"), x)
+    parameters = stepped(waveform_network(model, None, 3, 6, "bfloat16"), x)
     with torch.no_grad():
         away = (parameters - model(x)).abs().max()
     assert 1e-5 < away < 2e-2
@@ -71,17 +71,17 @@ def test_bfloat16_is_near_and_is_not_float32() -> None:
 def test_an_item_has_its_bits_alone_and_in_a_batch_whatever_the_launches() -> None:
     num_lanes, lane = LANES_PER_PROGRAM + 3, LANES_PER_PROGRAM + 1  # in the second tile
     model, x = wavenet("wavenet input"), tiny_levels("wavenet input", num_lanes)[:, :5]
-    together = stepped(WaveformNetwork(model, None, num_lanes, 5, layers_per_launch=3), x)
-    alone = stepped(WaveformNetwork(model, None, 1, 5), x[lane : lane + 1])
+    together = stepped(waveform_network(model, None, num_lanes, 5, layers_per_launch=3), x)
+    alone = stepped(waveform_network(model, None, 1, 5), x[lane : lane + 1])
     assert torch.equal(together[lane], alone[0])
-    first = stepped(WaveformNetwork(model, None, 1, 5), x[:1])
+    first = stepped(waveform_network(model, None, 1, 5), x[:1])
     assert torch.equal(together[0], first[0])
 
 
 @needs_triton
 def test_an_item_that_follows_another_starts_anew() -> None:
     model, x = wavenet(), tiny_levels("wavenet")[:, :5]
-    network = WaveformNetwork(model, None, 3, 5)
+    network = waveform_network(model, None, 3, 5)
     network.rings.fill_(torch.nan)
     first = stepped(network, x)
     assert bool(first.isfinite().all())
@@ -99,7 +99,9 @@ def test_draws_equal_naive_ones(name: str, kind: str) -> None:
         "kept": Kept(given, torch.arange(12).expand(3, 12) % 5 == torch.arange(3)[:, None]),
     }
     naive = sample_naive(model, (12,), condition, keys(3), **asked)
-    drawn = sample_gpu(model, (12,), condition, keys(3), **asked, on_progress=done.append)
+    drawn = sample_cached(
+        model, (12,), condition, keys(3), **asked, on_progress=done.append, begin=Kernels(model).begin
+    )
     assert torch.equal(drawn.levels, naive.levels)
     torch.testing.assert_close(drawn.nll_nats, naive.nll_nats, rtol=1e-5, atol=1e-5)
     assert done == [12]
@@ -110,12 +112,13 @@ def test_a_guided_lane_is_drawn_as_naively() -> None:
     model, condition = wavenet("wavenet", "global"), tiny_condition("global")
     departures = Departures(guidance=torch.tensor([1.0, 2.5, 1.0]))
     naive = sample_naive(model, (4,), condition, keys(3), departures)
-    assert torch.equal(sample_gpu(model, (4,), condition, keys(3), departures).levels, naive.levels)
+    drawn = sample_cached(model, (4,), condition, keys(3), departures, begin=Kernels(model).begin)
+    assert torch.equal(drawn.levels, naive.levels)
 
 
 @needs_triton
 def test_more_than_the_condition_covers_is_refused() -> None:
-    steps = Steps(WaveformNetwork(wavenet("wavenet", "local"), tiny_condition("local", num_timesteps=2), 3, 2))
+    steps = Steps(waveform_network(wavenet("wavenet", "local"), tiny_condition("local", num_timesteps=2), 3, 2))
     for levels in (None, torch.zeros(3, dtype=torch.int64)):
         steps.step(levels)
     with pytest.raises(ValueError, match="covers 2 timesteps"):
@@ -123,20 +126,20 @@ def test_more_than_the_condition_covers_is_refused() -> None:
 
 
 def test_what_cannot_be_served_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="no kernel of a GPU for PixelRNN: draw with sample_cached"):
-        sample_gpu(tiny_model("pixelrnn"), (3, 3, 3), None, keys(1))
+    with pytest.raises(ValueError, match="no kernel of a GPU for PixelRNN: draw by torch"):
+        Kernels(tiny_model("pixelrnn"))
     with pytest.raises(ValueError, match="precision is float32 or bfloat16, got 'float16'"):
         pack(wavenet(), "float16")  # type: ignore[arg-type]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match="triton, which is not installed"):
-        sample_gpu(wavenet(), (4,), None, keys(1))
+        Kernels(wavenet())
 
 
 @needs_triton
 def test_a_model_on_no_device_is_refused_without_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_kernels(), "INTERPRETED", False)
-    with pytest.raises(ValueError, match="need a model on a CUDA device, and this one is on cpu"):
-        sample_gpu(wavenet(), (4,), None, keys(1))
+    with pytest.raises(ValueError, match="need a CUDA device, and the model is on cpu"):
+        Kernels(wavenet())
 
 
 def test_widths_are_padded_to_powers_of_two() -> None:
