@@ -3,6 +3,7 @@
 model.json            what it is: name, config, conventions of its levels, vocabularies, lineage, figures
 weights.safetensors   the numbers
 README.md             the card, for people
+prosody.*             beside a model that is told of phones: how long they last (`pipeline/prosody/files.py`)
 """
 
 import hashlib
@@ -37,7 +38,11 @@ MOST_CHARACTERS = 400
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """`model.json`. `digest` names the content: name, config, conventions, vocabularies and weights."""
+    """`model.json`. `digest` names the content: name, config, conventions, vocabularies and weights.
+
+    `prosody_sha256` is of `prosody.json`, "" where there is none. It is no part of the digest: what prosody makes of a
+    text stands in the item that is drawn, as if the request had said it.
+    """
 
     name: str
     config: dict[str, Any]
@@ -48,6 +53,7 @@ class ModelInfo:
     figures: dict[str, Any] = field(default_factory=dict)
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
+    prosody_sha256: str = ""
 
     @property
     def digest(self) -> str:

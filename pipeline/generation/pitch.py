@@ -18,13 +18,10 @@ from pipeline.generation.fields import is_number, shown
 from pipeline.generation.timing import Phones
 from pipeline.shards.schema import AudioConventions
 from pipeline.speech.f0 import num_frames
-from pipeline.speech.spans import SILENCE
+from pipeline.speech.voicing import is_voiced
 
 LEAST_HZ, MOST_HZ = 20.0, 2000.0
 """What ears call a pitch, and what voices reach: the lowest creak, above the highest soprano."""
-
-VOICELESS = frozenset("ptkqcfsxhθʃçχħʔɸɬʂʈɕʍ")
-"""First letters of voiceless consonants in IPA; of affricates too (tʃ), and in ARPAbet (TH, CH, HH; but DH)."""
 
 Contour = tuple[tuple[float, float], ...]
 """(time_s, hz), times rising."""
@@ -77,8 +74,3 @@ def f0_columns(
         "log_f0": log_f0.astype(np.float32).tolist(),
         "voiced": voiced[phone_at(np.array(phones.end), times_s * rate_hz)].tolist(),
     }
-
-
-def is_voiced(phone: str) -> bool:
-    """Whether the vocal folds swing in a phone, by its first letter."""
-    return phone != SILENCE and phone[0].lower() not in VOICELESS

@@ -18,16 +18,21 @@ guidance                     0 leaves the condition out, 1 follows the model, ab
                              condition counts for more; a guided item takes two lanes
 speaker emotion language     the attributes that the model was trained with, all of them
 label
-duration_s | num_timesteps   length of a waveform, one of the two
+duration_s | num_timesteps   length of a waveform, one of the two                                 as text is said
 phones                       [[phone, duration_s], ...], they set the length
-text                         its phones, spread evenly over the length; read in `language`              en-us
+text                         its phones, as long as the model's prosody says, pauses among them (`docs/speaking.md`);
+                             stretched to the length where one is given; read in `language`              en-us
+rate                         how fast the text is said, 0.25 to 4                                 1, as in training
 f0_hz                        the pitch: hertz, or points [[time_s, hz], ...] with straight lines in ln Hz
                              between them, held before the first and after the last; 20 to 2000 Hz
 image mask low_resolution    pixels that are given, and pictures that share a small one (`pictures.py`)
 children
 
 A model that was trained with linguistic features needs `text`: phones do not tell of words and stress. One that was
-trained with F0 needs `f0_hz`; a frame is voiced where its phone is (`pitch.py`). A picture's size is the model's.
+trained with F0 takes `f0_hz`, else what its prosody says; a frame is voiced where its phone is (`pitch.py`). A model
+without prosody (`prosody.json` beside it) needs a length for its text, spreads phones evenly over it and needs `f0_hz`.
+A picture's size is the model's.
+
 `guidance` needs a model that was trained with training.condition_dropout. Temperature, top_k, top_p and guidance depart
 from the model: a row's nll_nats stays that of the model without them, and its `request` tells which there were.
 """
@@ -54,17 +59,18 @@ from pipeline.generation.pictures import (
     picture_of,
 )
 from pipeline.generation.pitch import Contour
-from pipeline.generation.speech import length_and_phones, pitch_of, speech_columns
+from pipeline.generation.speech import Voice, length_and_phones, pitch_of, speech_columns
 from pipeline.generation.splits import splits_of
 from pipeline.generation.timing import Phones
+from pipeline.prosody.prosody import Prosody
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions, ImageConventions
 
 OPTIONS = ("id", "count", "seed", "split", "temperature", "top_k", "top_p", "guidance")
-AUDIO_KEYS = ("duration_s", "num_timesteps", "phones", "text", "f0_hz")
+AUDIO_KEYS = ("duration_s", "num_timesteps", "phones", "text", "rate", "f0_hz")
 IMAGE_KEYS = ("height", "width", "channels")
 """Asked for now and then; named in the error, since a picture's size is the model's."""
 
-CONDITION_OF = {"text": "phones", "f0_hz": "phones, f0"}
+CONDITION_OF = {"text": "phones", "rate": "phones", "f0_hz": "phones, f0"}
 """What a model has to be conditioned on for a key of another name."""
 
 
@@ -73,7 +79,7 @@ class Target:
     """What requests are held to: the model's conventions and vocabularies, and the longest item allowed.
 
     `condition_dropout`: the share of items that the model was trained on without their condition; 0 for a model that
-    cannot be guided.
+    cannot be guided. `prosody`: what makes a text's lengths and pitch; None for a model that has none.
     """
 
     conventions: Conventions
@@ -81,6 +87,7 @@ class Target:
     max_timesteps: int
     condition_dropout: float = 0.0
     pictures: PictureTarget = ONE_SCALE
+    prosody: Prosody | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +176,7 @@ def known_keys(target: Target) -> list[str]:
         keys += [key for key in PICTURE_KEYS if key != "children" or target.pictures.factors]
     if conditioning.has_local:
         keys += ["text"] if conditioning.linguistic else ["phones", "text"]
+        keys += ["rate"] if target.prosody else []
     return keys + (["f0_hz"] if conditioning.f0 else [])
 
 
@@ -211,8 +219,9 @@ def speech_of(data: Mapping[str, Any], target: Target, where: str) -> tuple[int,
     conventions, conditioning = target.conventions, target.conditioning
     if not isinstance(conventions, AudioConventions):
         return 0, Phones(), ()
-    num_timesteps, phones = length_and_phones(data, conventions, target.max_timesteps, where)
-    contour = pitch_of(data, num_timesteps / conventions.sample_rate_hz, conditioning, where)
+    voice = Voice(conventions, conditioning, target.max_timesteps, target.prosody)
+    num_timesteps, phones = length_and_phones(data, voice, where)
+    contour = pitch_of(data, num_timesteps, phones, voice, where)
     if conditioning.has_local:
         refuse_foreign_text(data, phones, conditioning, where)
         conditioning.frames_in(

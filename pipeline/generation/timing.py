@@ -55,6 +55,27 @@ def uniform_phones(names: Sequence[str], num_timesteps: int, where: str) -> Phon
     return without_gaps(names, uniform_ends(len(names), num_timesteps), "uniform", where)
 
 
+def predicted_phones(names: Sequence[str], seconds: Sequence[float], num_timesteps: int, where: str) -> Phones:
+    """Phones whose lengths are to each other as predicted, over the item: "predicted" in the row."""
+    if len(names) > num_timesteps:
+        raise RequestError(f"{where}: {len(names)} phones in {num_timesteps} timesteps; give them more time.")
+    return without_gaps(names, scaled_ends(seconds, num_timesteps), "predicted", where)
+
+
+def scaled_ends(seconds: Sequence[float], num_timesteps: int) -> list[int]:
+    """Where phones end when they share the timesteps in these proportions: the last at `num_timesteps` exactly.
+
+    A boundary stands at the rounded sum of what is before it, moved by as little as leaves every phone a timestep.
+    """
+    reached = list(accumulate(seconds))
+    ends, end = list[int](), 0
+    for number, reached_s in enumerate(reached, start=1):
+        room = num_timesteps - (len(seconds) - number)
+        end = min(max(round(reached_s / reached[-1] * num_timesteps), end + 1), room)
+        ends.append(end)
+    return ends
+
+
 def without_gaps(names: Sequence[str], ends: Sequence[int], align_method: str, where: str) -> Phones:
     """Phones one after the other; one that would last less than a timestep is an error."""
     starts = (0, *ends[:-1])

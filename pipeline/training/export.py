@@ -11,9 +11,12 @@ from torch.distributed.tensor import DTensor
 from models import build
 from models.autoregressive import Autoregressive
 from pipeline.model_folder import ModelInfo, save_model
+from pipeline.prosody.prosody import Prosody
+from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import AudioConventions, AudioFeatures, Conventions, ImageFeatures
 from pipeline.training.conditioned_rows import NAMES
 from pipeline.training.plan import RunPlan
+from pipeline.training.prosody import PROSODY, learn_prosody, prosody_figures, speaking_section
 from pipeline.training.world import World
 
 NUM_LICENCES_SHOWN = 20
@@ -25,21 +28,23 @@ KINDS = {"audio": "audio", "image": "pictures"}
 
 def export(
     plan: RunPlan,
-    dataset_lineage: Mapping[str, Any],
+    dataset: Dataset,
     licences: Sequence[str],
     model: Autoregressive,
     figures: dict[str, Any],
 ) -> ModelInfo:
     """Write the model's folder; `model.json`, written last, is what makes the run finished."""
     plan.out.remove_partials()  # of a process that was killed while it wrote here
+    prosody = learn_prosody(plan, dataset)
     info = ModelInfo(
         name=plan.model_name,
         config=asdict(plan.model_config),
-        conventions=conventions_of(plan),
+        conventions=conventions_of(plan, prosody),
         conditioning=plan.conditioning,
         weights_sha256="",
-        lineage=lineage_of(plan, dataset_lineage, licences),
-        figures={**figures, "num_parameters": model.num_parameters()},
+        lineage=lineage_of(plan, dataset.info.lineage, licences),
+        figures={**figures, "num_parameters": model.num_parameters(), **prosody_figures(prosody)},
+        prosody_sha256=prosody.sha256 if prosody else "",
     )
     return save_model(plan.out, model, info, card(info))
 
@@ -64,16 +69,18 @@ def whole_model(plan: RunPlan, model: Autoregressive, world: World) -> Autoregre
     return whole.eval().requires_grad_(False)
 
 
-def conventions_of(plan: RunPlan) -> Conventions:
+def conventions_of(plan: RunPlan, prosody: Prosody | None) -> Conventions:
     """What the model's levels mean, and what will stand beside them in the rows that it makes.
 
-    Requests are its corpus: text is pronounced as it was for the training data and spread evenly, F0 is what they say.
+    Requests are its corpus: text is pronounced as it was for the training data, its phones last as long as prosody
+    says (spread evenly where there is none), F0 is what they or prosody say.
     """
     if not isinstance(plan.conventions, AudioConventions):
         return replace(plan.conventions, features=ImageFeatures())
     features = plan.conventions.features
     phones = features.phones if plan.conditioning.has_local else ""
-    alignment, f0 = "uniform" if phones else "", "requests" if plan.conditioning.f0 else ""
+    alignment = ("predicted" if prosody else "uniform") if phones else ""
+    f0 = "requests" if plan.conditioning.f0 else ""
     return replace(plan.conventions, features=AudioFeatures(phones, alignment, f0, features.frame_period_s))
 
 
@@ -101,6 +108,7 @@ def card(info: ModelInfo) -> str:
                 "## Figures\n\n" + table(shown_figures(info.figures, level)),
                 "## What its levels mean\n\n" + table(level_conventions(info)),
                 "## Conditions\n\n" + condition_section(info),
+                *speaking_section(info),
                 "## Model\n\n" + table(model_settings(info.config)),
                 "## Training\n\n" + table(info.lineage["training"]),
                 "## Data\n\n" + data_section(info.lineage),
@@ -161,6 +169,7 @@ def condition_list(info: ModelInfo) -> str:
 
 def shown_figures(figures: dict[str, Any], level: str) -> dict[str, Any]:
     """Figures with their units in words."""
+    figures = {key: value for key, value in figures.items() if key != PROSODY}
     units = {"train_bits": f"training bits per {level}", "validation_bits": f"held-out bits per {level}"}
     shown = {key: f"{value:.4f}" if key in units and value is not None else value for key, value in figures.items()}
     return {units.get(key, key.replace("_", " ")): value for key, value in shown.items() if value is not None}

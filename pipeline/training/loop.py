@@ -233,7 +233,7 @@ class Run:
             raise explain_lost_weights(self.plan.run_folder, self.position.step)
         model = whole_model(self.plan, self.learner.average, self.world)
         if self.world.rank == 0:
-            export(self.plan, self.dataset.info.lineage, self.supply.licences, model, self.figures())
+            export(self.plan, self.dataset, self.supply.licences, model, self.figures())
 
     def figures(self) -> dict[str, Any]:
         """What is told of a finished run with its model."""

@@ -45,7 +45,7 @@ def test_a_model_keeps_all_that_its_features_are_made_with(info: ModelInfo) -> N
 
 def test_rows_that_it_makes_are_pronounced_as_its_corpus_was_and_the_rest_is_of_requests(info: ModelInfo) -> None:
     assert info.conventions == AUDIO
-    assert info.conventions.features == AudioFeatures("espeak", "uniform", "requests", 0.01)
+    assert info.conventions.features == AudioFeatures("espeak", "predicted", "requests", 0.01)
 
 
 def test_the_card_names_the_conditions(folder: Path) -> None:
