@@ -14,8 +14,9 @@ from models.native import Library
 from models.native.colour_blocks import Kernel
 from models.native.gated_pictures import NativeGatedPixelCNN
 from models.native.pictures import NativePictures, PictureSize
+from models.native.pixel_views import PixelViews
 from models.native.square_pictures import NativePixelCNN
-from models.native.wavenet import NOTHING
+from models.native.wavenet import NOTHING, Span
 from models.pixelcnn import PixelCNN
 from models.sampling.kept import refuse_unknown_levels
 from models.sampling.lanes import DrawnItem, LaneRequest, check_kept, drawn_from, drawn_state
@@ -40,7 +41,7 @@ def network_of(model: Network, size: PictureSize, kernel: Kernel) -> NativePictu
 
 
 class PictureLanes:
-    """Pictures of one shape. `num_drawn` levels so far."""
+    """Pictures of one shape. `num_drawn` levels so far. `numbers` as `PictureSet` has them."""
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class PictureLanes:
         num_lanes: int,
         library: Library,
         dtype: torch.dtype,
+        numbers: Tensor | None = None,
     ) -> None:
         shapes = {request.shape for request in requests}
         if len(shapes) != 1 or len(shape := shapes.pop()) != 3 or shape[0] != model.config.channels or min(shape) < 1:
@@ -56,7 +58,7 @@ class PictureLanes:
                 f"pictures drawn together must have one shape ({model.config.channels}, height, width), got "
                 f"{sorted({request.shape for request in requests})}"
             )
-        self.model, self.requests, self.shape = model, requests, shape
+        self.model, self.requests, self.shape, self.numbers = model, requests, shape, numbers
         # Sets of one size: weights are packed once, and few lanes of the last set are idle.
         num_sets = -(-len(requests) // num_lanes)
         self.num_lanes, self.kernel = -(-len(requests) // num_sets), Kernel(library, dtype)
@@ -79,7 +81,7 @@ class PictureLanes:
     def next_set(self) -> "PictureSet":
         """The pictures after those that are done, before their first row."""
         chosen = self.requests[len(self.done) : len(self.done) + self.num_lanes]
-        return PictureSet(self.model, chosen, self.num_lanes, self.kernel)
+        return PictureSet(self.model, chosen, self.num_lanes, self.kernel, self.numbers)
 
     def items(self) -> list[DrawnItem]:
         """All of them, in the order of the requests."""
@@ -100,9 +102,19 @@ class PictureLanes:
 
 
 class PictureSet:
-    """One picture in each lane, from the first row to the last; lanes past the requests draw the first one again."""
+    """One picture in each lane, from the first row to the last; lanes past the requests draw the first one again.
 
-    def __init__(self, model: Network, requests: Sequence[LaneRequest], num_lanes: int, kernel: Kernel) -> None:
+    `numbers` [H, W]: of each pixel, for its random numbers; row by row where none are given.
+    """
+
+    def __init__(
+        self,
+        model: Network,
+        requests: Sequence[LaneRequest],
+        num_lanes: int,
+        kernel: Kernel,
+        numbers: Tensor | None = None,
+    ) -> None:
         self.model, self.num_items, self.shape = model, len(requests), requests[0].shape
         _, self.height, width = self.shape
         requests = [*requests, *[requests[0]] * (num_lanes - len(requests))]
@@ -112,6 +124,7 @@ class PictureSet:
         conditions = [request.condition for request in requests]
         self.conditions = PictureConditions(model, self.net, conditions, (self.height, width))
         self.given = given_levels(requests, model, self.shape)
+        self.numbers, self.views = numbers, PixelViews(self.net)
         self.rows: list[Tensor] = []
         self.nll_nats: list[Tensor] = []
         self.conditions.enter(-1)
@@ -126,13 +139,20 @@ class PictureSet:
         """The next row of all pictures; gives the number of levels."""
         row = len(self.rows)
         given = None if self.given is None else self.given[row]
-        span = self.net.draw_row(row, given)
+        span = self.span(row, given)
         self.rows.append(span.levels)
         self.nll_nats.append(span.nll_nats if given is None else span.nll_nats.masked_fill(given != NOTHING, 0))
         if not self.is_done:
             self.conditions.enter(row)
             self.net.finish_row(row)
         return self.num_items * len(span.levels)
+
+    def span(self, row: int, given: Tensor | None) -> Span:
+        """What is drawn in a row."""
+        if self.numbers is None:
+            return self.net.draw_row(row, given)
+        assert given is not None
+        return self.views.draw_row(row, self.numbers[row].tolist(), given)
 
     def state(self) -> State:
         """The rows that are drawn, one at the least, and what the network carries on from them."""

@@ -147,6 +147,10 @@ class GivenLow:
             self.low_levels.append(previous)
         if len(self.low_levels) < math.prod(self.low_shape):
             return self.nothing
+        return self.begin_late()
+
+    def begin_late(self) -> Tensor:
+        """Begin with the upscaler, whose map is known by now: the parameters [B, P] at its first position."""
         low = self.model.base.from_sequence(torch.stack(self.low_levels, 1), self.low_shape)
         self.upscaling = DrawnUpscaling(self.model, low, self.condition, self.shape)
         return self.upscaling.next_parameters(None)

@@ -10,11 +10,12 @@ from models.conditioning import Condition, ConditionConfig
 from models.counter_random import item_key
 from models.gated_pixelcnn import GatedPixelCNNConfig
 from models.multiscale import Multiscale, MultiscaleConfig
-from models.native.colour_blocks import Kernel
 from models.pixelcnn import PixelCNNConfig
 from models.pixelrnn import PixelRNNConfig
 from models.sampling import Departures, DrawnItem, Kept, LaneRequest, sample_lanes
-from models.sampling.fused_scales import pixel_numbers, sample_scale_fused, upscaled
+from models.sampling.draws import sampling_mode
+from models.sampling.fused_scales import pixel_numbers, sample_scale_fused, scale_lanes, upscaled_lanes
+from models.sampling.lockstep import LockstepLanes
 from models.sampling.scales import Scale, joined, request_at, scales_of
 from tests.models.native.levels import library_of, needs_kernels, on_every_level
 from tests.models.tiny import perturb
@@ -82,13 +83,15 @@ def test_scales_by_torch_are_the_whole_to_the_bit(name: str) -> None:
 @pytest.mark.parametrize("name", SHAPES)
 def test_scales_by_kernel_are_the_whole(level: str, name: str) -> None:
     model, requests = three_scales(SHAPES[name][0]), requests_of(SHAPES[name])
-    kernel = Kernel(library_of(level), torch.float32)
 
     def draw(scale: Scale, given: list[LaneRequest]) -> list[DrawnItem]:
         if not isinstance(scale.model, Multiscale):
             return sample_scale_fused(scale, given, 3)
         with torch.inference_mode():
-            return upscaled(scale.model, given, 3, kernel)
+            lanes = upscaled_lanes(scale.model, given, 3, library_of(level), torch.float32)
+            while lanes.advance():
+                pass
+            return lanes.items()
 
     whole, parts = sample_lanes(model, requests, 8), scale_by_scale(model, requests, draw)
     for one, other in zip(whole, parts, strict=True):
@@ -146,3 +149,32 @@ def test_what_no_kernel_draws_is_refused() -> None:
     rnn = MultiscaleConfig(channels=1, base=GATED, upscaler=PixelRNNConfig(hidden=4, num_layers=1, head_channels=4))
     with pytest.raises(ValueError, match="no kernel for PixelRNN"):
         sample_scale_fused(scales_of(Multiscale(rnn), shape)[-1], [], 1)
+
+
+@pytest.mark.parametrize("path", ["torch", pytest.param("kernel", marks=needs_kernels)])
+@pytest.mark.parametrize("num_spans", [1, 2])
+def test_a_scale_goes_on_from_a_state_bit_for_bit(path: str, num_spans: int) -> None:
+    model, shape = three_scales(1), (1, 20, 20)  # 400 positions, two spans of torch
+    scale = scales_of(model, shape)[-1]
+    given = [
+        request_at(scale, LaneRequest(shape, item_key(1, str(i)), Condition(torch.tensor([[i]]))), (1, i), low)
+        for i, low in enumerate(torch.randint(0, 6, (2, 1, 10, 10), generator=torch.Generator().manual_seed(0)))
+    ]
+
+    def begun() -> Any:
+        return scale_lanes(scale, given, 8) if path == "kernel" else LockstepLanes(scale.drawn_from, given, 8)
+
+    with sampling_mode(model):
+        first = begun()
+        for _ in range(num_spans):
+            first.advance()
+        state = first.state()
+        while first.advance():
+            pass
+        second = begun()  # after the first: a network that is packed has memory for one set of lanes
+        second.restore(state)
+        while second.advance():
+            pass
+    for one, other in zip(first.items(), second.items(), strict=True):
+        assert torch.equal(one.levels, other.levels)
+        assert one.nll_nats == other.nll_nats
