@@ -38,10 +38,12 @@ MOST_LICENCES = 20
 """More different ones are named by none."""
 
 
-def card_of(job: Job, schema: pa.Schema, splits: dict[str, str]) -> str:
-    """The whole page; the same for the same dataset."""
+def card_of(job: Job, schema: pa.Schema, splits: dict[str, str], num_bytes: int) -> str:
+    """The whole page; the same for the same dataset. `num_bytes` is that of all its files."""
     licences = licences_of(job)
-    return f"---\n{write_plain(front_matter(job, schema, splits, licences))}---\n\n{body(job, licences)}"
+    front = front_matter(job, splits, licences)
+    front["dataset_info"] = {"features": features(schema), "download_size": num_bytes}
+    return f"---\n{write_plain(front)}---\n\n{body(job, licences)}"
 
 
 def licences_of(job: Job) -> list[str]:
@@ -54,8 +56,8 @@ def licences_of(job: Job) -> list[str]:
     return sorted(licence for licence in found if licence)
 
 
-def front_matter(job: Job, schema: pa.Schema, splits: dict[str, str], licences: list[str]) -> dict[str, Any]:
-    """What the Hub and `datasets` read."""
+def front_matter(job: Job, splits: dict[str, str], licences: list[str]) -> dict[str, Any]:
+    """What the Hub and `datasets` read, but the columns."""
     info = job.dataset.info
     known = sorted({LICENCES.get(licence, "other") for licence in licences}) or ["unknown"]
     return {
@@ -68,10 +70,6 @@ def front_matter(job: Job, schema: pa.Schema, splits: dict[str, str], licences: 
                 "data_files": [{"split": name, "path": f"data/{name}-*.parquet"} for name in splits.values()],
             }
         ],
-        "dataset_info": {
-            "features": features(schema),
-            "splits": [{"name": name, "num_examples": info.tally.num_rows[split]} for split, name in splits.items()],
-        },
     }
 
 

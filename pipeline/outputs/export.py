@@ -34,7 +34,7 @@ def known_records(out: Location) -> dict[str, Record]:
 
 def finish(job: Job, records: Sequence[Record]) -> None:
     """Write what stands beside the parts and then the page; clear what a killed run left unfinished."""
-    LAYOUTS[job.config.layout].finish(job)
+    LAYOUTS[job.config.layout].finish(job, records)
     (job.out / PAGE).write_text(page_of(job, records))
     (job.out / RECORDS).remove_folder()
     remove_partials(job.out)

@@ -7,7 +7,7 @@ file is not made of the levels.
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ from pipeline.outputs.item_files import media_bytes
 from pipeline.outputs.job import Job, is_file_column
 from pipeline.outputs.layout import Layout
 from pipeline.outputs.plan import Part
-from pipeline.outputs.proof import Written
+from pipeline.outputs.proof import Record, Written
 from pipeline.shards.schema import MEDIA, AudioConventions, hugging_face_feature
 from pipeline.storage import streamed
 
@@ -129,9 +129,9 @@ def split_names(job: Job) -> dict[str, str]:
     return names
 
 
-def finish(job: Job) -> None:
+def finish(job: Job, records: Sequence[Record]) -> None:
     """Write the card."""
-    (job.out / CARD).write_text(card_of(job, schema_of(job), split_names(job)))
+    (job.out / CARD).write_text(card_of(job, schema_of(job), split_names(job), sum(one.num_bytes for one in records)))
 
 
 LAYOUT = Layout(kinds=("audio", "image"), required="", write=write, paths=paths, finish=finish)

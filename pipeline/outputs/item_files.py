@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pipeline.media import audio_bytes, png_bytes
 from pipeline.outputs.job import Job, Row, as_json, plain_columns
 from pipeline.outputs.plan import Part
-from pipeline.outputs.proof import Written
+from pipeline.outputs.proof import Record, Written
 from pipeline.shards.commit import checksum
 from pipeline.shards.dataset import side_by_side
 from pipeline.shards.schema import AudioConventions
@@ -70,7 +70,7 @@ def paths_of(files_of: FilesOf, job: Job, part: Part) -> Iterator[str]:
 
 
 @retried
-def write_tables(files_of: FilesOf, tables: Sequence[tuple[str, LinesOf]], job: Job) -> None:
+def write_tables(files_of: FilesOf, tables: Sequence[tuple[str, LinesOf]], job: Job, records: Sequence[Record]) -> None:
     """Write tables with a line or so for each row, in the order of the dataset, one shard of it in memory at a time."""
     columns, numbers = plain_columns(job.dataset.schema), Counter[str]()
     with contextlib.ExitStack() as stack:

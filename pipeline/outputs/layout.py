@@ -1,11 +1,11 @@
 """What a layout of others is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.outputs.job import Job
 from pipeline.outputs.plan import Part
-from pipeline.outputs.proof import Written
+from pipeline.outputs.proof import Record, Written
 from pipeline.shards.schema import Kind
 
 
@@ -15,11 +15,11 @@ class Layout:
 
     kinds: what it can hold. required: the column of which each row must have a value; "" for none. write: writes the
     files of a part and tells of each. paths: the same files in the same order, nothing being written. finish: writes
-    what stands once beside all parts, from the dataset, in its order.
+    what stands once beside all parts, given their records, from the dataset, in its order.
     """
 
     kinds: tuple[Kind, ...]
     required: str
     write: Callable[[Job, Part], Iterator[Written]]
     paths: Callable[[Job, Part], Iterator[str]]
-    finish: Callable[[Job], None]
+    finish: Callable[[Job, Sequence[Record]], None]

@@ -10,7 +10,7 @@ import contextlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from pipeline.outputs.hashed import HashedSink
@@ -18,7 +18,7 @@ from pipeline.outputs.item_files import media_bytes
 from pipeline.outputs.job import Job, Row, as_json, json_columns
 from pipeline.outputs.layout import Layout
 from pipeline.outputs.plan import Part
-from pipeline.outputs.proof import Written
+from pipeline.outputs.proof import Record, Written
 from pipeline.storage import streamed
 
 
@@ -82,7 +82,7 @@ def are_numbers(labels: Iterable[str]) -> bool:
     return all(label.isascii() and label.isdigit() for label in labels)
 
 
-def finish(job: Job) -> None:
+def finish(job: Job, records: Sequence[Record]) -> None:
     """Nothing stands beside the tars."""
 
 

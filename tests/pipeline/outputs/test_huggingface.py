@@ -58,9 +58,10 @@ def loaded(out: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_datasets_opens_it_with_splits_features_and_rows(
-    dataset: Dataset, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened = loaded(out, tmp_path / "cache", monkeypatch)
+    assert not [record for record in caplog.records if "card" in record.getMessage()], "all of the card is taken"
     import datasets
 
     rows = rows_of(dataset)
@@ -89,6 +90,7 @@ def test_the_card_says_the_same_as_the_files(out: Path, dataset: Dataset) -> Non
     assert described == datasets.Features.from_arrow_schema(schema)
     assert card["license"] == ["cc-by-4.0", "other"]
     assert card["size_categories"] == ["n<1K"]
+    assert card["dataset_info"]["download_size"] == sum(path.stat().st_size for path in (out / "data").iterdir())
     assert "synthetic" in card["tags"]
     assert "its own" in body
     assert dataset.info.digest in body
