@@ -166,8 +166,8 @@ def square_pixel(
     left, width = tl.load(plan + 3), tl.load(plan + 4)
     place = row % tl.load(plan + 1) * tl.load(plan + 2) + column
     pixels = cells + tl.load(plan) + (place * num_lanes + lanes) * width
-    offset = first_offsets + (column * num_lanes + lanes)[:, None] * S + own_stream
-    x = tl.load(offset, mask=is_lane & is_stream, other=0.0)
+    of_first = first_offsets + (column * num_lanes + lanes)[:, None] * S + own_stream
+    x = tl.load(of_first, mask=is_lane & is_stream, other=0.0)
     x = along_row(
         pixels, is_lane, num_lanes * width, left, width, COLOUR, relu(nothing, cells), of_stream,
         first + of_stream[None, :], W_S, x, DEPTH, WIDEN,

@@ -25,5 +25,5 @@ def test_every_kernel_compiles_and_fits(tmp_path: Path) -> None:
         check=True,
     )
     figures = json.loads(told.stdout)
-    assert len(figures) == 8
+    assert len(figures) == 18
     assert max(figures.values()) <= SHARED_BYTES, figures
