@@ -18,7 +18,7 @@ from models.sampling.kept import Kept, refuse_unknown_levels
 from models.sampling.lane_conditions import LaneConditions
 from models.sampling.lanes import DrawnItem, LaneRequest, check_kept
 from models.sampling.packed import packed
-from models.sampling.state import State, copied, fill, joined, narrow
+from models.sampling.state import State, copied, fill, joined, narrow_and_joined
 from models.wavenet import WaveNet
 
 LONGEST_SPAN = 256
@@ -134,7 +134,7 @@ class WaveformLanes:
             "done": [item.done for item in self.all],
         }
         drawn = {
-            "levels": narrow(joined([item.levels[: item.done] for item in self.all], torch.int64)),
+            "levels": narrow_and_joined([item.levels[: item.done] for item in self.all]),
             "nll_nats": joined([item.nll_nats[: item.done] for item in self.all], torch.float64),
         }
         memory = State(copied(self.net.memory)), State(copied(self.conditions.memory))

@@ -25,7 +25,7 @@ from models.conditioning import Condition
 from models.sampling.departures import NO_DEPARTURES, Departures
 from models.sampling.draws import Drawn
 from models.sampling.kept import Kept
-from models.sampling.state import State, joined, narrow
+from models.sampling.state import State, narrow_and_joined
 
 LANE_MULTIPLE = 8
 
@@ -67,7 +67,7 @@ class DrawnItem:
 def drawn_state(items: Sequence[DrawnItem]) -> State:
     """Items as they were drawn, as plain tensors."""
     tensors = {
-        "levels": narrow(joined([item.levels for item in items], torch.int64)),
+        "levels": narrow_and_joined([item.levels for item in items]),
         "nll_nats": torch.tensor([item.nll_nats for item in items], dtype=torch.float64),
     }
     return State(tensors, {"shapes": [list(item.levels.shape) for item in items]})

@@ -54,6 +54,13 @@ def narrow(levels: Tensor) -> Tensor:
     return levels.to(torch.uint8 if not levels.numel() or int(levels.max()) < 2**8 else torch.int32)
 
 
+def narrow_and_joined(parts: Sequence[Tensor]) -> Tensor:
+    """Levels flat, one part after another."""
+    most = max((int(part.max()) for part in parts if part.numel()), default=0)
+    dtype = torch.uint8 if most < 2**8 else torch.int32
+    return joined([part.to(dtype) for part in parts], dtype)
+
+
 def joined(parts: Sequence[Tensor], like: torch.dtype) -> Tensor:
     """Tensors flat, one after another; an empty one of this dtype where there are none."""
     return torch.cat([part.flatten() for part in parts]) if parts else torch.empty(0, dtype=like)

@@ -17,6 +17,9 @@ GROUP = Path("/sys/fs/cgroup")
 
 LANES_AT_A_TIME = 8
 
+COPIES = 4
+"""Of a lane, while a snapshot is taken: itself, its state, and that as bytes and as a file."""
+
 
 def require_memory(
     exported: ExportedModel, config: GenerateConfig, num_items: int, shape: tuple[int, ...], *, by_kernel: bool
@@ -27,7 +30,7 @@ def require_memory(
         return
     share = available // min(config.num_actors, os.cpu_count() or 1)
     num_lanes = min(config.num_lanes, num_items) if by_kernel else config.num_lanes
-    one = measured(exported.model, shape, getattr(torch, config.precision) if by_kernel else None)
+    one = COPIES * measured(exported.model, shape, getattr(torch, config.precision) if by_kernel else None)
     if num_lanes * one <= share:
         return
     most = share // one // LANES_AT_A_TIME * LANES_AT_A_TIME
