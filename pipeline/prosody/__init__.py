@@ -4,6 +4,7 @@ features.py        a row's phones as numbers
 least_squares.py   ridge regression from sums, so that a dataset of any size is read as a stream
 pauses.py          where nobody speaks, and how long
 prosody.py         what is learned, and what it makes of a text
+measured.py        a row's phones with their times and pitch
 fitting.py         what is learned from the rows of a dataset
 held_out.py        how far off it is on rows that it was not learned from
 files.py           prosody.json and prosody.safetensors beside a model

@@ -121,7 +121,7 @@ def prosody_from(page: Mapping[str, Any], numbers: Numbers, sha256: str) -> Pros
         numbers["shortest"],
         numbers["longest"],
         Pauses(**page["pauses"]),
-        pitch and pitch_from(pitch, numbers, space),
+        None if pitch is None else pitch_from(pitch, numbers, space),
         page["figures"],
         sha256,
     )
