@@ -14,7 +14,8 @@ from pipeline.errors import ConfigError
 from pipeline.generation.accept.duplicates import Redraw
 from pipeline.generation.canary import Canary
 from pipeline.generation.config import GenerateConfig
-from pipeline.generation.pictures_scales import Pictures, draw_scale
+from pipeline.generation.pictures_scales import draw_scale
+from pipeline.generation.pictures_snapshots import Pictures
 from pipeline.generation.plan import PlannedItem
 from pipeline.generation.probe import Probe, levels_at_peak, probe
 from pipeline.generation.shard import Drawing, generate_shard, redraw_shard

@@ -78,18 +78,6 @@ def torch_parts(
         yield Part(group, cached_path(config), partial(LockstepLanes, exported.model, chosen, config.num_lanes))
 
 
-def draw_by_torch(
-    requests: Sequence[LaneRequest],
-    places: Sequence[int],
-    exported: ExportedModel,
-    config: GenerateConfig,
-    on_levels: OnLevels,
-) -> Iterator[tuple[int, DrawnItem]]:
-    """The items of these places, each with its place."""
-    drawn = draw_parts(list(torch_parts(requests, places, exported, config)), exported.model, on_levels)
-    yield from ((place, item) for place, (item, _) in drawn.items())
-
-
 def lane_request(item: PlannedItem, info: ModelInfo) -> LaneRequest:
     """An item as the sampler takes it."""
     conditioning, frames = info.conditioning, []

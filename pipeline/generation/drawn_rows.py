@@ -10,7 +10,8 @@ from pipeline.generation.columns import columns_of
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import num_levels_drawn
 from pipeline.generation.parts import NOT_KEPT, Keep, OnLevels
-from pipeline.generation.pictures_scales import Pictures, draw_any
+from pipeline.generation.pictures_scales import draw_any
+from pipeline.generation.pictures_snapshots import Pictures
 from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.shards.levels import pack_levels

@@ -80,8 +80,8 @@ def source_of(
     source = Source(uri, (height, width), read.sha256, item_id)
     if (expected := data.get(f"{key}_sha256", source.sha256)) != source.sha256:
         raise RequestError(
-            f"{where}: {key}_sha256 is {expected!r}, and what {uri} holds has {source.sha256}: it was changed. Give the "
-            "picture of that time, or leave the checksum out."
+            f"{where}: {key}_sha256 is {expected!r}, and what {uri} holds has {source.sha256}: it was changed. Give "
+            "the picture of that time, or leave the checksum out."
         )
     return source
 

@@ -6,38 +6,27 @@ an item that shares none is the picture that the whole model draws at one go. Ea
 it: a kernel where there is one for its network, else torch.
 """
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 from models.autoregressive import ImageModel
 from models.counter_random import item_key
 from models.multiscale import Multiscale
 from models.sampling import DrawnItem, LaneRequest
 from models.sampling.fused import follows_the_kernel
-from models.sampling.fused_scales import sample_scale_fused
+from models.sampling.fused_scales import scale_lanes
 from models.sampling.scales import Scale, joined, request_at, scales_of
 from pipeline.errors import ModelError
 from pipeline.generation.config import GenerateConfig
-from pipeline.generation.drawing import draw_by_torch, draw_items, lane_request
+from pipeline.generation.drawing import draw_items, lane_request, torch_parts
 from pipeline.generation.memory import require_memory
-from pipeline.generation.parts import NOT_KEPT, Keep, OnLevels
-from pipeline.generation.paths import cached_path, fused_path, why_not_by_kernel
+from pipeline.generation.parts import NOT_KEPT, Keep, OnLevels, Part, draw_parts
+from pipeline.generation.paths import fused_path, why_not_by_kernel
+from pipeline.generation.pictures_snapshots import DrawnPicture, Pictures, ScaleKeep, found_scale
 from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.schema import ImageConventions
-
-
-@dataclass(frozen=True)
-class DrawnPicture:
-    """A picture of a scale: its levels, the nll_nats of all scales so far, and the paths that they were drawn by."""
-
-    item: DrawnItem
-    paths: tuple[str, ...]
-
-
-Pictures = Mapping[str, DrawnPicture]
-"""Those of one scale, by the id that each is known by."""
 
 
 def draw_pictures(
@@ -46,10 +35,12 @@ def draw_pictures(
     config: GenerateConfig,
     on_levels: OnLevels,
     below: Sequence[Pictures] = (),
+    keep: Keep = NOT_KEPT,
 ) -> list[tuple[DrawnItem, str]]:
     """Every item and its path, in order; `below` are pictures of the first scales, as far as they are drawn already.
 
-    ModelError, ConfigError, RequestError (a given picture's file has changed).
+    `keep` has how far they are, and may have it from a run before. ModelError, ConfigError, RequestError (a given
+    picture's file has changed).
     """
     most = 0
 
@@ -58,9 +49,11 @@ def draw_pictures(
         most = max(most, num_levels)
         on_levels(most)
 
-    pictures = below[-1] if below else {}
-    for number in range(len(below), len(scales_at(exported))):
-        pictures = draw_scale(number, items, pictures, exported, config, rising)
+    found = found_scale(keep, len(below), below[-1] if below else {})
+    pictures, state = found.below, found.state
+    for number in range(found.number, len(scales_at(exported))):
+        place = ScaleKeep(keep, number, pictures, state if number == found.number else None)
+        pictures = draw_scale(number, items, pictures, exported, config, rising, place)
     drawn = [pictures[item.item_id] for item in items]
     return [(picture.item, "+".join(picture.paths)) for picture in drawn]
 
@@ -72,6 +65,7 @@ def draw_scale(
     exported: ExportedModel,
     config: GenerateConfig,
     on_levels: OnLevels,
+    keep: Keep = NOT_KEPT,
 ) -> Pictures:
     """The pictures of a scale that these items are, or are drawn around; `below` has those of the scale below."""
     scale = scales_at(exported)[number]
@@ -86,7 +80,7 @@ def draw_scale(
         )
         for name, item in wanted.items()
     }
-    drawn = draw_requests(scale, list(requests.values()), exported, config, on_levels)
+    drawn = draw_requests(scale, list(requests.values()), exported, config, on_levels, keep)
     return {name: above(under.get(name), *result) for name, result in zip(wanted, drawn, strict=True)}
 
 
@@ -109,6 +103,7 @@ def draw_requests(
     exported: ExportedModel,
     config: GenerateConfig,
     on_levels: OnLevels,
+    keep: Keep,
 ) -> list[tuple[DrawnItem, str]]:
     """Pictures of one scale and their paths, in order; "" for one that is given in full."""
     network, drawn_from = replace(exported, model=scale.network), replace(exported, model=scale.drawn_from)
@@ -120,17 +115,22 @@ def draw_requests(
     for places, is_kernel in ((by_kernel, True), (by_torch, False)):
         if places:
             require_memory(network, config, len(places), scale.shape, by_kernel=is_kernel)
-    drawn = {place: (given_item(requests[place]), "") for place in given}
+    parts = [*kernel_parts(scale, requests, by_kernel, config), *torch_parts(requests, by_torch, drawn_from, config)]
     try:
-        chosen = [requests[place] for place in by_kernel]
-        items = sample_scale_fused(scale, chosen, config.num_lanes, config.precision, on_levels) if chosen else []
-        drawn.update((place, (item, fused_path(config))) for place, item in zip(by_kernel, items, strict=True))
-        done = len(by_kernel) * math.prod(scale.shape)
-        for place, item in draw_by_torch(requests, by_torch, drawn_from, config, lambda num: on_levels(done + num)):
-            drawn[place] = item, cached_path(config)
+        drawn = draw_parts(parts, scale.model, on_levels, keep)
     except ValueError as error:
         raise ModelError(f"{exported.folder}: cannot be drawn from: {error}. Train the model again.") from error
+    drawn.update((place, (given_item(requests[place]), "")) for place in given)
     return [drawn[place] for place in range(len(requests))]
+
+
+def kernel_parts(
+    scale: Scale, requests: Sequence[LaneRequest], places: Sequence[int], config: GenerateConfig
+) -> list[Part]:
+    """All that the kernel draws is one part."""
+    chosen = [requests[place] for place in places]
+    begin = partial(scale_lanes, scale, chosen, config.num_lanes, config.precision)
+    return [Part(places, fused_path(config), begin)] if chosen else []
 
 
 def given_item(request: LaneRequest) -> DrawnItem:
@@ -157,5 +157,5 @@ def draw_any(
 ) -> list[tuple[DrawnItem, str]]:
     """Every item of any model and its path, in order: scale by scale where there are several."""
     if isinstance(exported.model, Multiscale):
-        return draw_pictures(items, exported, config, on_levels, below)
+        return draw_pictures(items, exported, config, on_levels, below, keep)
     return draw_items(items, exported, config, on_levels, keep)

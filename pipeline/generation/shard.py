@@ -18,7 +18,7 @@ from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawn_rows import make_rows
 from pipeline.generation.export import export_shard
 from pipeline.generation.parts import OnLevels
-from pipeline.generation.pictures_scales import Pictures
+from pipeline.generation.pictures_snapshots import Pictures
 from pipeline.generation.plan import PlannedItem
 from pipeline.generation.snapshots import Snapshots, snapshots_of
 from pipeline.model_folder import ExportedModel

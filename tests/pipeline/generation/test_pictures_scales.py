@@ -1,5 +1,6 @@
 """Multi-scale pictures scale by scale: the whole model's draw, likelihoods that add up, small pictures shared."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import torch
 
 from models.native import best
 from models.sampling import sample_lanes
+from models.sampling.state import State
 from pipeline.errors import ConfigError, RequestError
 from pipeline.generation.config import GenerateConfig
-from pipeline.generation.drawing import cached_path, fused_path, lane_request
+from pipeline.generation.drawing import lane_request
+from pipeline.generation.paths import cached_path, fused_path
 from pipeline.generation.pictures_scales import draw_pictures, draw_scale, id_at
 from pipeline.image.quantise import quantise
 from pipeline.model_folder import ExportedModel
@@ -139,6 +142,60 @@ def test_a_hole_is_drawn_anew_at_every_scale(model: ExportedModel, tmp_path: Pat
         outside[2:6, 2:7] = False
         expected = torch.from_numpy(quantise(pixels.astype(np.uint8), 8).astype(np.int64))
         assert torch.equal(item.levels[0][outside], expected[outside])
+
+
+class Stopped(Exception):
+    """The run is killed."""
+
+
+class InMemory:
+    """A place for states; the run is killed once so many are written."""
+
+    def __init__(self, most: int, state: State | None = None) -> None:
+        self.left, self.state, self.said = most, state, list[str]()
+
+    def find(self) -> State | None:
+        return self.state
+
+    def went_on(self, num_levels: int) -> None:
+        self.said.append("went on")
+
+    def pass_over(self, reason: str) -> None:
+        self.said.append(reason)
+
+    def is_due(self) -> bool:
+        return True
+
+    def write(self, state: State) -> None:
+        self.state, self.left = state, self.left - 1
+        if not self.left:
+            raise Stopped
+
+
+@pytest.mark.parametrize(("config", "num_states"), [(TORCH, 2), (FASTEST, 2), (FASTEST, 4), (FASTEST, 11)])
+def test_a_killed_run_goes_on_within_any_scale(model: ExportedModel, config: GenerateConfig, num_states: int) -> None:
+    """By the kernel a state is written after each of 2 + 4 + 8 rows of two sets; by torch after each scale's span."""
+    items = items_for([SHARED | {"count": 12}], target_of(model))
+    whole = draw_pictures(items, model, config, ON)
+    place = InMemory(num_states)
+    with suppress(Stopped):
+        draw_pictures(items, model, config, ON, keep=place)
+    again = InMemory(-1, place.state)
+    for (one, path), (other, other_path) in zip(
+        whole, draw_pictures(items, model, config, ON, keep=again), strict=True
+    ):
+        assert torch.equal(one.levels, other.levels)
+        assert (one.nll_nats, path) == (other.nll_nats, other_path)
+    assert again.said == ["went on"]
+
+
+def test_a_state_of_other_pictures_is_passed_over(model: ExportedModel) -> None:
+    items = items_for([SHARED], target_of(model))
+    place = InMemory(-1, State(facts={"scale": 1, "below": {"ids": []}}))
+    drawn = draw_pictures(items, model, FASTEST, ON, keep=place)
+    whole = draw_pictures(items, model, FASTEST, ON)
+    assert all(torch.equal(one.levels, other.levels) for (one, _), (other, _) in zip(whole, drawn, strict=True))
+    assert "not a state of these pictures" in place.said[0]
 
 
 def test_progress_never_falls(model: ExportedModel) -> None:
