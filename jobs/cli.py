@@ -268,6 +268,43 @@ def requests(
 
 
 @app.command(cls=VerbCommand)
+def say(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="What `train` made, told of phones.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What it is to say.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="A .wav or .flac; a .png beside it. Written over.")],
+    speaker: Annotated[str | None, typer.Option(metavar="NAME", help="One that the model knows.")] = None,
+    emotion: Annotated[str | None, typer.Option(metavar="NAME", help="The same.")] = None,
+    language: Annotated[str | None, typer.Option(metavar="TAG", help="That the text is read in; else en-us.")] = None,
+    rate: Annotated[float | None, typer.Option(metavar="X", help="How fast, 1 as in training.")] = None,
+    duration: Annotated[float | None, typer.Option(metavar="SECONDS", help="How long, instead.")] = None,
+    f0: Annotated[float | None, typer.Option(metavar="HZ", help="A monotone, for a model that is told F0.")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed, another recording.")] = 0,
+    temperature: Annotated[float, typer.Option(metavar="X", help="Below 1 it keeps to what is likely.")] = 1.0,
+    config: ConfigFile = None,
+    sets: Sets = None,
+    show_config: ShowConfig = False,
+) -> None:
+    """Say a text: a recording, and a picture of its spectrogram, phones and F0.
+
+    [bold]Examples[/bold]
+
+    ancestral say voice "Hello there." hello.wav --speaker LJ
+
+    ancestral say voice "Hello there." slow.flac --speaker LJ --rate 0.8 --seed 7
+    """
+    from pipeline.generation.config import GenerateConfig
+
+    chosen = settings(context, GenerateConfig, config, sets, show_config)
+    from jobs.say import say as run
+
+    asked = {"speaker": speaker, "emotion": emotion, "language": language, "rate": rate, "duration_s": duration}
+    wish = {key: value for key, value in {**asked, "f0_hz": f0}.items() if value is not None}
+    wish |= {"text": text, "seed": seed, "temperature": temperature}
+    run(place(context, model), place(context, out), wish, chosen, Console())
+
+
+@app.command(cls=VerbCommand)
 def evaluate(
     context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="What `train` made.")],

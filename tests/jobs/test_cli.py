@@ -26,6 +26,7 @@ VERBS = (
     "sweep",
     "generate",
     "requests",
+    "say",
     "evaluate",
     "export",
     "verify",

@@ -12,7 +12,8 @@ ROW = {"phone": ["a", "b", "b", "sil", "a"], **linguistic_columns(ABBA, [0, 1, 2
 
 def block(x: np.ndarray, name: str, size: int) -> list[list[float]]:
     start = SPACE.starts[name]
-    return x[:, start : start + size].tolist()
+    found: list[list[float]] = x[:, start : start + size].tolist()
+    return found
 
 
 @pytest.fixture

@@ -152,4 +152,4 @@ def test_a_model_that_is_told_no_pitch_learns_none(dataset: Dataset) -> None:
 def test_of_a_large_dataset_a_part_is_read(dataset: Dataset) -> None:
     rows = list(usable_rows(dataset, "train", 60))
     assert 60 <= sum(len(row["phone"]) for row in rows) < 100
-    assert CONVENTIONS == dataset.info.conventions
+    assert dataset.info.conventions == CONVENTIONS

@@ -19,7 +19,8 @@ def by_lstsq(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
     """The same minimum as ordinary least squares: a row for each weight, a column for the bias."""
     num = x.shape[1]
     rows = np.vstack([np.hstack([x, np.ones((len(x), 1))]), np.eye(num, num + 1) * np.sqrt(penalty)])
-    return np.linalg.lstsq(rows, np.vstack([y, np.zeros((num, y.shape[1]))]), rcond=None)[0]
+    found: np.ndarray = np.linalg.lstsq(rows, np.vstack([y, np.zeros((num, y.shape[1]))]), rcond=None)[0]
+    return found
 
 
 def cross_validation(x: np.ndarray, y: np.ndarray, penalty: float) -> float:
