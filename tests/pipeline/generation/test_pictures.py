@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from models.sampling import Kept, sample_naive
 from pipeline.conditions import stack_conditions
 from pipeline.errors import RequestError
 from pipeline.generation.config import GenerateConfig
-from pipeline.generation.pictures import factors_of, scale_ids
+from pipeline.generation.drawing import lane_request
+from pipeline.generation.pictures import PICTURE_KEYS, factors_of, scale_ids
 from pipeline.generation.plan import shard_plans
 from pipeline.generation.requests import Target
 from pipeline.image.quantise import intensities, quantise
@@ -133,8 +135,6 @@ def test_the_request_and_the_plan_tell_what_the_files_held(
 
 
 def test_a_file_that_changes_after_the_check_is_found(digit_model: ExportedModel, folder: Path, target: Target) -> None:
-    from pipeline.generation.drawing import lane_request
-
     (item,) = items_for([PAINTED | {"count": 1}], target)
     save_png(folder / "mask.png", 255 - HOLE)
     with pytest.raises(RequestError, match=r"mask.png was changed since the requests were checked"):
@@ -190,3 +190,12 @@ def test_items_share_the_small_picture_of_the_first_of_them() -> None:
         ("x-0006", "x-0006"),
     ]
     assert scale_ids("x", 5, ()) == ()
+
+
+def test_the_page_asks_with_keys_that_there_are() -> None:
+    page = (Path(__file__).parents[3] / "docs/pictures.md").read_text()
+    requests = [json.loads(line) for line in re.findall(r"^    (\{.*\})$", page, re.MULTILINE)]
+    assert len(requests) == 6
+    named = {key for request in requests for key in request}
+    assert named <= {"id", "label", "count", *PICTURE_KEYS}
+    assert named >= set(PICTURE_KEYS)
