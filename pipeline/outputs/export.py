@@ -37,7 +37,7 @@ def finish(job: Job, records: Sequence[Record]) -> None:
     LAYOUTS[job.config.layout].finish(job, records)
     (job.out / PAGE).write_text(page_of(job, records))
     (job.out / RECORDS).remove_folder()
-    remove_partials(job.out)
+    job.out.remove_partials_below()
 
 
 def page_of(job: Job, records: Sequence[Record]) -> str:
@@ -56,12 +56,3 @@ def page_of(job: Job, records: Sequence[Record]) -> str:
         "parts": [asdict(record) for record in records],
     }
     return json.dumps(page, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def remove_partials(folder: Location) -> None:
-    """Clear unfinished writes in a folder and all below; stores have none."""
-    if folder.local_path is None:
-        return
-    folder.remove_partials()
-    for name in folder.folder_names():
-        remove_partials(folder / name)

@@ -114,6 +114,21 @@ def lock(file: IO[bytes]) -> bool:
 def remove_partials(folder: Path) -> None:
     """Clear writes in a folder that a killed process left unfinished."""
     for leftover in folder.glob(PARTIAL_PREFIX + "*"):
-        with contextlib.suppress(FileNotFoundError), leftover.open("rb") as file:
-            if lock(file):
-                leftover.unlink(missing_ok=True)
+        remove_unlocked(leftover)
+
+
+def remove_partials_below(folder: Path) -> None:
+    """The same in a folder and all below it; of its names, of which there may be millions, none is held."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                remove_partials_below(Path(entry.path))
+            elif entry.name.startswith(PARTIAL_PREFIX):
+                remove_unlocked(Path(entry.path))
+
+
+def remove_unlocked(leftover: Path) -> None:
+    """Remove an unfinished write, unless its writer is alive."""
+    with contextlib.suppress(FileNotFoundError), leftover.open("rb") as file:
+        if lock(file):
+            leftover.unlink(missing_ok=True)

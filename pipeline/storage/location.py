@@ -15,7 +15,13 @@ from fsspec.spec import AbstractBufferedFile
 
 from pipeline.errors import MissingExtra, StorageError
 from pipeline.storage.archives import opened
-from pipeline.storage.local_files import PARTIAL_PREFIX, remove_partials, write_and_link, write_and_rename
+from pipeline.storage.local_files import (
+    PARTIAL_PREFIX,
+    remove_partials,
+    remove_partials_below,
+    write_and_link,
+    write_and_rename,
+)
 from pipeline.storage.patient_reader import PatientReader
 from pipeline.storage.read_ahead import ReadAhead
 from pipeline.storage.refusals import explained, is_passing
@@ -294,6 +300,12 @@ class Location:
         """Clear writes right below that a killed process left unfinished."""
         if self.local_path and self.local_path.is_dir():
             remove_partials(self.local_path)
+
+    @explained
+    def remove_partials_below(self) -> None:
+        """The same right below and in all folders there."""
+        if self.local_path and self.local_path.is_dir():
+            remove_partials_below(self.local_path)
 
 
 def locate(text: str, base: str = "") -> Location:
