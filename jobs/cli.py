@@ -13,6 +13,7 @@ from rich.console import Console
 
 from jobs.align_cli import app as align_app
 from jobs.cli_options import EPILOG, Address, ConfigFile, ReaderAddress, Sets, ShowConfig, VerbCommand, version_wanted
+from jobs.plan_cli import app as plan_app
 from pipeline.errors import ConfigError
 from pipeline.storage import Location, locate
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 
 app.add_typer(align_app, name="align")
+app.add_typer(plan_app, name="plan")
 
 
 @app.callback(epilog=EPILOG)

@@ -1,6 +1,6 @@
 from collections import Counter
 
-from pipeline.generation.advance import Advance
+from pipeline.generation.advance import Advance, duration
 from pipeline.generation.reading import Totals
 from pipeline.shards.commit import Commit, Tally
 from tests.pipeline.generation.tiny_models import AUDIO, IMAGE
@@ -29,3 +29,27 @@ def test_rates_are_of_this_run_and_items_of_all_runs() -> None:
 def test_pictures_have_levels_and_no_time() -> None:
     assert Advance(IMAGE, Totals(1, 3, 0, "")).total_levels == 3 * 60
     assert "levels/s" in Advance(IMAGE, Totals(1, 3, 0, "")).rates()
+
+
+def test_what_is_left_and_what_it_cost_are_told() -> None:
+    now = [0.0]
+    so_far = Advance(AUDIO, Totals(2, 10, 1000, ""), price_per_hour=36.0, clock=lambda: now[0])
+    now[0] = 10.0
+    so_far.drawn(commit(2))
+    so_far.levels_at_peak = 80.0
+    assert so_far.rates() == (
+        "0.20 items/s, 20 timesteps/s, 0.02 × real time, 0.00 h of audio, 25% of peak, 40 s left, cost so far 0.10"
+    )
+
+
+def test_what_is_drawn_again_counts_once() -> None:
+    so_far = advance()
+    so_far.drawn(commit(4))
+    so_far.withdrawn(3)
+    so_far.drawn(commit(3))
+    assert so_far.num_items == 4
+    assert so_far.num_levels == 700
+
+
+def test_lengths_of_time_as_people_say_them() -> None:
+    assert [duration(seconds) for seconds in (3.2, 89, 200, 8000)] == ["3 s", "89 s", "3 min", "2.2 h"]

@@ -1,0 +1,131 @@
+"""`ancestral plan`: what it prints, what it refuses, and that it leaves nothing behind."""
+
+import io
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+import jobs.plan_generate as subject
+from jobs.cluster import RunningCluster
+from jobs.generation_work import Work, checked_work
+from jobs.plan_page import refuse_full_disk, size
+from jobs.plan_prepare import plan_prepare
+from jobs.plan_train import Watch, plan_train
+from jobs.recipes import Recipe
+from jobs.sampler import Sampler
+from pipeline.errors import ConfigError, StorageError
+from pipeline.generation.config import GenerateConfig
+from pipeline.generation.probe import Probe
+from pipeline.preparation.config import PrepareConfig, SpeechConfig
+from pipeline.storage import Location
+from tests.jobs.builders import write_tones
+from tests.pipeline.generation.tiny_models import SPEECH, save_tiny
+from tests.pipeline.training.datasets import audio_dataset
+from tests.pipeline.training.runs import TRAINING, WAVENET
+
+ROOM = RunningCluster("local", 2, 0)
+
+PROBE = Probe(levels_per_s=50_000, bytes_per_level=0.5, lane_bytes=2**20, levels_at_peak=200_000, load_s=0.1)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    yield
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Location:
+    return save_tiny(Location(str(tmp_path_factory.mktemp("model"))), "audio", SPEECH).folder
+
+
+def work(model: Location, folder: Path, **settings: Any) -> Work:
+    line = '{"count": 1000, "speaker": "ann", "emotion": "glad", "phones": [["a", 1.0]]}\n'
+    (folder / "requests.jsonl").write_text(line)
+    places = model, Location(str(folder / "out")), Location(str(folder / "requests.jsonl"))
+    return checked_work(*places, GenerateConfig(**settings), Console(file=io.StringIO()))
+
+
+def planned(work: Work, begun: float | None = None) -> tuple[float, str]:
+    said = io.StringIO()
+    began = time.monotonic() if begun is None else begun
+    return subject.plan_generate(work, 0.0, began, ROOM, Console(file=said, width=100)), said.getvalue()
+
+
+def test_a_generation_is_what_was_measured_times_what_is_asked_for(
+    model: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "probe_on_actors", lambda work, num_actors, seconds: [PROBE] * num_actors)
+    took_s, said = planned(work(model, tmp_path, price_per_hour=3600.0), time.monotonic() - 5)
+    assert took_s == pytest.approx(5 + 1_000_000 / 100_000, abs=0.5)
+    for part in (
+        "1,000,000",
+        "100,000 timesteps/s, 25% of peak",
+        "488.3 KiB",
+        "15 s (15 s)",
+        "15.0",
+        "1.0 MiB",
+        "16.0 MiB",
+    ):
+        assert part in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_limits_that_end_it_early_are_told(model: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "probe_on_actors", lambda work, num_actors, seconds: [PROBE] * num_actors)
+    assert "would stop after 5 s, with about 50% of the items" in planned(work(model, tmp_path, stop_after_s=5.0))[1]
+    assert "would stop" not in planned(work(model, tmp_path))[1]
+
+
+def test_what_does_not_fit_is_refused(model: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Location(str(tmp_path / "not/yet/there"))
+    refuse_full_disk(here, 1000)
+    with pytest.raises(StorageError, match=r"takes about 931,322,574.6 GiB, and .* are free there"):
+        refuse_full_disk(here, 1e18)
+    refuse_full_disk(Location("s3://bucket/out"), 1e18)
+    monkeypatch.setattr("pipeline.generation.memory.available_bytes", lambda: 100_000)
+    wanted = work(model, tmp_path)
+    with pytest.raises(ConfigError, match=r"lanes of .* MiB take"):
+        Sampler(wanted.model, wanted.out, wanted.config).probe(list(wanted.plans()), 0.1)
+
+
+def test_a_preparation_is_measured_on_items_of_its_own(tmp_path: Path) -> None:
+    write_tones(tmp_path / "corpus", 20)
+    said = io.StringIO()
+    config = PrepareConfig(speech=SpeechConfig(phones="off"))
+    corpus = Location(str(tmp_path / "corpus"))
+    took_s = plan_prepare(corpus, config, (10.0, 0.0), ROOM, Console(file=said, width=100))
+    assert 0 < took_s < 10
+    for part in ("items", "20", "fsdd", "4 s", "workers"):
+        assert part in said.getvalue()
+    assert "cost" not in said.getvalue()
+
+
+def test_a_training_is_measured_by_its_own_steps(tmp_path: Path) -> None:
+    audio_dataset(tmp_path / "data")
+    said = io.StringIO()
+    recipe = Recipe(WAVENET, TRAINING, num_workers=2)
+    took_s = plan_train(Location(str(tmp_path / "data")), recipe, (0.3, 2.0), Console(file=said, width=100))
+    assert took_s > 0
+    for part in ("steps", "8", "a step", "weights", "cost", "2 workers which do not slow"):
+        assert part in said.getvalue()
+
+
+def test_the_first_steps_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two slow steps, then three of 2 s."""
+    clock = iter([100.0, 200.0, 202.0, 204.0, 206.0])
+    monkeypatch.setattr("jobs.plan_train.time.perf_counter", lambda: next(clock))
+    watch = Watch(5.0)
+    assert [watch.stop_asked(step) for step in range(1, 6)] == [False] * 4 + [True]
+    assert watch.step_s == 2.0
+
+
+def test_bytes_as_people_say_them() -> None:
+    assert [size(number) for number in (12, 2048, 3 * 2**20, 2**33)] == ["12 bytes", "2.0 KiB", "3.0 MiB", "8.0 GiB"]
