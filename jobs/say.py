@@ -40,17 +40,14 @@ def say(model: Location, out: Location, wish: Mapping[str, Any], config: Generat
     """
     torch.set_num_threads(1)  # as the actors of `generate` draw
     ending, info = ending_of(out), read_model_info(model)
-    item = item_of(model, info, wish, config)
-    exported = load_model(model)
-    exported.model.to(config.device)
+    item, conventions = item_of(model, info, wish, config), conventions_of(model, info)
+    exported = loaded(model, config)
     started = time.monotonic()
     row = drawn(item, exported, config, console)
-    took_s = time.monotonic() - started
-    conventions = conventions_of(model, info)
+    took_s, seconds = time.monotonic() - started, item.num_timesteps / conventions.sample_rate_hz
+    picture = Location(out.uri[: -len(ending)] + "png")
     out.write_bytes(audio_bytes(row["levels"], conventions, ending))
-    picture = picture_beside(out, ending)
     picture.write_bytes(utterance_png(uttered(row, conventions)))
-    seconds = row["num_timesteps"] / conventions.sample_rate_hz
     tell(console, f"{out}: {seconds:.2f} s in {took_s:.2f} s, {seconds / took_s:.2f} × real time; {picture}")
     return row
 
@@ -63,11 +60,6 @@ def ending_of(out: Location) -> Literal["wav", "flac"]:
     if not stem or ending not in ("wav", "flac"):
         raise ConfigError(f"{out}: expected a file name that ends in .wav or .flac, such as hello.wav.")
     return "flac" if ending == "flac" else "wav"
-
-
-def picture_beside(out: Location, ending: str) -> Location:
-    """The same name, ending in .png."""
-    return Location(out.uri[: -len(ending)] + "png")
 
 
 def conventions_of(model: Location, info: ModelInfo) -> AudioConventions:
@@ -87,6 +79,15 @@ def item_of(model: Location, info: ModelInfo, wish: Mapping[str, Any], config: G
     conventions, prosody = conventions_of(model, info), read_prosody(model, info.prosody_sha256)
     target = Target(conventions, info.conditioning, config.max_timesteps, info.condition_dropout, prosody=prosody)
     return next(items_of(request_of(wish, 1, target, "say")))
+
+
+def loaded(model: Location, config: GenerateConfig) -> ExportedModel:
+    """The model on the device that it is to draw on."""
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device is cuda and this machine has no GPU that torch can use; leave it out.")
+    exported = load_model(model)
+    exported.model.to(config.device)
+    return exported
 
 
 def drawn(item: PlannedItem, exported: ExportedModel, config: GenerateConfig, console: Console) -> Row:

@@ -194,7 +194,8 @@ def test_the_settings_of_a_recipe_s_model_are_shown_with_their_defaults(capsys: 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "demo"])
 def test_each_verb_takes_settings_and_an_address(verb: str) -> None:
     options = {option for parameter in verbs()[verb].params for option in parameter.opts}
-    assert {"--config", "--set", "--address", "--show-config"} <= options
+    here = {"--address"} if verb == "say" else set()  # which is done in this process
+    assert {"--config", "--set", "--address", "--show-config"} - here <= options
 
 
 def verbs() -> dict[str, Any]:
