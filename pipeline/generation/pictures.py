@@ -143,6 +143,16 @@ def children_of(data: Mapping[str, Any], target: PictureTarget, where: str) -> t
     return tuple(whole_number({"children": part}, "children", 1, 1, MOST_WHOLE_NUMBER, where) for part in value)
 
 
+def refuse_parted_families(children: tuple[int, ...], splits: Mapping[str, int], where: str) -> None:
+    """A RequestError where items of two splits would share a small picture: what is held out would be known."""
+    family = prod(children)
+    if len(splits) > 1 and (parted := [name for name, number in splits.items() if number % family]):
+        raise RequestError(
+            f"{where}: {family} items in a row share their smallest picture, and {parted[0]} has {splits[parted[0]]} "
+            f"of them, so that two splits would share one; give each split a multiple of {family}."
+        )
+
+
 def named_sources(given: Given) -> dict[str, str]:
     """The checksums that a row's request tells."""
     sources: dict[str, Source | None] = {

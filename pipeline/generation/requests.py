@@ -57,6 +57,7 @@ from pipeline.generation.pictures import (
     PictureTarget,
     named_sources,
     picture_of,
+    refuse_parted_families,
 )
 from pipeline.generation.pitch import Contour
 from pipeline.generation.speech import Voice, length_and_phones, pitch_of, speech_columns
@@ -126,10 +127,12 @@ def request_of(data: Mapping[str, Any], number: int, target: Target, where: str)
     picture = PLAIN_PICTURE
     if isinstance(target.conventions, ImageConventions):
         picture = picture_of(data, target.conventions, target.pictures, where)
+    splits = splits_of(data, count, where)
+    refuse_parted_families(picture.children, splits, where)
     return Request(
         request_id=request_id_of(data, number, where),
         count=count,
-        splits=splits_of(data, count, where),
+        splits=splits,
         seed=whole_number(data, "seed", 0, 0, MOST_WHOLE_NUMBER, where),
         departures=departures_of(
             data, target.conventions.num_levels, bool(target.conditioning.columns), target.condition_dropout, where

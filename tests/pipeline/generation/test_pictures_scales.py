@@ -209,6 +209,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a number": ({"children": 4}, r"children must be a list of 2, .* as in \[1, 4\], got 4"),
     "too few": ({"children": [4]}, r"a list of 2, .*got \[4\]"),
     "none": ({"children": [0, 1]}, "children must be a whole number from 1"),
+    "a family in two splits": (
+        {"children": [2, 2], "count": 8, "split": {"train": 6, "test": 2}},
+        "4 items in a row share their smallest picture, and train has 6",
+    ),
     "a size of no scale": ({"low_resolution": "three.png"}, r"expected 2 x 2 or 4 x 4 pixels.* has 3 x 3"),
 }
 
@@ -219,6 +223,11 @@ def test_what_is_no_scale_is_refused(model: ExportedModel, tmp_path: Path, name:
     line, message = REFUSED[name]
     with pytest.raises(RequestError, match=message):
         requests_of([{"label": "1", **line}], target_of(model, tmp_path))
+
+
+def test_whole_families_go_to_splits(model: ExportedModel) -> None:
+    line = {"label": "1", "count": 8, "children": [2, 2], "split": {"train": 4, "test": 4}}
+    assert [item.split for item in items_for([line], target_of(model))] == ["train"] * 4 + ["test"] * 4
 
 
 def test_lanes_that_do_not_fit_are_refused(model: ExportedModel, monkeypatch: pytest.MonkeyPatch) -> None:
