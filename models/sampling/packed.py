@@ -17,11 +17,18 @@ def packed(model: nn.Module, shape: Hashable, make: Callable[[], Net]) -> Net:
 
     It is made anew where that is another, or where a weight has changed since: torch counts what is written to one.
     """
-    if any(weight.is_inference() for weight in model.parameters()):
-        return make()  # of these nothing is counted
-    key = shape, tuple((weight.data_ptr(), weight._version) for weight in model.parameters())
+    if (weights := weights_as_they_are(model)) is None:
+        return make()
+    key = shape, weights
     if (known := LAST_USED.get(model)) is not None and known[0] == key:
         return known[1]  # type: ignore[return-value]
     net = make()
     LAST_USED[model] = key, net
     return net
+
+
+def weights_as_they_are(model: nn.Module) -> Hashable:
+    """What is another once a weight has been written to; None for weights of which nothing is counted."""
+    if any(weight.is_inference() for weight in model.parameters()):
+        return None
+    return tuple((weight.data_ptr(), weight._version) for weight in model.parameters())

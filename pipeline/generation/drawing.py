@@ -1,7 +1,8 @@
 """Items drawn by the path that suits each: a compiled kernel, or torch with the model's cache.
 
 fused     the whole step is one call of a kernel; lanes take the next item as soon as theirs has ended
-cached    torch, a step for each draw, in lanes that all run to the end of the longest
+triton    on a GPU, by its kernels: a position is one graph, and lanes of waveforms take the next item
+cached    torch, a step for each draw, in lanes that all run to the end of the longest; on a GPU as graphs, for pictures
 
 An item's path follows from the model, the settings, the machine and the item's own request, and is stamped into its row
 with what else its bytes are promised for.
@@ -14,6 +15,7 @@ from functools import partial
 from models.counter_random import item_key
 from models.sampling import DrawnItem, Kept, LaneRequest
 from models.sampling.fused import follows_the_kernel, fused_lanes
+from models.sampling.gpu import begin_on, gpu_lanes
 from models.sampling.lanes import lane_groups
 from models.sampling.lockstep import LockstepLanes
 from pipeline.conditions import stack_conditions
@@ -22,7 +24,7 @@ from pipeline.generation.columns import columns_of
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.memory import require_memory
 from pipeline.generation.parts import NOT_KEPT, Keep, OnLevels, Part, draw_parts
-from pipeline.generation.paths import cached_path, fused_path, why_not_by_kernel
+from pipeline.generation.paths import cached_path, fused_path, gpu_path, why_not_by_kernel
 from pipeline.generation.pictures_given import kept_of
 from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel, ModelInfo
@@ -42,7 +44,10 @@ def draw_items(
     """
     requests = [lane_request(item, exported.info) for item in items]
     has_kernel = not why_not_by_kernel(exported, config)
-    by_kernel = [place for place, one in enumerate(requests) if has_kernel and follows_the_kernel(one.departures)]
+    is_any = config.device == "cuda"  # whatever a request departs in, the kernels of a GPU draw it
+    by_kernel = [
+        place for place, one in enumerate(requests) if has_kernel and (is_any or follows_the_kernel(one.departures))
+    ]
     by_torch = sorted(set(range(len(items))) - set(by_kernel))
     for places, is_kernel in ((by_kernel, True), (by_torch, False)):
         if places:
@@ -65,8 +70,8 @@ def kernel_parts(
     """All that a kernel draws is one part: its lanes take the next item by themselves."""
     chosen = [requests[place] for place in places]
     if chosen:
-        begin = partial(fused_lanes, exported.model, chosen, config.num_lanes, config.precision)
-        yield Part(places, fused_path(config), begin)
+        begin, path = (gpu_lanes, gpu_path) if config.device == "cuda" else (fused_lanes, fused_path)
+        yield Part(places, path(config), partial(begin, exported.model, chosen, config.num_lanes, config.precision))
 
 
 def torch_parts(
@@ -75,7 +80,8 @@ def torch_parts(
     """As many items as the lanes hold. Those of like length share them, since the lockstep runs to the longest."""
     for group in lane_groups(requests, places, config.num_lanes):
         chosen = [requests[place] for place in group]
-        yield Part(group, cached_path(config), partial(LockstepLanes, exported.model, chosen, config.num_lanes))
+        begin = begin_on(exported.model, chosen[0].shape)
+        yield Part(group, cached_path(config), partial(LockstepLanes, exported.model, chosen, config.num_lanes, begin))
 
 
 def lane_request(item: PlannedItem, info: ModelInfo) -> LaneRequest:

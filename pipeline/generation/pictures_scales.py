@@ -107,7 +107,7 @@ def draw_requests(
 ) -> list[tuple[DrawnItem, str]]:
     """Pictures of one scale and their paths, in order; "" for one that is given in full."""
     network, drawn_from = replace(exported, model=scale.network), replace(exported, model=scale.drawn_from)
-    has_kernel = not why_not_by_kernel(network, config)
+    has_kernel = not why_not_by_kernel(network if config.device == "cpu" else exported, config)  # a GPU has none
     given = [place for place, one in enumerate(requests) if one.kept is not None and bool(one.kept.mask.all())]
     rest = sorted(set(range(len(requests))) - set(given))
     by_kernel = [place for place in rest if has_kernel and follows_the_kernel(requests[place].departures)]

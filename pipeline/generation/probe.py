@@ -91,8 +91,9 @@ def longest_shape(plans: Sequence[ShardPlan[PlannedItem]], exported: ExportedMod
 
 
 def kernel_dtype(exported: ExportedModel, config: GenerateConfig) -> torch.dtype | None:
-    """The precision of the kernel's products; None where torch draws."""
-    return None if why_not_by_kernel(exported, config) else getattr(torch, config.precision)
+    """The precision of the products of a CPU's kernel; None elsewhere."""
+    is_elsewhere = config.device != "cpu" or why_not_by_kernel(exported, config)
+    return None if is_elsewhere else getattr(torch, config.precision)
 
 
 def levels_at_peak(exported: ExportedModel, config: GenerateConfig) -> float:

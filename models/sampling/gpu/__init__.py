@@ -26,6 +26,7 @@ precision and number of lanes: the kernels do not mind the lanes beside an item 
 operations of the draw and of the condition are given the same shapes.
 """
 
+from models.sampling.gpu.cached_graphs import begin_on
 from models.sampling.gpu.lanes import gpu_lanes, sample_on_gpu
 from models.sampling.gpu.packing import Precision
 from models.sampling.gpu.pictures import PictureNetwork
@@ -39,6 +40,7 @@ __all__ = [
     "Precision",
     "Steps",
     "WaveformNetwork",
+    "begin_on",
     "gpu_lanes",
     "is_available",
     "sample_on_gpu",

@@ -9,16 +9,19 @@ Where a graph cannot be captured, `reason` tells why, and pictures are drawn by 
 """
 
 import copy
+from collections.abc import Hashable
+from functools import lru_cache
 from typing import Any
 
 from torch import Tensor, nn
 
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition
-from models.sampling.cached import CachedSampling, Sampling
+from models.sampling.cached import Begin, CachedSampling, Sampling
 from models.sampling.draws import Draws
 from models.sampling.gpu.graph import Call, Capture, capture_on
 from models.sampling.gpu.memory import blocks_of, sizes_of, write
+from models.sampling.packed import weights_as_they_are
 from models.sampling.state import State
 
 STRETCH = 64
@@ -36,6 +39,19 @@ def why_not_as_graphs(model: Autoregressive, shape: tuple[int, ...]) -> str:
         return f"graphs keep up to {MOST_POSITIONS} positions, and these pictures have {num_positions}"
     device = next(model.parameters()).device
     return "" if device.type == "cuda" else f"graphs need a model on a CUDA device, and this one is on {device}"
+
+
+def begin_on(model: Autoregressive, shape: tuple[int, ...]) -> Begin:
+    """What begins items of this shape: graphs where they can be had, else the plain cached step."""
+    if why_not_as_graphs(model, shape):
+        return CachedSampling
+    return graphs_of(model, weights_as_they_are(model) or object()).begin
+
+
+@lru_cache(maxsize=2)
+def graphs_of(model: Autoregressive, weights: Hashable) -> "CachedGraphs":
+    """A model's graphs, for weights as they are; of few models, since they hold memory of the device."""
+    return CachedGraphs(model)
 
 
 class CachedGraphs:

@@ -1,6 +1,7 @@
 """Any number of requests on a GPU: waveforms in lanes that take the next item, all others in one set after another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 
 from models.autoregressive import Autoregressive
 from models.sampling.draws import refuse_picture_shape, sampling_mode
@@ -10,11 +11,14 @@ from models.sampling.gpu.sampling import Kernels, why_not_on_gpu
 from models.sampling.gpu.waveform_lanes import WaveformLanes, takes_the_next
 from models.sampling.lanes import DrawnItem, LaneRequest, check_num_lanes, drawn_from, drawn_state, lane_groups
 from models.sampling.lockstep import LockstepLanes
-from models.sampling.packed import packed
+from models.sampling.packed import weights_as_they_are
 from models.sampling.state import State
 from models.wavenet import WaveNet
 
 Begin = Callable[[], Lanes]
+
+KEPT = 2
+"""Models whose graphs stand: they hold memory of the device."""
 
 
 def sample_on_gpu(
@@ -46,7 +50,7 @@ def gpu_lanes(
     check_num_lanes(num_lanes)
     for request in requests:
         refuse_picture_shape(model, request.shape)
-    kernels: Kernels = packed(model, ("gpu", precision), lambda: Kernels(model, precision))
+    kernels = kernels_of(model, precision, weights_as_they_are(model) or object())
 
     def in_lockstep(group: list[int]) -> Begin:
         return lambda: LockstepLanes(model, [requests[place] for place in group], num_lanes, kernels.begin)
@@ -60,6 +64,12 @@ def gpu_lanes(
         network = model
         sets.append((moving, lambda: WaveformLanes(network, [requests[one] for one in moving], num_lanes, precision)))
     return OneAfterAnother(sets)
+
+
+@lru_cache(maxsize=KEPT)
+def kernels_of(model: Autoregressive, precision: Precision, weights: Hashable) -> Kernels:
+    """A model's kernels, packed once for weights as they are."""
+    return Kernels(model, precision)
 
 
 class OneAfterAnother:

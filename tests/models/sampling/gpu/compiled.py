@@ -17,11 +17,43 @@ from models.sampling.gpu.picture_rows import PIXELS_PER_PROGRAM
 
 TARGET = GPUTarget("cuda", 90, 32)
 POINTERS = dict.fromkeys(("position", "starts", "plan", "levels", "history"), "*i64")
-IN_FLOAT32 = ("stream", "skips", "biases", "skip_bias", "weights", "bias", "x", "out_bias", "offsets", "first_offsets")
+IN_FLOAT32: tuple[str, ...] = (
+    "stream",
+    "skips",
+    "biases",
+    "skip_bias",
+    "weights",
+    "bias",
+    "x",
+    "out_bias",
+    "offsets",
+    "first_offsets",
+)
 IN_FLOAT32 += ("reduce_bias", "expand_bias")
-IN_PRECISION = ("rings", "taps", "residual", "skip", "weight", "cells", "above", "following", "gated", "across")
+IN_PRECISION: tuple[str, ...] = (
+    "rings",
+    "taps",
+    "residual",
+    "skip",
+    "weight",
+    "cells",
+    "above",
+    "following",
+    "gated",
+    "across",
+)
 IN_PRECISION += ("streams", "insides", "first", "reduce", "here", "expand")
-NOT_MULTIPLES = ("last", "num_rows", "num_slots", "side", "colours", "next_slots", "next_side", "num_layers", "start")
+NOT_MULTIPLES: tuple[str, ...] = (
+    "last",
+    "num_rows",
+    "num_slots",
+    "side",
+    "colours",
+    "next_slots",
+    "next_side",
+    "num_layers",
+    "start",
+)
 NOT_MULTIPLES += ("number", "stream_start", "stream_number", "N")
 """Of the numbers that a kernel is given, those that are no multiples of 16."""
 
@@ -54,7 +86,7 @@ def figures_of_waveforms(precision: str) -> dict[str, int]:
     found = {}
     numbers = {"first": "i32"}
     for name, num_taps, channels, outputs in (("i", 2, 64, 256), ("ii", 3, 128, 128)):
-        widths = {"NUM_TAPS": num_taps, "W_R": channels, "W_H": channels, "W_S": outputs}
+        widths: dict[str, Any] = {"NUM_TAPS": num_taps, "W_R": channels, "W_H": channels, "W_S": outputs}
         found[f"layers {name} {precision}"] = shared_bytes(
             kernels.gated_layers, precision, numbers, IS_START=True, WIDEN=False, **widths
         )
@@ -67,8 +99,8 @@ def figures_of_waveforms(precision: str) -> dict[str, int]:
 
 def figures_of_pictures(precision: str) -> dict[str, int]:
     """At the widths of 15 × 128 features and three colours."""
-    rows = {"PIXELS": PIXELS_PER_PROGRAM, "DEPTH": 64, "COLUMNS": 64, "WIDEN": False}
-    pixel = {"COLOUR": 1, "COLOURS": 3, "DEPTH": 64, "WIDEN": False, "W_G": tile(43)}
+    rows: dict[str, Any] = {"PIXELS": PIXELS_PER_PROGRAM, "DEPTH": 64, "COLUMNS": 64, "WIDEN": False}
+    pixel: dict[str, Any] = {"COLOUR": 1, "COLOURS": 3, "DEPTH": 64, "WIDEN": False, "W_G": tile(43)}
     out = {"out": "*" + precision}
     return {
         f"rows {precision}": shared_bytes(picture_kernels.finished_rows, precision, {"out": "*fp32"}, **rows),
@@ -81,7 +113,7 @@ def figures_of_pictures(precision: str) -> dict[str, int]:
 
 def figures() -> dict[str, int]:
     """Every kernel."""
-    found = {}
+    found: dict[str, int] = {}
     for precision in ("bf16", "fp32"):
         found |= figures_of_waveforms(precision) | figures_of_pictures(precision)
     types = {"values": "*fp32"}
