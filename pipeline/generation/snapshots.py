@@ -17,6 +17,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import safetensors
@@ -25,10 +26,11 @@ import torch
 
 from models.sampling.state import State
 from pipeline.code_digest import code_digest
-from pipeline.errors import StorageError
+from pipeline.errors import DatasetError, StorageError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.paths import paths_here
 from pipeline.model_folder import ModelInfo
+from pipeline.shards.commit import read_commit
 from pipeline.shards.plan import ShardPlan
 from pipeline.storage import Location
 
@@ -43,7 +45,10 @@ LENGTH_BYTES = 8
 
 
 class Snapshots:
-    """The snapshot of one shard. `run` is what there is to say of it in the shard's commit."""
+    """The snapshot of one shard. `run` is what there is to say of it in the shard's commit.
+
+    `is_made` tells whether another actor, one that drew the same shard, has committed it meanwhile.
+    """
 
     def __init__(
         self,
@@ -52,9 +57,10 @@ class Snapshots:
         identity: Mapping[str, Any],
         every_s: float,
         clock: Callable[[], float] = time.monotonic,
+        is_made: Callable[[], bool] = lambda: False,
     ) -> None:
         self.folder, self.place = folder, folder / f"{name}.safetensors"
-        self.identity, self.every_s, self.clock = dict(identity), every_s, clock
+        self.identity, self.every_s, self.clock, self.is_made = dict(identity), every_s, clock, is_made
         self.taken_at = self.asked_at = clock()
         self.stands = False
         self.run: dict[str, Any] = {}
@@ -86,6 +92,8 @@ class Snapshots:
         """Put it in place. Where storage refuses, the run goes on without: what it has drawn is worth more."""
         self.taken_at = self.clock()
         try:
+            if self.is_made():
+                return
             if not self.stands:
                 self.folder.remove_partials()
             self.place.write_bytes(packed(state, self.identity))
@@ -114,7 +122,17 @@ def snapshots_of(folder: Location, plan: ShardPlan[Any], info: ModelInfo, config
         "torch": torch.__version__,
         "paths": paths_here(config),
     }
-    return Snapshots(folder / FOLDER, plan.name, identity, config.snapshot_every_s)
+    made = partial(is_made, folder, plan)
+    return Snapshots(folder / FOLDER, plan.name, identity, config.snapshot_every_s, is_made=made)
+
+
+def is_made(folder: Location, plan: ShardPlan[Any]) -> bool:
+    """Whether a commit says that this plan's shard stands."""
+    try:
+        commit = read_commit(folder, plan.name)
+    except DatasetError:
+        return False
+    return commit is not None and commit.plan_digest == plan.digest
 
 
 def drop_snapshots(folder: Location) -> None:

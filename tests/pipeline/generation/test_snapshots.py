@@ -216,6 +216,13 @@ def test_where_storage_refuses_the_run_goes_on_without(
     assert commit.run["snapshot_not_written"] == "the disk is full"
 
 
+def test_of_a_shard_that_another_actor_has_made_none_is_written(folder: Location, speech_model: ExportedModel) -> None:
+    plan, other = plan_of(SPOKEN, speech_model), plan_of(SPOKEN[:1], speech_model)
+    assert generate_shard(folder, plan, speech_model, ALWAYS).run["num_snapshots"] > 1
+    assert "num_snapshots" not in generate_shard(folder, plan, speech_model, ALWAYS).run
+    assert generate_shard(folder, other, speech_model, ALWAYS).run["num_snapshots"] > 1
+
+
 def test_what_is_left_over_is_no_part_of_a_dataset(folder: Location, speech_model: ExportedModel) -> None:
     claim(folder, "generate", {})
     plan = plan_of(SPOKEN, speech_model)
