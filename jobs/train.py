@@ -36,6 +36,7 @@ from pipeline.training.checkpoint import last_step
 from pipeline.training.loop import run
 from pipeline.training.metrics import Measured
 from pipeline.training.plan import RunPlan, claim, finished, make_plan
+from pipeline.training.prosody import prosody_summary
 from pipeline.training.world import Distributed
 
 SECONDS_BETWEEN_LOOKS = 0.3
@@ -65,6 +66,8 @@ def train(dataset: Location, out: Location, recipe: Recipe, cluster: Cluster, co
     Training(plan, workers, cluster.num_gpus > 0, console).run()
     info = read_model_info(out)
     say(console, f"{out}: {summary(info)}")
+    if told_of := prosody_summary(info):
+        say(console, told_of)
     return info
 
 

@@ -32,6 +32,23 @@ def prosody_figures(prosody: Prosody | None) -> dict[str, Any]:
     return {PROSODY: dict(prosody.figures)} if prosody else {}
 
 
+def prosody_summary(info: ModelInfo) -> str:
+    """How well lengths and pitch were learned, in a line; empty where they were not, or nothing was held out."""
+    figures = info.figures.get(PROSODY, {})
+    if not figures.get("held_out_phones"):
+        return ""
+    told_of = (
+        f"Prosody, held out: phones {figures['duration_rmse_ms']:.1f} ms off (each phone's mean: "
+        f"{figures['duration_rmse_ms_of_phone_means']:.1f}), correlation {figures['duration_correlation']:.2f}"
+    )
+    if "f0_rmse_semitones" in figures:
+        told_of += (
+            f"; F0 {figures['f0_rmse_semitones']:.2f} semitones off (each speaker's mean: "
+            f"{figures['f0_rmse_semitones_of_speaker_means']:.2f})"
+        )
+    return f"{told_of}."
+
+
 def speaking_section(info: ModelInfo) -> list[str]:
     """What the card says of it; nothing where there is no prosody."""
     if PROSODY not in info.figures:

@@ -1,12 +1,16 @@
 """A model that is told of phones leaves with what says how long they last."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from pipeline.model_folder import read_model_info
+from pipeline.conditions import Conditioning
+from pipeline.model_folder import ModelInfo, read_model_info
 from pipeline.prosody.files import read_prosody
+from pipeline.shards.schema import AudioConventions
 from pipeline.storage import Location
 from pipeline.training.loop import run
+from pipeline.training.prosody import prosody_summary
 from pipeline.training.world import Alone
 from tests.pipeline.prosody.prosody_builders import ruled_dataset, ruled_rows
 from tests.pipeline.training.runs import Watcher, small_plan
@@ -46,3 +50,18 @@ def test_phones_that_were_spread_evenly_teach_nothing(tmp_path: Path) -> None:
     assert info.prosody_sha256 == ""
     assert info.conventions.features.alignment == "uniform"  # type: ignore[union-attr]
     assert "## Speaking" not in (out / "README.md").read_text()
+
+
+def test_how_prosody_was_learned_is_told_in_a_line() -> None:
+    durations = {"duration_rmse_ms": 33.54, "duration_rmse_ms_of_phone_means": 39.93, "duration_correlation": 0.7899}
+    pitch = {"f0_rmse_semitones": 4.19, "f0_rmse_semitones_of_speaker_means": 4.38}
+    info = ModelInfo("wavenet", {}, AudioConventions(8000), Conditioning(), "")
+    assert prosody_summary(info) == ""
+    assert prosody_summary(replace(info, figures={"prosody": {"fitted_phones": 5, "held_out_phones": 0}})) == ""
+    heard = {"held_out_phones": 648, **durations}
+    assert prosody_summary(replace(info, figures={"prosody": heard})) == (
+        "Prosody, held out: phones 33.5 ms off (each phone's mean: 39.9), correlation 0.79."
+    )
+    assert prosody_summary(replace(info, figures={"prosody": heard | pitch})).endswith(
+        "0.79; F0 4.19 semitones off (each speaker's mean: 4.38)."
+    )
