@@ -2,11 +2,14 @@
 
 import io
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from rich.console import Console
 
 import jobs.generate as job
@@ -76,18 +79,29 @@ def test_pools_in_one_process_make_what_one_actor_makes(
 def test_pools_on_ray_make_what_one_actor_makes(
     ray_local: None, model: ExportedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Slow: five processes import torch."""
+    """Slow: five processes import torch. One of a lower pool is killed on the way, and Ray starts it again."""
     sizes: list[tuple[int, list[int]]] = []
+    killed: list[int] = []
+
+    class Killing(Crew):
+        def start(self, actor: Any, plan: Any) -> Any:
+            reference = super().start(actor, plan)
+            if self.pools and len(killed) < 2:
+                lower = self.pools[len(killed)][0]
+                killed.append(ray.get(lower.__ray_call__.remote(lambda self: os.getpid())))
+                os.kill(killed[-1], signal.SIGKILL)
+            return reference
 
     def noted(work: Any, num_actors: int) -> Crew:
         crew = crew_for(work, num_actors)
         sizes.append((len(crew.actors), [len(pool) for pool in crew.pools]))
-        return crew
+        return Killing(crew.actors, crew.pools)
 
     monkeypatch.setattr(job, "crew_for", noted)
     one = made(model, tmp_path, 1)
     assert made(model, tmp_path, 2) == one
     assert sizes == [(1, []), (2, [1, 1])]
+    assert len(killed) == 2
 
 
 def test_work_is_shared_by_the_scales_in_their_order(model: ExportedModel, tmp_path: Path) -> None:
