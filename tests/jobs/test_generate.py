@@ -2,6 +2,7 @@ import io
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,17 @@ from jobs.cluster import RunningCluster
 from jobs.fan_out import TASK_RETRIES
 from jobs.generation_run import Run
 from jobs.sampler import ACTOR_OPTIONS, Plan
-from pipeline.errors import ClusterError, ConfigError, Interrupted, OccupiedError, RequestError
+from pipeline.errors import (
+    ClusterError,
+    ConfigError,
+    DisagreementError,
+    Interrupted,
+    OccupiedError,
+    RequestError,
+    TooManyFailures,
+)
+from pipeline.generation.accept.config import AcceptConfig
+from pipeline.generation.accept.duplicates import find_duplicates
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.shard import generate_shard
 from pipeline.model_folder import load_model
@@ -228,3 +239,77 @@ def test_fewer_requests_leave_no_stale_shards_or_files(
     assert list(verify_folder(out)) == []
     run(model, out, requests)
     assert (out / "wav").names() == []
+
+
+def test_a_run_that_is_out_of_time_leaves_a_valid_dataset(
+    model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops after two shards; the same command without the limit makes the rest, and the same bytes."""
+    out, whole = Location(str(tmp_path / "out")), Location(str(tmp_path / "whole"))
+    now = [0.0]
+
+    def draw_slowly(run: Run, num_actors: int) -> None:
+        run.advance.clock, run.advance.started = (lambda: now[0]), 0.0
+        for plan in run.in_time(run.pending()):
+            run.drawn(generate_shard(run.work.out, plan, load_model(run.work.model), run.work.config))
+            now[0] += 100.0
+
+    monkeypatch.setattr(job, "draw", draw_slowly)
+    info, said = run(model, out, requests, stop_at_cost=1.0, price_per_hour=36.0 * 0.75)
+    assert (info.num_rows, len(info.shards)) == (4, 2), "an hour costs 27: 1 is reached after 133 s"
+    assert "4 items" in said
+    assert "out of time, of 9 that are asked for. The same command goes on" in said
+    assert list(verify_folder(out)) == []
+    monkeypatch.setattr(job, "draw", draw_here)
+    run(model, out, requests)
+    run(model, whole, requests)
+    assert {**contents(out), "plan.json": b""} == {**contents(whole), "plan.json": b""}
+
+
+def test_what_an_actor_made_that_lies_is_made_again(
+    model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Location(str(tmp_path / "out"))
+
+    def draw_and_distrust(run: Run, num_actors: int) -> None:
+        plans = list(run.pending())
+        for plan in plans:
+            run.drawn(generate_shard(run.work.out, plan, load_model(run.work.model), run.work.config))
+        run.distrust(DisagreementError("it lies"), plans[1:3])
+        assert run.advance.num_items == 5
+        assert not (out / "commits/000001.json").exists()
+
+    monkeypatch.setattr(job, "draw", draw_and_distrust)
+    info, said = run(model, out, requests)
+    assert info.num_rows == 5, "what is not trusted is no part of the dataset"
+    assert "An actor was put out, and 2 of its shards are drawn again: it lies" in said
+
+
+def test_items_that_no_attempt_of_was_accepted_are_told(
+    model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "draw", draw_here)
+    strict = AcceptConfig(bits=(0, 0.1), max_attempts=2)
+    with pytest.raises(TooManyFailures, match=r"9 of 9 items were not accepted .* in 2 attempts each"):
+        run(model, Location(str(tmp_path / "out")), requests, accept=strict)
+    assert list(verify_folder(Location(str(tmp_path / "out")))) == []
+    once = replace(strict, max_attempts=1)
+    info, said = run(model, Location(str(tmp_path / "once")), requests, accept=once)
+    assert (info.num_rows, info.num_failures) == (0, 9)
+    assert "9 of 9 items were not accepted" in said
+
+
+@pytest.mark.ray
+def test_near_duplicates_are_drawn_again_on_actors(ray_local: None, tmp_path: Path) -> None:
+    """Tiny pictures: many look alike. None of those that stay does."""
+    model = save_tiny(Location(str(tmp_path / "model")), "image", DIGITS).folder
+    (tmp_path / "requests.jsonl").write_text('{"label": "1", "count": 12}\n')
+    accept = AcceptConfig(against="items", same_bits=5, max_attempts=30)
+    out = Location(str(tmp_path / "out"))
+    settings = {"items_per_shard": 4, "accept": accept, "num_actors": 1}
+    info, said = run(model, out, Location(str(tmp_path / "requests.jsonl")), **settings)
+    assert info.num_rows == 12
+    assert "near-duplicates are drawn again" in said
+    assert info.num_failures > 0
+    assert list(verify_folder(out)) == []
+    assert find_duplicates(out, [f"{index:06d}" for index in range(3)], 5) == {}
