@@ -29,6 +29,7 @@ class Advance:
     price_per_hour: float = 0.0
     num_items: int = 0
     num_levels: int = 0
+    num_rejected: int = 0
     levels_at_peak: float = 0.0
     clock: Callable[[], float] = time.monotonic
     started: float = field(init=False)
@@ -49,10 +50,12 @@ class Advance:
     def found(self, commit: Commit) -> None:
         """Count a shard that an earlier run made."""
         self.num_items += commit.num_rows
+        self.num_rejected += len(commit.failures)
 
     def drawn(self, commit: Commit) -> None:
         """Count a shard that this run made."""
         self.num_items += commit.num_rows
+        self.num_rejected += len(commit.failures)
         self.num_levels += sum(commit.tally.num_levels.values())
 
     def withdrawn(self, num_items: int) -> None:
@@ -76,6 +79,8 @@ class Advance:
             parts += [f"{levels_s:,.0f} levels/s"]
         if self.levels_at_peak:
             parts.append(f"{levels_s / self.levels_at_peak:.0%} of peak")
+        if self.num_rejected:
+            parts.append(f"{self.num_items / (self.num_items + self.num_rejected):.0%} accepted")
         left = self.totals.num_items - self.items(levels_underway)
         if left and items_s:
             parts.append(f"{duration(left / items_s)} left")

@@ -1,8 +1,9 @@
 from collections import Counter
+from dataclasses import replace
 
 from pipeline.generation.advance import Advance, duration
 from pipeline.generation.reading import Totals
-from pipeline.shards.commit import Commit, Tally
+from pipeline.shards.commit import Commit, Failure, Tally
 from tests.pipeline.generation.tiny_models import AUDIO, IMAGE
 
 
@@ -53,3 +54,10 @@ def test_what_is_drawn_again_counts_once() -> None:
 
 def test_lengths_of_time_as_people_say_them() -> None:
     assert [duration(seconds) for seconds in (3.2, 89, 200, 8000)] == ["3 s", "89 s", "3 min", "2.2 h"]
+
+
+def test_the_share_that_is_accepted_is_told() -> None:
+    so_far = advance()
+    so_far.drawn(replace(commit(3), failures=(Failure("x", "{}", "accept", "too loud"),)))
+    assert "75% accepted" in so_far.rates()
+    assert "accepted" not in advance().rates()
