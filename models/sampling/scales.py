@@ -9,6 +9,7 @@ one go. Their nll_nats add up to its nll_nats. What a picture keeps, each scale 
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -39,9 +40,9 @@ class Scale:
         """What computes this scale."""
         return self.model.upscaler if isinstance(self.model, Multiscale) else self.model
 
-    @property
+    @cached_property
     def drawn_from(self) -> ImageModel:
-        """The model that samplers take for this scale alone."""
+        """The model that samplers take for this scale alone; the same one each time, since they keep what it took."""
         return Upscaling(self.model) if isinstance(self.model, Multiscale) else self.model
 
     def part(self, picture: Tensor) -> Tensor:

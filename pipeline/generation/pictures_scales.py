@@ -8,7 +8,7 @@ it: a kernel where there is one for its network, else torch.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 from models.autoregressive import ImageModel
 from models.counter_random import item_key
@@ -144,7 +144,13 @@ def scales_at(exported: ExportedModel) -> list[Scale]:
     conventions, model = exported.info.conventions, exported.model
     assert isinstance(conventions, ImageConventions)
     assert isinstance(model, ImageModel)
-    return scales_of(model, (conventions.channels, conventions.height, conventions.width))
+    return known_scales(model, (conventions.channels, conventions.height, conventions.width))
+
+
+@lru_cache(maxsize=1)
+def known_scales(model: ImageModel, shape: tuple[int, int, int]) -> list[Scale]:
+    """The same for every shard: what samplers keep of a scale's network they keep by the model."""
+    return scales_of(model, shape)
 
 
 def draw_any(

@@ -48,9 +48,12 @@ def begin_on(model: Autoregressive, shape: tuple[int, ...]) -> Begin:
     return graphs_of(model, weights_as_they_are(model) or object()).begin
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def graphs_of(model: Autoregressive, weights: Hashable) -> "CachedGraphs":
-    """A model's graphs, for weights as they are; of few models, since they hold memory of the device."""
+    """A model's graphs, for weights as they are; of few models, since they hold memory of the device.
+
+    A multi-scale model has graphs for each scale.
+    """
     return CachedGraphs(model)
 
 

@@ -15,9 +15,12 @@ from models.pixelrnn import PixelRNNConfig
 from models.sampling import Departures, DrawnItem, Kept, LaneRequest, sample_lanes
 from models.sampling.draws import sampling_mode
 from models.sampling.fused_scales import pixel_numbers, sample_scale_fused, scale_lanes, upscaled_lanes
+from models.sampling.gpu.cached_graphs import CachedGraphs
+from models.sampling.gpu.graph import AsItIs, Capture
 from models.sampling.lockstep import LockstepLanes
 from models.sampling.scales import Scale, joined, request_at, scales_of
 from tests.models.native.levels import library_of, needs_kernels, on_every_level
+from tests.models.sampling.gpu.recording import Recording
 from tests.models.tiny import perturb
 
 SMALL: dict[str, Any] = {"hidden": 10, "num_layers": 2, "head_channels": 9}
@@ -111,6 +114,27 @@ def test_an_upscaled_picture_is_the_same_in_any_company() -> None:
         (alone,) = sample_scale_fused(scale, [request], 1)
         assert torch.equal(alone.levels, item.levels)
         assert alone.nll_nats == item.nll_nats
+
+
+@pytest.mark.parametrize("capture", [AsItIs(), Recording()], ids=lambda capture: type(capture).__name__)
+def test_a_scale_as_graphs_is_what_the_plain_step_draws(capture: Capture) -> None:
+    """As on a GPU, where nothing else draws an upscaler: one set of graphs for two sets of pictures."""
+    model, shape = three_scales(1), SHAPES["grey"]
+    scale = scales_of(model, shape)[-1]
+    graphs = CachedGraphs(scale.drawn_from, capture)
+    assert scale.drawn_from is scale.drawn_from
+    for level in (1, 4):
+        request = requests_of(shape)[level % 2]
+        given = [request_at(scale, request, request.key, torch.full((1, 2, 4), level))]
+        (plain,) = sample_lanes(scale.drawn_from, given, 8)
+        with sampling_mode(model):
+            lanes = LockstepLanes(scale.drawn_from, given, 8, graphs.begin)
+            while lanes.advance():
+                pass
+        (drawn,) = lanes.items()
+        assert torch.equal(drawn.levels, plain.levels)
+        assert drawn.nll_nats == plain.nll_nats
+    assert graphs.reason == ""
 
 
 def test_nll_of_a_whole_picture_is_the_sum_over_scales() -> None:
