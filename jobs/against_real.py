@@ -96,7 +96,7 @@ def hold_against_real(sides: Sides, cluster: Cluster, console: Console) -> Again
         diversity=conclude.diversity(generated.chosen, real.chosen, conventions),
         classification=classification,
         copy_synthesis=copies,
-        notes=tuple(limits(sides.real, sides.split, sides.config)),
+        notes=tuple(limits(sides.real, sides.split, sides.config, has_copies=copies is not None)),
     )
 
 

@@ -90,13 +90,16 @@ def test_copies_of_speech_are_heard_beside_their_rows(ray_local: None, root: Loc
     assert found.classification == {}, "one speaker is nothing to tell"
 
 
-def test_without_training_items_or_f0_the_notes_say_so(ray_local: None, root: Location) -> None:
+def test_what_cannot_be_measured_is_told(ray_local: None, root: Location) -> None:
     rows = [utterance(f"v{n}", voice(100 + 20 * n), "train") for n in range(3)]
     real = write(root / "train-alone", rows, AudioConventions(8000))
-    found = compared(real, real, "train")
+    drawn = [{**row, "item_id": f"g{n}"} for n, row in enumerate(rows)]
+    found = compared(write(root / "of-no-rows", drawn, AudioConventions(8000)), real, "train")
     assert (found.memorisation, found.classification) == (None, {})
     assert found.diversity is not None
+    assert found.copy_synthesis is None
     assert [note.partition(":")[0] for note in found.notes] == [
+        "No copy synthesis",
         "F0 was not estimated",
         "No nearest training items and no classifier",
     ]

@@ -47,9 +47,14 @@ def has_training_items(dataset: Dataset, split: str) -> bool:
     return bool(dataset.info.tally.num_rows.get(TRAIN)) and split != TRAIN
 
 
-def limits(dataset: Dataset, split: str, config: AgainstRealConfig) -> Iterator[str]:
-    """What cannot be measured of this dataset, and why."""
+def limits(dataset: Dataset, split: str, config: AgainstRealConfig, *, has_copies: bool) -> Iterator[str]:
+    """What cannot be measured of this dataset, and why; `has_copies` where items were drawn after rows of the split."""
     conventions = dataset.info.conventions
+    if isinstance(conventions, AudioConventions) and not has_copies:
+        yield (
+            f"No copy synthesis: no generated item was asked for by the id of a row of split {split}; "
+            "`ancestral requests` writes such requests."
+        )
     if isinstance(conventions, AudioConventions) and f0_method(conventions, config) is None:
         why = "the dataset was prepared without it; " if config.f0 == "dataset" else ""
         yield f"F0 was not estimated: {why}--set against_real.f0=dio estimates it."
