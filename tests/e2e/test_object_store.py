@@ -19,6 +19,7 @@ import io
 from rich.console import Console
 from jobs.cluster import connect
 from jobs.evaluate import evaluate
+from jobs.export import export
 from jobs.generate import generate
 from jobs.prepare import prepare
 from jobs.recipes import load_recipe
@@ -27,6 +28,7 @@ from jobs.train import train
 from jobs.verify import verify
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.generation.config import GenerateConfig
+from pipeline.outputs.config import ExportConfig
 from pipeline.preparation.config import AudioConfig, PrepareConfig, ShardConfig, SpeechConfig, SplitConfig
 from pipeline.storage import locate
 
@@ -44,6 +46,8 @@ if __name__ == "__main__":
         (bucket / "requests.jsonl").write_text('{{"num_timesteps": 50, "count": 7}}\\n')
         generate(bucket / "model", bucket / "made", bucket / "requests.jsonl", GenerateConfig(), cluster, console)
         assert verify(bucket / "made", console) == 0
+        for layout in ("ljspeech", "ljspeech", "huggingface"):
+            export(bucket / "made", bucket / layout, ExportConfig(layout), cluster, console)
         evaluate(bucket / "model", bucket / "dataset", EvaluateConfig(), cluster, console)
     report([bucket / "dataset", bucket / "model", bucket / "made"], bucket / "report.html", console)
 """
@@ -77,5 +81,7 @@ def test_every_verb_works_on_an_object_store(storage: dict[str, str], tmp_path: 
     assert "18 rows" in done.stdout
     assert "stood already)" in done.stdout
     assert "bucket/made: 7 items" in done.stdout
+    assert "bucket/ljspeech: 7 items as ljspeech, 7 files" in done.stdout
+    assert "parts: 1 (1 stood already)" in done.stdout
     left = [path.name for path in tmp_path.iterdir()]
     assert sorted(left) == ["corpus", "verbs.py"], "a place on s3:// was taken for a local path"
