@@ -156,11 +156,11 @@ def unpacked(data: bytes, identity: Mapping[str, Any]) -> State:
         found, facts = json.loads(metadata["identity"]), json.loads(metadata["facts"])
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"damaged: {error}") from error
-    if others := [name for name, value in identity.items() if found.get(name) != value]:
-        raise ValueError(f"of another run: its {', '.join(others)} differs")
     state = State(tensors, facts)
     if metadata.get("sha256") != digest(state, metadata):
         raise ValueError("damaged: its checksum is not the one it was written with")
+    if others := [name for name, value in identity.items() if found.get(name) != value]:
+        raise ValueError(f"of another run: its {', '.join(others)} differs")
     return state
 
 
