@@ -35,7 +35,7 @@ test-all: test ## every test, and the long ones: more kills at random points
 demo: setup ## the whole job on an embedded corpus; ends by naming a report to open
 	$(BIN)/ancestral demo demo
 
-NO_BENCH := $(addprefix benchmarks/,__init__.py architectures.py harness.py one_and_two.py plain_pictures.py plain_waveforms.py cuda_training.py cuda_sampling.py)
+NO_BENCH := $(addprefix benchmarks/,__init__.py architectures.py harness.py one_and_two.py plain_pictures.py plain_waveforms.py cuda_training.py cuda_sampling.py cuda_pictures.py)
 
 bench: setup ## speed: ours against peers and ceilings
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS),bench]'

@@ -1,6 +1,8 @@
-"""WaveNet drawn by the GPU's kernels, on a CUDA device: timesteps/s of all lanes, and the share of what bounds them.
+"""Drawn by the GPU's kernels, on a CUDA device: WaveNet's timesteps/s of all lanes, and the share of what bounds them.
 
-    python -m benchmarks.cuda_sampling --record                    three architectures, 1024 and 4096 lanes, bfloat16
+    python -m benchmarks.cuda_sampling --record                    three architectures, 1024 and 4096 lanes, bfloat16;
+                                                                   pictures as well (`cuda_pictures.py`)
+    python -m benchmarks.cuda_sampling --only pictures --picture-lanes 256
     python -m benchmarks.cuda_sampling --only iii --precision float32 --lanes 8192
     python -m benchmarks.cuda_sampling --layers-per-launch 1       a layer a kernel: what one kernel for all is worth
     TRITON_INTERPRET=1 python -m benchmarks.cuda_sampling --device cpu --tiny      the same code, to see that it runs
@@ -27,6 +29,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.architectures import ARCHITECTURES
+from benchmarks.cuda_pictures import PictureFigure, picture_figures
 from benchmarks.cuda_training import NO_DEVICE, PUBLISHED_PEAKS, device_name
 from benchmarks.harness import record
 from models.counter_random import item_keys
@@ -184,6 +187,10 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda", help="cuda, cuda:1, cpu (default cuda)")
     parser.add_argument("--lanes", type=int, nargs="+", default=[1024, 4096], help="(default 1024 4096)")
     parser.add_argument("--timesteps", type=int, default=2048, help="timed in a row (default 2048)")
+    parser.add_argument(
+        "--picture-lanes", type=int, nargs="+", default=[256, 1024], help="of pictures (default 256 1024)"
+    )
+    parser.add_argument("--sets", type=int, default=1, help="of pictures, timed in a row (default 1)")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16", help="of products")
     parser.add_argument("--layers-per-launch", type=int, default=0, help="(default 0: all in one kernel)")
     parser.add_argument("--only", default="", help="only the architectures whose name holds this text")
@@ -191,12 +198,12 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--record", action="store_true", help="write the figures below benchmarks/results/")
     options = parser.parse_args(arguments)
     if options.tiny:
-        options.lanes, options.timesteps = [2], 4
+        options.lanes, options.picture_lanes, options.timesteps = [2], [2], 4
     return options
 
 
-def main(arguments: Sequence[str] | None = None) -> list[Figure]:
-    """Every architecture that was asked for, at every number of lanes."""
+def main(arguments: Sequence[str] | None = None) -> list[Figure | PictureFigure]:
+    """Every architecture that was asked for, at every number of lanes; then pictures."""
     options = parsed(arguments)
     device = torch.device(options.device)
     if device.type == "cuda" and not torch.cuda.is_available():
@@ -205,12 +212,14 @@ def main(arguments: Sequence[str] | None = None) -> list[Figure]:
             file=sys.stderr,
         )
         raise SystemExit(NO_DEVICE)
-    figures = []
+    figures: list[Figure | PictureFigure] = []
     for name, config in ARCHITECTURES.items():
         for num_lanes in options.lanes if options.only in f"{name}," else []:
             fitted = replace(config, **TINY) if options.tiny else config
-            figures.append(measure(name, fitted, num_lanes, options))
-            print(line(figures[-1]), flush=True)
+            figure = measure(name, fitted, num_lanes, options)
+            figures.append(figure)
+            print(line(figure), flush=True)
+    figures += picture_figures(options, node_seconds, lambda text: print(text, flush=True))
     if options.record:
         print(f"recorded in {record('cuda_sampling', figures, on=device_name(device))}")
     return figures

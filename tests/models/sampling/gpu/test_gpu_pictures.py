@@ -14,7 +14,7 @@ from models.sampling import Departures, Kept, sample_cached, sample_naive
 from models.sampling.gpu import Kernels, PictureNetwork, Steps
 from models.sampling.gpu.launching import LANES_PER_PROGRAM
 from tests.models.interpreter import interpreted, needs_triton  # noqa: F401 (a fixture of the whole module)
-from tests.models.tiny import TINY, perturb, tiny_condition, tiny_levels, tiny_model
+from tests.models.tiny import perturb, tiny_condition, tiny_model
 
 pytestmark = needs_triton
 
@@ -23,11 +23,14 @@ Network = GatedPixelCNN | PixelCNN
 VARIANTS: list[tuple[GatedPixelCNNConfig | PixelCNNConfig, tuple[int, int, int]]] = [
     (GatedPixelCNNConfig(5, 3, 10, 2, 11, 3, 3), (3, 2, 2)),
     (GatedPixelCNNConfig(5, 1, 66, 2, 9, 3, 3), (1, 2, 2)),  # more features than are multiplied at once
-    (PixelCNNConfig(5, 2, 9, 1, 11, 3, 5), (2, 3, 2)),
+    (PixelCNNConfig(5, 2, 9, 1, 11, 3, 5), (2, 2, 2)),
     (PixelCNNConfig(5, 1, 34, 1, 9, 5, 3), (1, 2, 2)),
 ]
-CONDITIONED = [("gated_pixelcnn grey", "global and planes"), ("pixelcnn", "global")]
+CONDITIONED = [("gated_pixelcnn grey", "global and planes", (1, 2, 2)), ("pixelcnn", "global", (3, 2, 1))]
 """A map and a class, of one colour; a class alone, of three. `test_draws_equal_naive_ones` has others."""
+
+BOTH = [0, pytest.param(2, marks=pytest.mark.slow)]
+"""A network of each kind, by its place in VARIANTS."""
 
 
 def built(config: GatedPixelCNNConfig | PixelCNNConfig) -> Network:
@@ -37,9 +40,9 @@ def built(config: GatedPixelCNNConfig | PixelCNNConfig) -> Network:
     return model.eval()
 
 
-def tiny(name: str, kind: str) -> tuple[Network, Condition | None]:
-    """A tiny model in float32 and a condition of its kind."""
-    condition = tiny_condition(kind)
+def tiny(name: str, kind: str, shape: tuple[int, ...]) -> tuple[Network, Condition | None]:
+    """A tiny model in float32 and a condition of its kind for three pictures."""
+    condition = tiny_condition(kind, size=(shape[1], shape[2]))
     if condition is not None:
         condition = condition.each(lambda x: x.float() if x.is_floating_point() else x)
     return cast(Network, tiny_model(name, kind).float().eval()), condition
@@ -66,18 +69,16 @@ def test_steps_equal_the_forward_pass(config: Any, shape: tuple[int, int, int]) 
     torch.testing.assert_close(parameters, model.to_sequence(model(x)), rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize(("name", "kind"), CONDITIONED)
+@pytest.mark.parametrize(("name", "kind", "shape"), CONDITIONED)
 @torch.no_grad()
-def test_conditions_are_added_where_they_belong(name: str, kind: str) -> None:
-    model, condition = tiny(name, kind)
-    x = tiny_levels(name)
-    begun = model.to_sequence(x)[:, : x.shape[1] * (x.shape[3] + 1)]  # a row and a pixel
-    parameters = stepped(PictureNetwork(model, condition, 3, x.shape[1:]), begun)
-    expected = model.to_sequence(model(x, condition))[:, : begun.shape[1]]
-    torch.testing.assert_close(parameters, expected, rtol=2e-5, atol=2e-5)
+def test_conditions_are_added_where_they_belong(name: str, kind: str, shape: tuple[int, int, int]) -> None:
+    model, condition = tiny(name, kind, shape)
+    x = levels_of(model, shape, 3)
+    parameters = stepped(PictureNetwork(model, condition, 3, shape), model.to_sequence(x))
+    torch.testing.assert_close(parameters, model.to_sequence(model(x, condition)), rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize("place", BOTH)
 @torch.no_grad()
 def test_bfloat16_is_near_and_is_not_float32(place: int) -> None:
     config, shape = VARIANTS[place]
@@ -88,7 +89,7 @@ def test_bfloat16_is_near_and_is_not_float32(place: int) -> None:
     assert 1e-5 < away < 3e-2
 
 
-@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize("place", BOTH)
 @torch.no_grad()
 def test_a_picture_has_its_bits_alone_and_in_a_batch(place: int) -> None:
     config, shape = VARIANTS[place]
@@ -100,7 +101,7 @@ def test_a_picture_has_its_bits_alone_and_in_a_batch(place: int) -> None:
     assert torch.equal(together[lane], alone[0])
 
 
-@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize("place", BOTH)
 @torch.no_grad()
 def test_a_picture_that_follows_another_starts_anew(place: int) -> None:
     config, shape = VARIANTS[place]
@@ -112,16 +113,10 @@ def test_a_picture_that_follows_another_starts_anew(place: int) -> None:
     torch.testing.assert_close(parameters, model.to_sequence(model(x)), rtol=2e-5, atol=2e-5)
 
 
-def drawn_from(name: str) -> tuple[Network, Condition | None, tuple[int, ...]]:
-    """A model, what conditions three lanes of it, and the shape of its pictures."""
-    if name == "colours":
-        return built(VARIANTS[0][0]), None, VARIANTS[0][1]
-    return *tiny(name, "planes" if name == "pixelcnn grey" else "global and planes"), TINY[name].shape
-
-
-@pytest.mark.parametrize("name", ["gated_pixelcnn grey", "pixelcnn grey", "colours"])
+@pytest.mark.parametrize("name", ["pixelcnn grey", "colours"])
 def test_draws_equal_naive_ones(name: str) -> None:
-    model, condition, shape = drawn_from(name)
+    config, shape = VARIANTS[0] if name == "colours" else (None, (1, 2, 4))
+    model, condition = (built(config), None) if config else tiny(name, "planes", shape)
     keys = item_keys((3, f"item {lane}") for lane in range(3))
     mask = torch.arange(shape[0] * shape[1] * shape[2]).reshape(shape).expand(3, *shape) % 5 == 1
     asked: dict[str, Any] = {
