@@ -44,11 +44,7 @@ class Sampler:
 
     def draw_scale(self, number: int, plan: Plan, *below: Pictures) -> Pictures:
         """The pictures of a lower scale that a shard's are drawn around, given those of the scale below it."""
-        try:
-            pictures = below[-1] if below else {}
-            return draw_scale(number, plan.entries, pictures, self.exported, self.config, self.tell)
-        finally:
-            self.num_levels = 0
+        return draw_scale(number, plan.entries, below[-1] if below else {}, self.exported, self.config)
 
     def redraw(self, redraw: Redraw) -> Commit:
         """A shard again, without its items that are nearly the same as others."""

@@ -68,7 +68,7 @@ def shares_of_work(info: ModelInfo) -> list[float]:
     model = build(info.name, from_plain(MODELS[info.name].config, info.config))
     assert isinstance(model, ImageModel)
     shape = info.conventions.channels, info.conventions.height, info.conventions.width
-    flops = [scale.flops() for scale in scales_of(model, shape)]
+    flops = [scale.flops for scale in scales_of(model, shape)]
     return [own / sum(flops) for own in flops]
 
 

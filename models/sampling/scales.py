@@ -49,10 +49,15 @@ class Scale:
         """The pixels of a whole picture [..., H, W] that belong to it."""
         return picture[..., :: self.stride, :: self.stride]
 
+    @property
+    def num_levels(self) -> int:
+        """Levels of one picture, those of the scale below among them."""
+        return math.prod(self.shape)
+
+    @cached_property
     def flops(self) -> float:
         """Floating-point operations of one picture of this scale."""
-        num_pixels = self.shape[1] * self.shape[2]
-        return self.network.flops_per_draw(self.shape) * num_pixels * self.shape[0]
+        return self.network.flops_per_draw(self.shape) * self.num_levels
 
 
 def scales_of(model: ImageModel, shape: tuple[int, ...]) -> list[Scale]:

@@ -6,9 +6,11 @@ an item that shares none is the picture that the whole model draws at one go. Ea
 it: a kernel where there is one for its network, else torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+
+import torch
 
 from models.autoregressive import ImageModel
 from models.counter_random import item_key
@@ -20,7 +22,7 @@ from models.sampling.scales import Scale, joined, request_at, scales_of
 from pipeline.errors import ModelError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import draw_items, lane_request, torch_parts
-from pipeline.generation.memory import require_memory
+from pipeline.generation.memory import measured, require_memory
 from pipeline.generation.parts import NOT_KEPT, Keep, OnLevels, Part, draw_parts
 from pipeline.generation.paths import fused_path, why_not_by_kernel
 from pipeline.generation.pictures_snapshots import DrawnPicture, Pictures, ScaleKeep, found_scale
@@ -42,20 +44,32 @@ def draw_pictures(
     `keep` has how far they are, and may have it from a run before. ModelError, ConfigError, RequestError (a given
     picture's file has changed).
     """
-    most = 0
-
-    def rising(num_levels: int) -> None:
-        nonlocal most
-        most = max(most, num_levels)
-        on_levels(most)
-
     found = found_scale(keep, len(below), below[-1] if below else {})
     pictures, state = found.below, found.state
-    for number in range(found.number, len(scales_at(exported))):
+    for number, told in told_by_scale(found.number, items, scales_at(exported), on_levels):
         place = ScaleKeep(keep, number, pictures, state if number == found.number else None)
-        pictures = draw_scale(number, items, pictures, exported, config, rising, place)
+        pictures = draw_scale(number, items, pictures, exported, config, told, place)
     drawn = [pictures[item.item_id] for item in items]
     return [(picture.item, "+".join(picture.paths)) for picture in drawn]
+
+
+def told_by_scale(
+    first: int, items: Sequence[PlannedItem], scales: Sequence[Scale], on_levels: OnLevels
+) -> Iterator[tuple[int, OnLevels]]:
+    """The scales from `first` on, and how each tells how far it is: in levels of whole items, by work that is done."""
+    numbers = range(first, len(scales))
+    num_pictures = [len({id_at(item, number) for item in items}) for number in numbers]
+    work = [scales[number].flops * num for number, num in zip(numbers, num_pictures, strict=True)]
+    levels_per_flop, done = len(items) * scales[-1].num_levels / sum(work), 0.0
+    for number, num, own in zip(numbers, num_pictures, work, strict=True):
+        each = levels_per_flop * own / (num * scales[number].num_levels)
+        yield number, rescaled(on_levels, levels_per_flop * done, each)
+        done += own
+
+
+def rescaled(on_levels: OnLevels, before: float, each: float) -> OnLevels:
+    """Tells so many levels before, and so many for each that is drawn."""
+    return lambda num_levels: on_levels(round(before + each * num_levels))
 
 
 def draw_scale(
@@ -64,7 +78,7 @@ def draw_scale(
     below: Pictures,
     exported: ExportedModel,
     config: GenerateConfig,
-    on_levels: OnLevels,
+    on_levels: OnLevels = lambda num_levels: None,
     keep: Keep = NOT_KEPT,
 ) -> Pictures:
     """The pictures of a scale that these items are, or are drawn around; `below` has those of the scale below."""
@@ -165,3 +179,13 @@ def draw_any(
     if isinstance(exported.model, Multiscale):
         return draw_pictures(items, exported, config, on_levels, below, keep)
     return draw_items(items, exported, config, on_levels, keep)
+
+
+def lane_bytes_at(exported: ExportedModel, config: GenerateConfig) -> int:
+    """The most that a lane takes at any scale, drawn by its own path."""
+
+    def dtype(scale: Scale) -> torch.dtype | None:
+        has_none = config.device != "cpu" or why_not_by_kernel(replace(exported, model=scale.network), config)
+        return None if has_none else getattr(torch, config.precision)
+
+    return max(measured(scale.network, scale.shape, dtype(scale)) for scale in scales_at(exported))

@@ -9,11 +9,13 @@ from itertools import cycle
 
 import torch
 
+from models.multiscale import Multiscale
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import shape_of
 from pipeline.generation.drawn_rows import make_rows
 from pipeline.generation.memory import measured
 from pipeline.generation.paths import why_not_by_kernel
+from pipeline.generation.pictures_scales import lane_bytes_at
 from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel
 from pipeline.peak import peak_of
@@ -60,7 +62,7 @@ def probe(
     return Probe(
         levels_per_s=num_levels / (time.perf_counter() - begun),
         bytes_per_level=num_bytes / num_of_bytes if num_of_bytes else 0.0,
-        lane_bytes=measured(exported.model, longest_shape(plans, exported), kernel_dtype(exported, config)),
+        lane_bytes=lane_bytes_of(plans, exported, config),
         levels_at_peak=levels_at_peak(exported, config),
         load_s=begun - loading,
     )
@@ -82,6 +84,13 @@ def draw_until(
         rows, drawn = make_rows(plan.entries, exported, config, told)
         return sum(item.levels.numel() for item in drawn), parquet_bytes(rows, exported.info.conventions)
     return done, b""
+
+
+def lane_bytes_of(plans: Sequence[ShardPlan[PlannedItem]], exported: ExportedModel, config: GenerateConfig) -> int:
+    """The memory of the longest item's lane, of several scales the largest."""
+    if isinstance(exported.model, Multiscale):
+        return lane_bytes_at(exported, config)
+    return measured(exported.model, longest_shape(plans, exported), kernel_dtype(exported, config))
 
 
 def longest_shape(plans: Sequence[ShardPlan[PlannedItem]], exported: ExportedModel) -> tuple[int, ...]:

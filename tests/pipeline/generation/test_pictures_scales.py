@@ -14,8 +14,11 @@ from models.sampling.state import State
 from pipeline.errors import ConfigError, RequestError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import lane_request
+from pipeline.generation.memory import measured
 from pipeline.generation.paths import cached_path, fused_path
-from pipeline.generation.pictures_scales import draw_pictures, draw_scale, id_at
+from pipeline.generation.pictures_scales import draw_pictures, draw_scale, id_at, lane_bytes_at
+from pipeline.generation.plan import shard_plans
+from pipeline.generation.probe import probe
 from pipeline.image.quantise import quantise
 from pipeline.model_folder import ExportedModel
 from pipeline.storage import Location
@@ -202,7 +205,12 @@ def test_progress_never_falls(model: ExportedModel) -> None:
     told_levels: list[int] = []
     draw_pictures(items_for([{"label": "0", "count": 3}], target_of(model)), model, FASTEST, told_levels.append)
     assert told_levels == sorted(told_levels)
+    assert told_levels[0] < 64, "the smallest scale is a small part of the work"
     assert told_levels[-1] == 3 * 64
+    plans = list(shard_plans(requests_of([{"label": "0", "count": 3}], target_of(model)), "m", FASTEST))
+    found = probe(plans, model, FASTEST, 0.2)
+    assert found.lane_bytes == lane_bytes_at(model, FASTEST) >= measured(model.model, (1, 8, 8), None)
+    assert found.levels_per_s > 100
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
