@@ -124,6 +124,13 @@ def test_what_a_killed_run_left_is_cleared(recordings: Dataset, tmp_path: Path) 
     (out / "export.json").write_text("[]")
     assert not export_here(recordings, out, ExportConfig("ljspeech"))[0].stood, "nothing proves it any more"
     assert content_of(out) == content
+    assert sorted(path.name for path in out.iterdir()) == [
+        "export.json",
+        "items.jsonl",
+        "metadata.csv",
+        "plan.json",
+        "wavs",
+    ]
 
 
 def test_a_folder_that_holds_something_else_is_refused(recordings: Dataset, images: Dataset, tmp_path: Path) -> None:
