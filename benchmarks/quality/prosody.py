@@ -19,8 +19,10 @@ from pipeline.prosody.features import FeatureSpace, Row
 from pipeline.prosody.fitting import Fitting
 from pipeline.prosody.held_out import held_out_figures
 from pipeline.prosody.measured import usable_rows
+from pipeline.prosody.prosody import Prosody
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.shards.schema import AudioConventions
+from pipeline.speech.row_utterance import utterance_of_row
 from pipeline.storage import locate
 
 PAIRS = (
@@ -67,12 +69,24 @@ def measured(dataset: Dataset, num_folds: int) -> Measured:
     folds = []
     for fold in range(num_folds):
         fitting = fitted([row for number, row in enumerate(rows) if number % num_folds != fold], space, conventions)
-        held_out = rows[fold::num_folds]
-        folds.append(held_out_figures(fitting.prosody(), fitting.baselines, held_out, conventions))
+        held_out, prosody = rows[fold::num_folds], fitting.prosody()
+        judged = held_out_figures(prosody, fitting.baselines, held_out, conventions)
+        folds.append({**judged, **whole_lengths(prosody, held_out, conventions)})
     started = time.process_time()
     whole = fitted(rows, space, conventions)
     whole.prosody()
     return Measured(len(rows), whole.durations.num_rows, folds, time.process_time() - started)
+
+
+def whole_lengths(prosody: Prosody, rows: Sequence[Row], conventions: AudioConventions) -> dict[str, float]:
+    """Predicted over true length of whole utterances, from text alone: phones and pauses."""
+    ratios = []
+    for row in rows:
+        if row["word_index"] is not None:
+            utterance, _ = utterance_of_row({**row, "word": [""] * max(row["word_index"])})
+            true_s = row["phone_end"][-1] / conventions.sample_rate_hz
+            ratios.append(prosody.spoken(utterance, row).seconds.sum() / true_s)
+    return {"length_ratio": float(np.mean(ratios)), "length_ratio_spread": float(np.std(ratios))} if ratios else {}
 
 
 def main() -> None:
@@ -88,6 +102,8 @@ def main() -> None:
         for name, predicted, means in PAIRS:
             print(f"{about} | {name} | {found.mean(predicted)} | {found.mean(means)} |")
         print(f"{about} | voicing error | {found.mean('voicing_error')} | |")
+        print(f"{about} | whole utterances, predicted / true length | {found.mean('length_ratio')} | |")
+        print(f"{about} | its spread (standard deviation) | {found.mean('length_ratio_spread')} | |")
         print(f"{about} | CPU s to learn | {found.cpu_s:.2f} | |")
 
 

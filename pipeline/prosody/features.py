@@ -14,8 +14,9 @@ places        how far it lies into the utterance, the phrase, and its phrase int
 attributes    1 for each attribute's value: speaker, emotion, language
 
 What a row does not tell (stress and positions, where a corpus names no words) is 0, and so is a symbol that is not
-known. The neighbours, stress and positions are those that classic duration models cluster or multiply by (Klatt 1976;
-van Santen 1994); HTS labels ask for the same (Zen et al. 2007).
+known. How long a phone is goes by its kind, its neighbours, stress and the end of a phrase (Klatt, "Linguistic uses of
+segmental duration in English", 1976); their factors multiply, so that their logarithms add up (van Santen, "Assignment
+of segmental duration in text-to-speech synthesis", 1994).
 """
 
 from collections.abc import Mapping, Sequence

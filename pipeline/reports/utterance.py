@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pipeline.reports.spectrogram import RANGE_DB, Waveform, spectrogram_db
+from pipeline.reports.spectrogram import RANGE_DB, Waveform, spectrogram_db, with_palette
 from pipeline.reports.style import BLUE, ON_TILE, TILE, VERMILION, quiet
 
 INCHES_PER_SECOND = 3.0
@@ -56,7 +56,7 @@ def utterance_png(uttered: Uttered) -> bytes:
     rows[-1].set_xlabel("time (s)")
     sink = io.BytesIO()
     figure.savefig(sink, format="png", dpi=DOTS_PER_INCH, facecolor=TILE)
-    return sink.getvalue()
+    return with_palette(sink)
 
 
 def draw_spectrogram(axes: Axes, uttered: Uttered) -> None:

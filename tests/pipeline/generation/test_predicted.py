@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from pipeline.conditions import Conditioning
 from pipeline.errors import RequestError
+from pipeline.generation.config import GenerateConfig
+from pipeline.generation.plan import shard_plans
 from pipeline.generation.requests import Request, Target, parse_request
 from pipeline.generation.speech import speech_columns
 from pipeline.generation.timing import scaled_ends
@@ -141,6 +143,16 @@ def test_without_prosody_it_is_as_it_was(says_abba: None) -> None:
         parse_request(json.dumps({**CALM, "text": "ab b, a", "rate": 2}), 1, bare, "x")
     with pytest.raises(RequestError, match="no f0_hz; this model was trained with F0"):
         parse_request('{"text": "ab b, a", "duration_s": 1}', 1, Target(AUDIO, TOLD, 1000), "x")
+
+
+def test_a_shard_is_made_again_where_prosody_says_otherwise(says_abba: None) -> None:
+    def digest(pause_s: float) -> str:
+        request = parse({**CALM, "text": "ab b, a", "duration_s": 0.4}, pause_s=pause_s)
+        (plan,) = shard_plans([request], "a model's digest", GenerateConfig())
+        return plan.digest
+
+    assert digest(0.03) == digest(0.03)
+    assert digest(0.03) != digest(0.04)
 
 
 @given(
