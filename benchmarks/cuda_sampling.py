@@ -152,7 +152,7 @@ def measure(name: str, config: WaveNetConfig, num_lanes: int, options: argparse.
         steps.capture()
         network_s = seconds_per_call(steps.next, num_timesteps, device)
         draws = Draws(model, (num_timesteps,), keys, NO_DEPARTURES, None, None)
-        sampling = KernelSampling(draws, network, network.starts)
+        sampling = KernelSampling(draws, network)
         drawn_s = seconds_per_call(sampling.draw, num_timesteps, device)
     few = min(num_timesteps, 32)
     cached_s = seconds_per_call(lambda: sample_cached(model, (few,), None, keys), 1, device) / few

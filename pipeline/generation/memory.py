@@ -3,9 +3,11 @@
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import torch
 
+from models.sampling.gpu import gpu_bytes_that_can_be_had, gpu_lane_bytes
 from models.sampling.memory import lane_bytes
 from pipeline.errors import ConfigError
 from pipeline.generation.config import GenerateConfig
@@ -25,20 +27,42 @@ def require_memory(
     exported: ExportedModel, config: GenerateConfig, num_items: int, shape: tuple[int, ...], *, by_kernel: bool
 ) -> None:
     """A ConfigError unless so many items of up to `shape` fit side by side; it names the number of lanes that would."""
-    available = available_bytes()
-    if available is None or config.device != "cpu":
+    if config.device == "cuda":
+        if by_kernel:
+            require_gpu_memory(exported, config, shape)
+        return
+    if (available := available_bytes()) is None:
         return
     share = available // min(config.num_actors, os.cpu_count() or 1)
     num_lanes = min(config.num_lanes, num_items) if by_kernel else config.num_lanes
     one = COPIES * measured(exported.model, shape, getattr(torch, config.precision) if by_kernel else None)
+    require_room(num_lanes, one, share, "this machine's memory")
+
+
+def require_gpu_memory(exported: ExportedModel, config: GenerateConfig, shape: tuple[int, ...]) -> None:
+    """The same of a GPU, whose kernels always compute all lanes; actors that share it have each a part."""
+    weights = sum(weight.numel() * weight.element_size() for weight in exported.model.parameters())
+    share = int((gpu_bytes_that_can_be_had() - 2 * weights) * min(1.0, config.gpus_per_actor))  # theirs, and packed
+    one = measured_on_gpu(exported.model, shape, config.precision)
+    require_room(config.num_lanes, one, share, "the GPU's memory")
+
+
+def require_room(num_lanes: int, one: int, share: int, of_what: str) -> None:
+    """A ConfigError unless lanes of so many bytes fit into the share that an actor has."""
     if num_lanes * one <= share:
         return
     most = share // one // LANES_AT_A_TIME * LANES_AT_A_TIME
-    remedy = f"set num_lanes={most}" if most else "ask for shorter items, or give num_actors=1"
+    remedy = f"set num_lanes={most}" if most > 0 else "ask for shorter items, or give num_actors=1"
     raise ConfigError(
         f"{num_lanes} lanes of {one / 2**20:,.1f} MiB take {num_lanes * one / 2**30:,.1f} GiB, and an actor has "
-        f"{share / 2**30:,.1f} GiB of this machine's memory, room for {share // one}: {remedy}."
+        f"{share / 2**30:,.1f} GiB of {of_what}, room for {max(share // one, 0)}: {remedy}."
     )
+
+
+@lru_cache(maxsize=64)
+def measured_on_gpu(model: torch.nn.Module, shape: tuple[int, ...], precision: Literal["float32", "bfloat16"]) -> int:
+    """`gpu_lane_bytes`, once for each length."""
+    return gpu_lane_bytes(model, shape, precision)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ steps.py             position after position, by a network; `graph.py` captures 
 draws.py             the draw at a position that stands on the device
 sampling.py          lanes in lockstep, by the kernels; `memory.py` fills graphs anew
 waveform_lanes.py    lanes that take the next item; `lane_biases.py` what conditions them
-lanes.py             `sample_on_gpu`: any number of requests
+lanes.py             `sample_on_gpu`: any number of requests; `lane_memory.py` what a lane takes
 cached_graphs.py     a model's own cached step as graphs, where there is no kernel for it
 
 Triton is imported when something is first drawn, not before; what is here serves any machine's `import`. On a machine
@@ -27,6 +27,7 @@ operations of the draw and of the condition are given the same shapes.
 """
 
 from models.sampling.gpu.cached_graphs import begin_on
+from models.sampling.gpu.lane_memory import gpu_bytes_that_can_be_had, gpu_lane_bytes
 from models.sampling.gpu.lanes import gpu_lanes, sample_on_gpu
 from models.sampling.gpu.packing import Precision
 from models.sampling.gpu.pictures import PictureNetwork
@@ -41,6 +42,8 @@ __all__ = [
     "Steps",
     "WaveformNetwork",
     "begin_on",
+    "gpu_bytes_that_can_be_had",
+    "gpu_lane_bytes",
     "gpu_lanes",
     "is_available",
     "sample_on_gpu",

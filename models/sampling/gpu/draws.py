@@ -7,7 +7,6 @@ gathers with a tensor. So rows may stand at different positions of their items.
 """
 
 import torch
-from torch import Tensor
 
 from models.counter_random import uniforms
 from models.sampling.draws import PROGRESS_EVERY, Draws
@@ -15,16 +14,13 @@ from models.sampling.gpu.steps import Network
 
 
 class PlacedDraws:
-    """`draw` reads a network's parameters [R, P] and `position`, writes its levels [R], and keeps them in `draws`.
+    """`draw` reads a network's parameters [R, P] and `position`, writes its levels [R], and keeps them in `draws`."""
 
-    `starts` [R]: the positions at which the rows' items begin.
-    """
-
-    def __init__(self, draws: Draws, network: Network, starts: Tensor) -> None:
+    def __init__(self, draws: Draws, network: Network) -> None:
         """The network's tensors stay where they are; its position is that of the parameters while `draw` runs."""
-        self.draws, self.network, self.starts = draws, network, starts
+        self.draws, self.network = draws, network
         shape = draws.num_rows, PROGRESS_EVERY, draws.model.distribution.num_uniforms
-        self.uniforms = torch.zeros(shape, dtype=torch.float32, device=starts.device)
+        self.uniforms = torch.zeros(shape, dtype=torch.float32, device=network.levels.device)
 
     def reset(self) -> None:
         """Forget what was drawn."""
@@ -39,8 +35,8 @@ class PlacedDraws:
     def bring_uniforms(self, position: int) -> None:
         """Those of the block of positions that this one is in."""
         first = position - position % PROGRESS_EVERY
-        numbers = torch.arange(first, first + PROGRESS_EVERY, device=self.starts.device)
-        own = (numbers - self.starts[:, None]).clamp(min=0)
+        numbers = torch.arange(first, first + PROGRESS_EVERY, device=self.uniforms.device)
+        own = (numbers - self.network.starts[:, None]).clamp(min=0)
         channels, draws = self.draws.num_channels, self.draws
         drawn = uniforms(draws.keys, own // channels, own % channels, draws.model.distribution.num_uniforms)
         self.uniforms.copy_(drawn)
@@ -48,7 +44,7 @@ class PlacedDraws:
     def draw(self) -> None:
         """The levels at the position, given ones where they are kept; their likelihood."""
         draws, network = self.draws, self.network
-        own = network.position - self.starts
+        own = network.position - network.starts
         at = own.clamp(0, draws.num_positions - 1)[:, None]
         drawn = self.uniforms.index_select(1, network.position % PROGRESS_EVERY).squeeze(1)
         given = None

@@ -52,6 +52,7 @@ class PictureNetwork:
         self.features = kind(model, condition, self.raster, dtype)  # type: ignore[arg-type]
         self.make_head(model, dtype)
         self.levels = torch.zeros(num_lanes, dtype=torch.int64, device=device)
+        self.starts = torch.zeros_like(self.levels)
         num_levels = model.config.num_levels
         self.values = scaled(torch.arange(num_levels, device=device), num_levels).to(dtype)
         self.number = 0

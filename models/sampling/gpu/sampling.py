@@ -4,10 +4,10 @@ Axes: B lane, R row (`guidance.py`), N position.
 """
 
 import importlib.util
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from models.autoregressive import Autoregressive
 from models.conditioning import Condition
@@ -42,25 +42,33 @@ class Kernels:
     def begin(self, draws: Draws, condition: Condition | None) -> "KernelSampling":
         """Some items; those before must have ended. Within `sampling_mode`. ValueError for what does not fit."""
         condition = draws.rows.condition(None if condition is None else condition.to(draws.keys.device))
+        network = partial(network_of, self.model, condition, draws.num_rows, draws.shape, self.precision)
         if isinstance(self.model, WaveNet):
-            waveforms = waveform_network(self.model, condition, draws.num_rows, draws.num_positions, self.precision)
-            return KernelSampling(draws, waveforms, waveforms.starts)
-        assert isinstance(self.model, GatedPixelCNN | PixelCNN)
+            return KernelSampling(draws, network())
         key = draws.shape, draws.kept is None, draws.chooser.any_weighed, sizes_of(blocks_of(self.model, draws))
         if self.pictures is not None and self.key == key:
             self.pictures.begin_again(draws, condition)
             return self.pictures
-        network = PictureNetwork(self.model, condition, draws.num_rows, draws.shape, self.precision)
-        self.key, self.pictures = key, KernelSampling(draws, network, torch.zeros_like(draws.lengths))
+        self.key, self.pictures = key, KernelSampling(draws, network())
         return self.pictures
+
+
+def network_of(
+    model: Autoregressive, condition: Condition | None, num_rows: int, shape: tuple[int, ...], precision: Precision
+) -> Network:
+    """The model's kernels, for so many items of one shape; `why_not_on_gpu` has nothing against the model."""
+    if isinstance(model, WaveNet):
+        return waveform_network(model, condition, num_rows, shape[0], precision)
+    assert isinstance(model, GatedPixelCNN | PixelCNN)
+    return PictureNetwork(model, condition, num_rows, shape, precision)
 
 
 class KernelSampling:
     """A `cached.Sampling`. Captured as it is made, where there is a CUDA device."""
 
-    def __init__(self, draws: Draws, network: Network, starts: Tensor) -> None:
+    def __init__(self, draws: Draws, network: Network) -> None:
         self.draws, self.network, self.position = draws, network, 0
-        self.placed = PlacedDraws(draws, network, starts)
+        self.placed = PlacedDraws(draws, network)
         self.steps = Steps(network, self.placed.draw)
         self.steps.capture()
         self.placed.reset()

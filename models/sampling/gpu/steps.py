@@ -18,11 +18,13 @@ class Network(Protocol):
     """Kernels and the memory of B lanes. `levels` [B] int64 is read, `parameters` [B, P] float32 written by `run`.
 
     `position` [1] is on the device and counts there: nothing that `run` does depends on another number but the turn.
+    `starts` [B] are the positions at which the lanes' items begin.
     """
 
     levels: Tensor
     parameters: Tensor
     position: Tensor
+    starts: Tensor
     num_turns: int
 
     def capture(self, capture: Capture, reset: Callable[[], None]) -> None:

@@ -47,7 +47,7 @@ class WaveformLanes:
         self.biases = MovingBiases(model, num_lanes, longest)
         network = WaveformNetwork(model, self.biases, num_lanes, precision)
         self.starts = network.starts
-        self.sampling = KernelSampling(self.idle_draws(num_lanes, longest), network, self.starts)
+        self.sampling = KernelSampling(self.idle_draws(num_lanes, longest), network)
 
     def idle_draws(self, num_lanes: int, longest: int) -> Draws:
         """Of lanes that have nothing to draw."""

@@ -37,7 +37,7 @@ class WaveformNetwork:
         layers_per_launch: int | None = None,
     ) -> None:
         """Weights are packed here once. `layers_per_launch`: all by default; it changes no bit of what comes out."""
-        self.kernels, self.config, self.num_lanes = load_kernels(), model.config, num_lanes
+        self.config, self.num_lanes = model.config, num_lanes
         self.packed: PackedWaveNet = pack(model, precision)
         self.biases = biases
         self.num_layers = len(model.config.layer_dilations)
@@ -101,7 +101,7 @@ class WaveformNetwork:
     def run_first(self) -> None:
         """The first convolution."""
         first, channels = self.packed.first, self.config.residual_channels
-        self.kernels.first_convolution[(self.num_programs,)](
+        load_kernels().first_convolution[(self.num_programs,)](
             self.levels,
             self.history,
             self.position,
@@ -122,8 +122,8 @@ class WaveformNetwork:
 
     def run_layers(self, first: int, last: int) -> None:
         """Gated layers from `first` to before `last`."""
-        config, stack = self.config, self.packed.stack
-        self.kernels.gated_layers[(self.num_programs,)](
+        config, stack, kernels = self.config, self.packed.stack, load_kernels()
+        kernels.gated_layers[(self.num_programs,)](
             self.stream,
             self.skips,
             self.rings,
@@ -148,7 +148,7 @@ class WaveformNetwork:
             W_R=stack.taps.shape[-2],
             W_H=stack.taps.shape[-1],
             W_S=stack.skip.shape[-1],
-            WIDEN=self.kernels.INTERPRETED,
+            WIDEN=kernels.INTERPRETED,
             **COMPILING,
         )
 

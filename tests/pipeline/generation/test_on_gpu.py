@@ -6,6 +6,7 @@ import torch
 from models.sampling.gpu import cached_graphs
 from models.sampling.gpu.graph import AsItIs
 from pipeline.errors import ConfigError
+from pipeline.generation import memory
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import draw_items
 from pipeline.generation.paths import cached_path, gpu_path, paths_here
@@ -27,6 +28,7 @@ BY_TORCH = GenerateConfig(num_lanes=8, sampler="torch")
 @pytest.fixture(autouse=True)
 def device_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H200")
+    monkeypatch.setattr(memory, "gpu_bytes_that_can_be_had", lambda: 2**30)
 
 
 def items_of(lines: list[str], exported: ExportedModel) -> list[PlannedItem]:
@@ -70,3 +72,20 @@ def test_bfloat16_is_refused_where_the_gpu_has_no_kernel(
     config = GenerateConfig(num_lanes=8, device="cuda", precision="bfloat16")
     with pytest.raises(ConfigError, match="precision is bfloat16, and there is no kernel: leave it at float32"):
         draw_items(items_of(DRAWN, digit_model), digit_model, config, lambda num_levels: None)
+
+
+@needs_triton
+def test_lanes_that_do_not_fit_on_the_gpu_are_refused_with_the_number_that_would(
+    speech_model: ExportedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def require(num_lanes: int, gpus_per_actor: float = 1.0) -> None:
+        config = GenerateConfig(num_lanes=num_lanes, device="cuda", gpus_per_actor=gpus_per_actor)
+        memory.require_memory(speech_model, config, 1, (1000,), by_kernel=True)
+
+    with pytest.raises(ConfigError, match=r"lanes of .* GiB of the GPU's memory, .* set num_lanes=\d+\.") as error:
+        require(2**20)
+    num_lanes = int(str(error.value).rsplit("num_lanes=", 1)[1].rstrip("."))
+    require(num_lanes)
+    for beyond in ((num_lanes + 8, 1.0), (num_lanes, 0.5)):
+        with pytest.raises(ConfigError, match="lanes of"):
+            require(*beyond)

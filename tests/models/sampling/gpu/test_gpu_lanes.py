@@ -10,8 +10,10 @@ from models.conditioning import Condition
 from models.counter_random import item_key
 from models.sampling import Departures, Kept, LaneRequest, sample_naive
 from models.sampling.gpu import gpu_lanes, sample_on_gpu, waveform_lanes
+from models.sampling.gpu.lane_memory import BYTES_PER_LEVEL, gpu_lane_bytes
+from models.sampling.gpu.packing import Precision
 from models.sampling.gpu.waveform_lanes import WaveformLanes
-from models.wavenet import WaveNet
+from models.wavenet import WaveNet, WaveNetConfig
 from tests.models.interpreter import interpreted, needs_triton  # noqa: F401 (a fixture of the whole module)
 from tests.models.tiny import tiny_condition, tiny_model
 
@@ -111,3 +113,11 @@ def test_pictures_are_drawn_set_after_set() -> None:
         for place, one in enumerate(conditions(kind, 9, size=(2, 2)))
     ]
     assert_drawn_as_alone(float32("gated_pixelcnn grey", kind), requests)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_lane_takes_its_rings_and_levels_and_little_else(precision: Precision) -> None:
+    model = WaveNet(WaveNetConfig(16, 16, 32, 16, 16, dilations=(1, 2, 512), num_stacks=1))
+    rings = (1 + 2 + 512 + 3) * 16 * (4 if precision == "float32" else 2)
+    found = gpu_lane_bytes(model, (100_000,), precision) - rings - 100_000 * BYTES_PER_LEVEL
+    assert 0 < found < 50_000
