@@ -1,6 +1,7 @@
 """Shards measured and added up: the figures are those of a slow look at all items, whatever the order and the cut."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,13 @@ from pipeline.audio.companding import decode_levels
 from pipeline.evaluation.against_real.chosen import half_of, key_bound, key_of
 from pipeline.evaluation.against_real.config import AgainstRealConfig
 from pipeline.evaluation.against_real.distances import distances
+from pipeline.evaluation.against_real.histograms import Grid
 from pipeline.evaluation.against_real.measure import Asked, copied_id, measure_shard
 from pipeline.evaluation.against_real.measured import Measured, Place
 from pipeline.evaluation.against_real.spectra import spectra_of
 from pipeline.shards.dataset import Dataset
-from pipeline.shards.schema import ImageConventions
+from pipeline.shards.schema import AudioFeatures, ImageConventions
+from pipeline.speech.f0 import log_f0
 from pipeline.storage import Location
 from tests.pipeline.evaluation.against_real.builders import (
     CONFIG,
@@ -139,6 +142,16 @@ def test_items_without_sound_have_no_centroid_and_no_floor_stands_for_one(root: 
     assert "centroid" not in found
     assert found["silence_share"].real == pytest.approx(1, abs=0.01)
     assert found["duration"].floor is None, "one of the halves is empty"
+
+
+def test_pitch_is_that_of_voiced_frames(root: Location) -> None:
+    heard = replace(SPEECH, features=AudioFeatures(f0="dio"))
+    found = measure(write(root / "heard", [utterance("u", voice(120))], heard)).whole.counts
+    log_hz, voiced = log_f0(waveform_of(utterance("u", voice(120))), RATE_HZ, "dio")
+    assert 0 < voiced.sum() < len(voiced)
+    assert found["f0"].sum() == voiced.sum()
+    assert Grid(0, 1000, 500).count(np.exp(log_hz[voiced])).tolist() == found["f0"].tolist()
+    assert found["voiced_share"].argmax() == int(voiced.mean() * 200)
 
 
 def test_a_large_picture_is_held_against_others_by_its_patches(root: Location) -> None:
