@@ -32,6 +32,9 @@ Answer = TypeVar("Answer")
 PLAN_FILE = "plan.json"
 DATASET_FILE = "dataset.json"
 
+WITHOUT_DATASET = ("export", "align labels")
+"""Commands that claim a folder for something else."""
+
 NAME = re.compile("[0-9a-f]{1,64}")
 """A shard's: its number, or a digest."""
 FAILURES_FILE = "failures.parquet"
@@ -292,15 +295,21 @@ class Dataset:
             yield self.read_shard(index, columns)
 
 
+def why_no_dataset(claim_file: Location) -> str:
+    """What a folder without `dataset.json` holds, and what to do."""
+    if not claim_file.is_file():
+        return f"holds no dataset: {DATASET_FILE} is missing. Make one with `ancestral prepare`."
+    made_by = read_page(claim_file.read_text(), str(claim_file)).get("made_by")
+    if made_by in WITHOUT_DATASET:
+        return f"holds what `{made_by}` wrote of a dataset, not a dataset. Give the one that it was made of."
+    return "is not finished; run the command that makes it again, it goes on where it stopped."
+
+
 def open_dataset(folder: Location, kind: str = "") -> Dataset:
     """Open a finished dataset; `kind` ("audio" or "image") refuses the other one."""
     place = folder / DATASET_FILE
     if not place.is_file():
-        if (folder / PLAN_FILE).is_file():
-            raise DatasetError(
-                f"{folder} is not finished; run the command that makes it again, it goes on where it stopped."
-            )
-        raise DatasetError(f"{folder} holds no dataset: {DATASET_FILE} is missing. Make one with `ancestral prepare`.")
+        raise DatasetError(f"{folder} {why_no_dataset(folder / PLAN_FILE)}")
     info = DatasetInfo.from_json(place.read_text(), str(place))
     if kind and info.conventions.kind != kind:
         raise DatasetError(f"{folder}: expected a dataset of kind {kind}, this one is of kind {info.conventions.kind}.")

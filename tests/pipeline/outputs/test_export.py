@@ -17,8 +17,8 @@ from pipeline.outputs.layouts import LAYOUTS
 from pipeline.outputs.part import export_part
 from pipeline.outputs.plan import parts_of
 from pipeline.outputs.proof import Record
-from pipeline.shards.dataset import Dataset
-from pipeline.storage import PARTIAL_PREFIX
+from pipeline.shards.dataset import Dataset, open_dataset
+from pipeline.storage import PARTIAL_PREFIX, locate
 from tests.pipeline.outputs.small import (
     AUDIO,
     content_of,
@@ -176,6 +176,12 @@ def test_what_a_layout_cannot_hold_is_told_with_those_that_can(
     assert "needs the speaker of every row, and 1 of 2 rows have none" in refusal(dataset, ExportConfig("vctk"))
     assert "needs the speaker" in refusal(dataset, ExportConfig("ljspeech", third_column="speaker"))
     assert "there is nothing to export" in refusal(write_dataset(tmp_path / "e", [[]], AUDIO), ExportConfig("ljspeech"))
+
+
+def test_an_export_is_no_dataset(recordings: Dataset, tmp_path: Path) -> None:
+    export_here(recordings, tmp_path / "out", ExportConfig("ljspeech"))
+    with pytest.raises(DatasetError, match="holds what `export` wrote of a dataset, not a dataset"):
+        open_dataset(locate(str(tmp_path / "out")))
 
 
 def test_the_page_tells_where_it_comes_from(recordings: Dataset, tmp_path: Path) -> None:
