@@ -1,6 +1,7 @@
 """`doctor`: what this machine has, what it lacks, and what that costs; changes nothing.
 
-It draws a few items by the compiled kernels and by torch and compares them, so that "used" means that it works here.
+It draws a few items by the kernels of the processor, and of the GPU, and by torch and compares them, so that "used"
+means that it works here.
 """
 
 import importlib.util
@@ -15,10 +16,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from models.autoregressive import Autoregressive
 from models.counter_random import item_key
+from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
 from models.native import LEVELS, Library, best, opened
+from models.pixelcnn import PixelCNN, PixelCNNConfig
 from models.sampling import LaneRequest, sample_cached
 from models.sampling.fused import sample_fused
+from models.sampling.gpu import sample_on_gpu, why_not_on_gpu
 from models.wavenet import WaveNet, WaveNetConfig
 from pipeline.generation.memory import available_bytes
 
@@ -37,7 +42,7 @@ EXTRAS = {
 }
 """An extra's package, and what it is for."""
 
-NUM_TIMESTEPS = 40
+NUM_TIMESTEPS, NUM_LANES = 40, 8
 
 
 class Finding(NamedTuple):
@@ -69,6 +74,8 @@ def examined() -> Iterator[Finding]:
     yield Finding("GPU", torch.cuda.get_device_name() if torch.cuda.is_available() else "none that torch can use")
     yield from kernels()
     yield drawing()
+    if torch.cuda.is_available():
+        yield drawing_on(torch.device("cuda"))
     for extra, (package, purpose) in EXTRAS.items():
         is_there = importlib.util.find_spec(package) is not None
         yield Finding(
@@ -102,3 +109,28 @@ def drawing() -> Finding:
     return Finding(
         "drawing", "the kernels do not draw what torch draws: set sampler=torch, and report it", is_well=False
     )
+
+
+def drawing_on(device: torch.device) -> Finding:
+    """Whether the kernels of a GPU draw what torch draws there, on small networks of each kind."""
+    subject, networks = f"drawing on {device}", small_networks()
+    for model, shape in networks:
+        model.to(device).eval()
+        if reason := why_not_on_gpu(model):
+            return Finding(subject, f"by torch: {reason}")
+        requests = [LaneRequest(shape, item_key(0, str(number))) for number in range(NUM_LANES)]
+        by_kernel = torch.stack([item.levels for item in sample_on_gpu(model, requests, NUM_LANES)])
+        by_torch = sample_cached(model, shape, None, torch.tensor([request.key for request in requests])).levels.cpu()
+        if not torch.equal(by_kernel, by_torch):
+            told = f"its kernels do not draw what torch draws from a {type(model).__name__}: set sampler=torch"
+            return Finding(subject, f"{told}, and report it", is_well=False)
+    return Finding(subject, "by its kernels, which draw what torch draws")
+
+
+def small_networks() -> list[tuple[Autoregressive, tuple[int, ...]]]:
+    """One of each kind that a GPU has kernels for, and the shape of what is drawn from it."""
+    torch.manual_seed(0)
+    waveforms = WaveNet(WaveNetConfig(64, 16, 32, 16, 16, dilations=(1, 2, 4), num_stacks=1))
+    gated = GatedPixelCNN(GatedPixelCNNConfig(8, 3, 12, 2, 12, 3, 3))
+    square = PixelCNN(PixelCNNConfig(8, 3, 12, 1, 12, 3, 3))
+    return [(waveforms, (12,)), (gated, (3, 2, 2)), (square, (3, 2, 2))]

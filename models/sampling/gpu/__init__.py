@@ -31,7 +31,7 @@ from models.sampling.gpu.lane_memory import gpu_bytes_that_can_be_had, gpu_lane_
 from models.sampling.gpu.lanes import gpu_lanes, sample_on_gpu
 from models.sampling.gpu.packing import Precision
 from models.sampling.gpu.pictures import PictureNetwork
-from models.sampling.gpu.sampling import Kernels, is_available, why_not_on_gpu
+from models.sampling.gpu.sampling import Kernels, why_not_on_gpu
 from models.sampling.gpu.steps import Steps
 from models.sampling.gpu.waveforms import WaveformNetwork, waveform_network
 
@@ -45,7 +45,6 @@ __all__ = [
     "gpu_bytes_that_can_be_had",
     "gpu_lane_bytes",
     "gpu_lanes",
-    "is_available",
     "sample_on_gpu",
     "waveform_network",
     "why_not_on_gpu",

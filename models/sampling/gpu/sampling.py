@@ -126,8 +126,3 @@ def why_not_on(device: torch.device, precision: Precision) -> str:
     if precision == "bfloat16" and capability < LEAST_CAPABILITY:
         return f"products of bfloat16 need compute capability {LEAST_CAPABILITY}, and this device has {capability}"
     return ""
-
-
-def is_available() -> bool:
-    """Whether a model on a CUDA device can be drawn from by the kernels: triton is installed, a device is there."""
-    return importlib.util.find_spec("triton") is not None and torch.cuda.is_available()
