@@ -278,6 +278,7 @@ def say(
     speaker: Annotated[str | None, typer.Option(metavar="NAME", help="One that the model knows.")] = None,
     emotion: Annotated[str | None, typer.Option(metavar="NAME", help="The same.")] = None,
     language: Annotated[str | None, typer.Option(metavar="TAG", help="That the text is read in; else en-us.")] = None,
+    label: Annotated[str | None, typer.Option(metavar="NAME", help="For a model that is told labels too.")] = None,
     rate: Annotated[float | None, typer.Option(metavar="X", help="How fast, 1 as in training.")] = None,
     duration: Annotated[float | None, typer.Option(metavar="SECONDS", help="How long, instead.")] = None,
     f0: Annotated[float | None, typer.Option(metavar="HZ", help="A monotone, for a model that is told F0.")] = None,
@@ -300,8 +301,9 @@ def say(
     chosen = settings(context, GenerateConfig, config, sets, show_config)
     from jobs.say import say as run
 
-    asked = {"speaker": speaker, "emotion": emotion, "language": language, "rate": rate, "duration_s": duration}
-    wish = {key: value for key, value in {**asked, "f0_hz": f0}.items() if value is not None}
+    asked = {"speaker": speaker, "emotion": emotion, "language": language, "label": label}
+    asked |= {"rate": rate, "duration_s": duration, "f0_hz": f0}
+    wish = {key: value for key, value in asked.items() if value is not None}
     wish |= {"text": text, "seed": seed, "temperature": temperature}
     run(place(context, model), place(context, out), wish, chosen, Console())
 

@@ -109,6 +109,16 @@ def test_the_figures_are_those_of_the_held_out_rows(tmp_path: Path) -> None:
     assert figures["voicing_error"] == 0
 
 
+def test_predicted_lengths_add_up_to_what_recordings_last(tmp_path: Path) -> None:
+    dataset = ruled_dataset(tmp_path / "data", ruled_rows(noise=0.5))
+    prosody, predicted_s, true_s = fitted(dataset), 0.0, 0.0
+    for row in usable_rows(dataset, "train", 10**9):
+        is_spoken = np.array(row["phone"]) != "sil"
+        predicted_s += prosody.seconds(row, row)[is_spoken].sum()
+        true_s += (row["phone_end"] - row["phone_start"])[is_spoken].sum() / RATE_HZ
+    assert predicted_s == pytest.approx(true_s, rel=0.04)  # a tenth less without the spread
+
+
 def test_voicing_that_the_phones_do_not_tell_is_counted(tmp_path: Path) -> None:
     rows = [{**row, "voiced": [True] * len(row["voiced"])} for row in ruled_rows(15)]
     silent = {"train": 0, "validation": 0}
