@@ -27,6 +27,7 @@ from pipeline.generation.parts import NOT_KEPT, Keep, OnLevels, Part, draw_parts
 from pipeline.generation.paths import cached_path, fused_path, gpu_path, why_not_by_kernel
 from pipeline.generation.pictures_given import kept_of
 from pipeline.generation.plan import PlannedItem
+from pipeline.generation.prefixes import kept_prefix
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.shards.schema import AudioConventions, ImageConventions
 
@@ -97,11 +98,12 @@ def lane_request(item: PlannedItem, info: ModelInfo) -> LaneRequest:
 
 
 def kept_levels(item: PlannedItem, info: ModelInfo) -> Kept | None:
-    """The pixels that the request gives; None where all are drawn. RequestError for a file that has changed."""
-    if item.given.picture is None:
-        return None
-    assert isinstance(info.conventions, ImageConventions)
-    return kept_of(item.given, info.conventions, item.item_id)
+    """What the request gives of an item; None where all is drawn. RequestError for a file that has changed."""
+    conventions = info.conventions
+    if isinstance(conventions, AudioConventions):
+        has_none = not item.prefix.num_timesteps
+        return None if has_none else kept_prefix(item.prefix, conventions, item.num_timesteps, item.item_id)
+    return None if item.given.picture is None else kept_of(item.given, conventions, item.item_id)
 
 
 def num_levels_drawn(item: PlannedItem, info: ModelInfo) -> int:

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from models.sampling import Kept
-from pipeline.errors import DatasetError, ItemError, PassingStorageError, RequestError, StorageError
+from pipeline.errors import RequestError
 from pipeline.generation.fields import shown, text_of
+from pipeline.generation.given_files import bytes_of, require_checksum, require_unchanged, told_at
 from pipeline.generation.pictures_rows import picture_row
 from pipeline.image.decode import Pixels, decode
 from pipeline.image.quantise import quantise
@@ -78,11 +79,7 @@ def source_of(
             f"{where}: {key}: expected {wanted} pixels (height x width), and {uri} has {height} x {width}; resize it."
         )
     source = Source(uri, (height, width), read.sha256, item_id)
-    if (expected := data.get(f"{key}_sha256", source.sha256)) != source.sha256:
-        raise RequestError(
-            f"{where}: {key}_sha256 is {expected!r}, and what {uri} holds has {source.sha256}: it was changed. Give "
-            "the picture of that time, or leave the checksum out."
-        )
+    require_checksum(data, key, uri, read.sha256, where)
     return source
 
 
@@ -101,25 +98,16 @@ def place_of(data: Mapping[str, Any], key: str, folder: str, where: str) -> tupl
 
 def read_source(uri: str, item_id: str, channels: int, where: str) -> PictureRead:
     """A picture with so many channels; RequestError for what cannot be read."""
-    try:
+    with told_at(where, uri, "a picture, such as a PNG file"):
         if item_id:
             return PictureRead(*picture_row(Location(uri), item_id, channels))
         return read_file(uri, Location(uri).fingerprint(), channels)
-    except PassingStorageError:
-        raise
-    except (StorageError, DatasetError) as error:
-        raise RequestError(f"{where}: {error}") from error
-    except ItemError as error:
-        raise RequestError(f"{where}: {uri}: {error}; expected a picture, such as a PNG file.") from error
 
 
 @lru_cache(maxsize=8)
 def read_file(uri: str, fingerprint: str, channels: int) -> PictureRead:
     """A file's picture; kept for the next request that names it. `fingerprint` is that of the file as it stands."""
-    with Location(uri).open() as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise ItemError("read", f"longer than {MOST_BYTES:,} bytes")
+    data = bytes_of(uri, MOST_BYTES)
     return PictureRead(decode(data, 1 if channels == 1 else 3), hashlib.sha256(data).hexdigest())
 
 
@@ -155,6 +143,5 @@ def drawn_pixels(given: Given, size: Size, where: str) -> Tensor:
 def unchanged(source: Source, channels: int, where: str) -> Pixels:
     """What a source holds, if it is what was checked."""
     read = read_source(source.uri, source.item_id, channels, where)
-    if read.sha256 != source.sha256:
-        raise RequestError(f"{where}: {source.uri} was changed since the requests were checked; run the command again.")
+    require_unchanged(source.uri, source.sha256, read.sha256, where)
     return read.pixels

@@ -13,6 +13,7 @@ from pipeline.generation.config import GenerateConfig
 from pipeline.generation.pictures import scale_ids, with_parents
 from pipeline.generation.pictures_given import NOTHING_GIVEN, Given
 from pipeline.generation.pitch import Contour
+from pipeline.generation.prefixes import NO_PREFIX, Prefix
 from pipeline.generation.requests import Request
 from pipeline.generation.splits import split_of_each
 from pipeline.generation.timing import Phones
@@ -38,6 +39,7 @@ class PlannedItem:
     request: str
     given: Given = NOTHING_GIVEN
     parents: tuple[str, ...] = ()
+    prefix: Prefix = NO_PREFIX
 
 
 def items_of(request: Request) -> Iterator[PlannedItem]:
@@ -57,6 +59,7 @@ def items_of(request: Request) -> Iterator[PlannedItem]:
             request=with_parents(request.source, parents),
             given=request.picture.given,
             parents=parents,
+            prefix=request.prefix,
         )
 
 

@@ -25,6 +25,7 @@ text                         its phones, as long as the model's prosody says, pa
 rate                         how fast the text is said, 0.25 to 4                                 1, as in training
 f0_hz                        the pitch: hertz, or points [[time_s, hz], ...] with straight lines in ln Hz
                              between them, held before the first and after the last; 20 to 2000 Hz
+prefix                       a recording that the waveform begins with (`prefixes.py`)
 image mask low_resolution    pixels that are given, and pictures that share a small one (`pictures.py`)
 children
 
@@ -60,6 +61,7 @@ from pipeline.generation.pictures import (
     refuse_parted_families,
 )
 from pipeline.generation.pitch import Contour
+from pipeline.generation.prefixes import NO_PREFIX, PREFIX_KEYS, Prefix, prefix_of
 from pipeline.generation.speech import Voice, length_and_phones, pitch_of, speech_columns
 from pipeline.generation.splits import splits_of
 from pipeline.generation.timing import Phones
@@ -67,7 +69,7 @@ from pipeline.prosody.prosody import Prosody
 from pipeline.shards.schema import ATTRIBUTES, AudioConventions, Conventions, ImageConventions
 
 OPTIONS = ("id", "count", "seed", "split", "temperature", "top_k", "top_p", "guidance")
-AUDIO_KEYS = ("duration_s", "num_timesteps", "phones", "text", "rate", "f0_hz")
+AUDIO_KEYS = ("duration_s", "num_timesteps", "prefix", "phones", "text", "rate", "f0_hz")
 IMAGE_KEYS = ("height", "width", "channels")
 """Asked for now and then; named in the error, since a picture's size is the model's."""
 
@@ -110,6 +112,7 @@ class Request:
     text: str
     source: str
     picture: PictureRequest = PLAIN_PICTURE
+    prefix: Prefix = NO_PREFIX
 
 
 def parse_request(line: str, number: int, target: Target, where: str) -> Request:
@@ -124,9 +127,11 @@ def request_of(data: Mapping[str, Any], number: int, target: Target, where: str)
     target.conditioning.attribute_ids(attributes, where)
     num_timesteps, phones, contour = speech_of(data, target, where)
     count = whole_number(data, "count", 1, 1, MOST_WHOLE_NUMBER, where)
-    picture = PLAIN_PICTURE
+    picture, prefix = PLAIN_PICTURE, NO_PREFIX
     if isinstance(target.conventions, ImageConventions):
         picture = picture_of(data, target.conventions, target.pictures, where)
+    else:
+        prefix = prefix_of(data, target.conventions, target.pictures.folder, num_timesteps, where)
     splits = splits_of(data, count, where)
     refuse_parted_families(picture.children, splits, where)
     return Request(
@@ -142,8 +147,9 @@ def request_of(data: Mapping[str, Any], number: int, target: Target, where: str)
         phones=phones,
         f0=contour,
         text=text_of(data, "text", where) if "text" in data else "",
-        source=json.dumps({**data, **named_sources(picture.given)}, sort_keys=True, ensure_ascii=False),
+        source=json.dumps({**data, **named_sources(picture.given), **prefix.told}, sort_keys=True, ensure_ascii=False),
         picture=picture,
+        prefix=prefix,
     )
 
 
@@ -174,7 +180,7 @@ def known_keys(target: Target) -> list[str]:
     conditioning = target.conditioning
     keys = [*OPTIONS, *conditioning.attributes]
     if isinstance(target.conventions, AudioConventions):
-        keys += ["duration_s", "num_timesteps"]
+        keys += ["duration_s", "num_timesteps", "prefix"]
     else:
         keys += [key for key in PICTURE_KEYS if key != "children" or target.pictures.factors]
     if conditioning.has_local:
@@ -189,6 +195,8 @@ def refuse_unknown_keys(data: Mapping[str, Any], target: Target, where: str) -> 
     allowed = {*known, *(["language"] if "text" in data and "text" in known else [])}
     if isinstance(target.conventions, ImageConventions):
         allowed |= {*PICTURE_KEYS, *CHECKSUM_KEYS}
+    else:
+        allowed |= {*PREFIX_KEYS}
     for key in data:
         if key not in allowed:
             raise RequestError(f"{where}: {explain_unknown(key, known, target)}")

@@ -195,7 +195,7 @@ def test_items_share_the_small_picture_of_the_first_of_them() -> None:
 def test_the_page_asks_with_keys_that_there_are() -> None:
     page = (Path(__file__).parents[3] / "docs/pictures.md").read_text()
     requests = [json.loads(line) for line in re.findall(r"^    (\{.*\})$", page, re.MULTILINE)]
-    assert len(requests) == 6
+    assert len(requests) == 7
     named = {key for request in requests for key in request}
-    assert named <= {"id", "label", "count", *PICTURE_KEYS}
+    assert named <= {"id", "label", "count", "speaker", "duration_s", "prefix", *PICTURE_KEYS}
     assert named >= set(PICTURE_KEYS)
