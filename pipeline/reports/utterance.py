@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.reports.spectrogram import RANGE_DB, Waveform, spectrogram_db, with_palette
-from pipeline.reports.style import BLUE, ON_TILE, TILE, VERMILION, quiet
+from pipeline.reports.style import ON_TILE, TILE, VERMILION, quiet
 
 INCHES_PER_SECOND = 3.0
 NARROWEST_INCH, WIDEST_INCH = 6.0, 40.0
@@ -46,9 +46,10 @@ def utterance_png(uttered: Uttered) -> bytes:
     """The picture as a PNG file."""
     width = min(max(INCHES_PER_SECOND * uttered.seconds, NARROWEST_INCH), WIDEST_INCH)
     heights = [2.6, 0.3, 1.1] if len(uttered.log_f0) else [2.6, 0.3]
-    figure = Figure(figsize=(width, sum(heights) + 0.7), facecolor=TILE)
+    height = sum(heights) + 0.7
+    figure = Figure(figsize=(width, height), facecolor=TILE)
     rows = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
-    figure.subplots_adjust(left=0.65 / width, right=1 - 0.15 / width, top=0.97, bottom=0.5 / sum(heights), hspace=0.06)
+    figure.subplots_adjust(left=0.65 / width, right=1 - 0.15 / width, top=0.97, bottom=0.5 / height, hspace=0.06)
     draw_spectrogram(quiet(rows[0], ON_TILE), uttered)
     draw_phones(quiet(rows[1], ON_TILE), uttered)
     if len(uttered.log_f0):
@@ -85,7 +86,7 @@ def draw_f0(axes: Axes, uttered: Uttered) -> None:
     """The pitch that it was drawn with, in hertz; dotted where nothing is voiced."""
     times_s = np.arange(len(uttered.log_f0)) * uttered.period_s
     hz: NDArray[np.float64] = np.exp(np.asarray(uttered.log_f0, np.float64))
-    axes.plot(times_s, hz, color=BLUE, linewidth=0.8, linestyle=":")
+    axes.plot(times_s, hz, color=ON_TILE, linewidth=0.8, linestyle=":")
     axes.plot(times_s, np.where(uttered.voiced, hz, np.nan), color=VERMILION, linewidth=1.6)
     axes.set_xlim(0, uttered.seconds)
     axes.set_ylabel("F0 (Hz)")
