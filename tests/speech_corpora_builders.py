@@ -54,6 +54,15 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+def vctk_like_corpus(folder: Path) -> Path:
+    """Speakers ann and ann_b, whom VCTK does not have, two utterances each."""
+    for speaker in ("ann", "ann_b"):
+        for number in (1, 2):
+            write_audio(folder / f"wav48/{speaker}/{speaker}_{number:03d}.wav")
+            write_text(folder / f"txt/{speaker}/{speaker}_{number:03d}.txt", "Please call Stella.\n")
+    return folder
+
+
 def vctk_corpus(folder: Path, version: str = "0.92") -> Path:
     """Speakers p225, p280 (no mic2), p315 (no texts), p362 (a text without audio) and s5, two utterances each."""
     below, endings = (

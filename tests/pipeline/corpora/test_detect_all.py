@@ -24,6 +24,7 @@ from tests.speech_corpora_builders import (
     timit_corpus,
     timit_speaker,
     vctk_corpus,
+    vctk_like_corpus,
     write_audio,
     write_text,
     yesno_corpus,
@@ -79,6 +80,7 @@ CORPORA: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "vctk 0.92": ("vctk", vctk_corpus),
     "vctk 0.80": ("vctk", lambda at: vctk_corpus(at, "0.80")),
     "an excerpt of vctk": ("vctk", bare_vctk),
+    "like vctk": ("vctk_like", vctk_like_corpus),
     "yesno": ("yesno", yesno_corpus),
     "yesno, from above": ("yesno", lambda at: yesno_corpus(at / "waves_yesno").parent),
 }

@@ -8,16 +8,13 @@ from pipeline.corpora import vctk, vctk_like
 from pipeline.corpora.detect import find_layout
 from pipeline.items import AudioItem, BadItem
 from pipeline.storage import locate
-from tests.speech_corpora_builders import vctk_corpus, write_audio, write_text
+from tests.speech_corpora_builders import vctk_corpus, vctk_like_corpus, write_audio
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """ann and ann_b, two utterances each; one text without audio, one recording without text."""
-    for speaker in ("ann", "ann_b"):
-        for number in (1, 2):
-            write_audio(tmp_path / f"wav48/{speaker}/{speaker}_{number:03d}.wav")
-            write_text(tmp_path / f"txt/{speaker}/{speaker}_{number:03d}.txt", "Please call Stella.\n")
+    vctk_like_corpus(tmp_path)
     (tmp_path / "txt/ann/ann_002.txt").unlink()
     (tmp_path / "wav48/ann_b/ann_b_002.wav").unlink()
     return tmp_path
