@@ -111,7 +111,10 @@ def kill_a_sampler(driver: int, chance: random.Random) -> int:
 
 
 def main(model: Path, requests: Path, out: Path, seed: int) -> None:
-    """Generate to the end on two nodes beside the head; one is lost now and then, and another comes."""
+    """Generate to the end on two nodes beside the head; one is lost now and then, and another comes.
+
+    Nodes come and go in the main thread, which alone may start one.
+    """
     import ray
     from ray.cluster_utils import Cluster
     from rich.console import Console
@@ -122,30 +125,27 @@ def main(model: Path, requests: Path, out: Path, seed: int) -> None:
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     nodes = [cluster.add_node(num_cpus=1, object_store_memory=2**27) for _ in range(2)]
-    is_over, chance = threading.Event(), random.Random(seed)
+    chance = random.Random(seed)
 
-    def fire() -> None:
-        for _ in range(NUM_LOST_NODES):
-            wait_for_snapshots(out, chance.randint(2, 6), is_over.is_set)
-            if is_over.is_set():
-                return
-            node = nodes.pop(chance.randrange(2))
-            (raylet,) = node.all_processes["raylet"]
-            os.kill(raylet.process.pid, signal.SIGKILL)
-            print("a raylet was killed", flush=True)
-            nodes.append(cluster.add_node(num_cpus=1, object_store_memory=2**27))
-
-    ray.init(address=cluster.address, log_to_driver=False)
-    shooter = threading.Thread(target=fire)
-    shooter.start()
-    try:
+    def run() -> None:
         with connect() as connected:
             generate(locate(str(model)), locate(str(out)), locate(str(requests)), CONFIG, connected, Console())
-    finally:
-        is_over.set()
-        shooter.join()
-        ray.shutdown()
-        cluster.shutdown()
+        print("all was generated", flush=True)
+
+    ray.init(address=cluster.address, log_to_driver=False)
+    runner = threading.Thread(target=run)
+    runner.start()
+    for _ in range(NUM_LOST_NODES):
+        wait_for_snapshots(out, chance.randint(2, 6), lambda: not runner.is_alive())
+        if not runner.is_alive():
+            break
+        (raylet,) = nodes.pop(chance.randrange(2)).all_processes["raylet"]
+        os.kill(raylet.process.pid, signal.SIGKILL)
+        print("a raylet was killed", flush=True)
+        nodes.append(cluster.add_node(num_cpus=1, object_store_memory=2**27))
+    runner.join()
+    ray.shutdown()
+    cluster.shutdown()
 
 
 if __name__ == "__main__":

@@ -111,17 +111,25 @@ def interrupt(asked: Generation, chance: random.Random) -> tuple[int, dict[str, 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_twenty_kills(tmp_path: Path, short_folder: Path) -> None:
-    asked, chance, num_killed = ask(tmp_path, 10, 12000), random.Random(400), 0
+@pytest.mark.timeout(1500)
+def test_the_command_and_its_actors_sixteen_times(tmp_path: Path) -> None:
+    asked, chance, num_killed = ask(tmp_path, 6, 8000), random.Random(400), 0
     calm = made_calmly(asked)
-    while num_killed < 20 - NUM_LOST_NODES:
+    while num_killed < 16:
         more, kept = interrupt(asked, chance)
         num_killed += more
         assert max(kept.values()) > 0
-        for name, run in notes(asked.out).items():
-            assert name not in kept, run
-    before = asked.levels_kept()
+    subprocess.run(asked.command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    made = [(notes(asked.out)[name]["went_on_from_levels"], num_levels) for name, num_levels in kept.items()]
+    assert all(went_on_from >= num_levels > 0 for went_on_from, num_levels in made)
+    assert content_of(asked.out) == content_of(calm.out)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nodes_four_times(tmp_path: Path, short_folder: Path) -> None:
+    asked = ask(tmp_path, 4, 6000)
+    calm = made_calmly(asked)
     (short_folder / "ray").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_TMPDIR": str(short_folder)}
     paths = [str(path) for path in (asked.model, asked.requests, asked.out)]
@@ -132,8 +140,6 @@ def test_twenty_kills(tmp_path: Path, short_folder: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all was generated" in done.stdout, done.stdout + done.stderr
     assert done.stdout.count("a raylet was killed") == NUM_LOST_NODES
-    after = notes(asked.out)
-    assert all(after[name]["went_on_from_levels"] >= num_levels > 0 for name, num_levels in before.items())
     assert content_of(asked.out) == content_of(calm.out)
