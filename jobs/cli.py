@@ -301,7 +301,7 @@ def say(
     chosen = settings(context, GenerateConfig, config, sets, show_config)
     from jobs.say import say as run
 
-    asked = {"speaker": speaker, "emotion": emotion, "language": language, "label": label}
+    asked: dict[str, Any] = {"speaker": speaker, "emotion": emotion, "language": language, "label": label}
     asked |= {"rate": rate, "duration_s": duration, "f0_hz": f0}
     wish = {key: value for key, value in asked.items() if value is not None}
     wish |= {"text": text, "seed": seed, "temperature": temperature}
