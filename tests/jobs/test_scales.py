@@ -131,15 +131,17 @@ def test_lower_pools_take_turns_and_each_gets_the_pictures_below() -> None:
             asked.append((self.name, *given))
             return f"{self.name}'s"
 
-    crew = Crew([Asked("top")], [[Asked("a"), Asked("b")], [Asked("c")]])
+    crew = Crew([Asked("top")], [[Asked("a"), Asked("b")], [Asked("c")], [Asked("d")]])
     for plan in ("p", "q"):
         crew.start(crew.actors[0], plan)  # type: ignore[arg-type]
     assert asked == [
         ("a", 0, "p"),
         ("c", 1, "p", "a's"),
-        ("top", "p", "a's", "c's"),
+        ("d", 2, "p", "c's"),
+        ("top", "p", "a's", "c's", "d's"),
         ("b", 0, "q"),
         ("c", 1, "q", "b's"),
-        ("top", "q", "b's", "c's"),
+        ("d", 2, "q", "c's"),
+        ("top", "q", "b's", "c's", "d's"),
     ]
-    assert len(crew.everyone) == 4
+    assert len(crew.everyone) == 5
