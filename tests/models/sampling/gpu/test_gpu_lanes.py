@@ -24,7 +24,8 @@ PREFIX = torch.tensor([[3, 1]])
 HOP = 2
 """Of the conditions with frames below."""
 
-LENGTHS = (12, 3, 7, 0, 5, 2, 9, 4, 1, 6, 11)
+LENGTHS = (7, 12, 7, 0, 6, 6, 9, 4, 6, 6, 11, 5, 5)
+"""Three of them enter lanes that others have left, and have three frames each."""
 
 
 def float32(name: str, kind: str) -> Autoregressive:
@@ -73,25 +74,33 @@ def test_waveforms_enter_lanes_as_these_are_left(name: str, kind: str, monkeypat
     assert_drawn_as_alone(float32(name, kind), waveforms(kind))
 
 
-def test_lanes_are_used_and_an_item_has_its_bits_whenever_it_enters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waveform_lanes, "SPAN", 1)
-    model = cast(WaveNet, float32("wavenet", "none"))
-    requests = [LaneRequest((length,), item_key(7, str(length))) for length in (5, 4, 4, 3, 3, 2, 1, 1)]
+def drawn_in_spans(span: int, requests: list[LaneRequest], monkeypatch: pytest.MonkeyPatch) -> WaveformLanes:
+    """Two lanes that have drawn all."""
+    monkeypatch.setattr(waveform_lanes, "SPAN", span)
     with torch.inference_mode():
-        lanes = WaveformLanes(model, requests, 2, "float32")
+        lanes = WaveformLanes(cast(WaveNet, float32("wavenet", "none")), requests, 2, "float32")
         while lanes.advance():
             pass
+    return lanes
+
+
+def test_lanes_are_used_and_an_item_has_its_bits_whenever_it_enters(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = [
+        LaneRequest((length,), item_key(7, str(place))) for place, length in enumerate((5, 5, 5, 4, 3, 3, 2, 1))
+    ]
+    lanes = drawn_in_spans(1, requests, monkeypatch)
     assert lanes.lane_use > 0.9
-    with torch.inference_mode():
-        alone = WaveformLanes(model, requests[-1:], 2, "float32")
-        alone.advance()
-    assert torch.equal(alone.items()[0].levels, lanes.items()[-1].levels)
-    assert alone.items()[0].nll_nats == lanes.items()[-1].nll_nats
+    late = drawn_in_spans(4, requests, monkeypatch)  # items end within a span, and lanes compute on
+    alone = drawn_in_spans(4, requests[-1:], monkeypatch)
+    for item, again in zip([*lanes.items(), lanes.items()[-1]], [*late.items(), *alone.items()], strict=True):
+        assert torch.equal(item.levels, again.levels)
+        assert item.nll_nats == again.nll_nats
 
 
 def test_what_has_ended_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waveform_lanes, "SPAN", 2)
-    model, requests = float32("wavenet", "none"), waveforms("none")[1:6]
+    model = float32("wavenet", "none")
+    requests = [LaneRequest((length,), item_key(7, str(length))) for length in (3, 7, 0, 5, 2)]
     whole = sample_on_gpu(model, requests, NUM_LANES)
     with torch.inference_mode():
         stopped = gpu_lanes(model, requests, NUM_LANES)
