@@ -6,7 +6,7 @@ Axes: B lane, C colour, H W, K levels.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from ctypes import Structure, byref
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -80,6 +80,7 @@ class NativePictures(ABC):
         self.num_colours, self.num_levels = num_colours, num_levels
         self.keys = torch.zeros(self.size.num_lanes, 2, dtype=torch.int32)
         self.temperatures = torch.ones(self.size.num_lanes)
+        self.views: dict[tuple[int, int], tuple[Structure, Any]] = {}  # of single pixels (`pixel_views.py`)
 
     @property
     @abstractmethod

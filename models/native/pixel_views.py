@@ -24,6 +24,9 @@ from models.native.square_pictures import NativePixelCNN, NativeSquare
 from models.native.structs import address
 from models.native.wavenet import Span
 
+LEVEL_BYTES, NATS_BYTES = 4, 8
+"""Of a row's levels, int32, and its nll_nats, float64."""
+
 AnyStruct = TypeVar("AnyStruct", bound=Structure)
 
 
@@ -36,8 +39,7 @@ class PixelViews:
     """Draws row after row of a network, each pixel with the number that it is given."""
 
     def __init__(self, net: NativePictures) -> None:
-        self.net = net
-        self.views: dict[tuple[int, int], tuple[Structure, Any]] = {}
+        self.net, self.views = net, net.views
 
     @cached_property
     def num_slots(self) -> int:
@@ -47,12 +49,16 @@ class PixelViews:
     def draw_row(self, row: int, numbers: Sequence[int], given: Tensor) -> Span:
         """The levels [W·C, B] of a row whose pixels [W] have these numbers; `given` [W·C, B] int32 are kept."""
         levels, nll_nats = torch.empty(given.shape, dtype=torch.int32), torch.empty(given.shape, dtype=torch.float64)
-        draw, num_colours = self.net.kernel.call(f"{self.net.name}_draw_row"), self.net.num_colours
+        parts = (self.net.keys, self.net.temperatures, given, levels, nll_nats, None)
+        struct = PictureRowStruct(0, *(address(part) for part in parts))
+        places = struct.given, struct.levels, struct.nll_nats
+        draw, slot = self.net.kernel.call(f"{self.net.name}_draw_row"), row % self.num_slots
         for column, number in enumerate(numbers):
-            own = slice(column * num_colours, (column + 1) * num_colours)
-            parts = (self.net.keys, self.net.temperatures, given[own], levels[own], nll_nats[own], None)
-            struct = PictureRowStruct(number, *(address(part) for part in parts))
-            draw(byref(self.view(row % self.num_slots, column)), byref(struct))
+            before = column * self.net.num_colours * self.net.size.num_lanes
+            struct.row = number
+            struct.given, struct.levels = places[0] + before * LEVEL_BYTES, places[1] + before * LEVEL_BYTES
+            struct.nll_nats = places[2] + before * NATS_BYTES
+            draw(byref(self.view(slot, column)), byref(struct))
         return Span(levels, nll_nats, None)
 
     def view(self, slot: int, column: int) -> Structure:

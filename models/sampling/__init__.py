@@ -10,6 +10,7 @@ lockstep.py     such a batch, drawn a part at a time
 state.py        what a sampler goes on from after a restart; `cache_state.py` has it of a model's cache
 fused.py        by a compiled kernel (`models/native`): `fused_waveforms.py`, in lanes that take the next item, and
                 `fused_pictures.py`; `lane_conditions.py` and `picture_conditions.py` have what conditions their lanes
+scales.py       a multi-scale picture one scale at a time; `fused_scales.py` by a kernel
 """
 
 from models.sampling.cached import sample_cached
