@@ -24,9 +24,8 @@ def watched(actors: Sequence[Any], advance: Advance, view: ProgressView) -> Iter
         while not ended.wait(SECONDS_BETWEEN_LOOKS):
             underway = total(actor.levels_underway.remote() for actor in actors)
             if not ended.is_set():
-                advance.levels_at_peak = advance.levels_at_peak or total(
-                    actor.levels_at_peak.remote() for actor in actors
-                )
+                at_peak = total(actor.levels_at_peak.remote() for actor in actors)
+                advance.levels_at_peak = max(advance.levels_at_peak, at_peak)  # those that are starting have none yet
                 view.update(round(advance.items(int(underway)), 1), advance.rates(int(underway)))
 
     thread = threading.Thread(target=look, name="watch", daemon=True)
