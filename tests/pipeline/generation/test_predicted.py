@@ -67,6 +67,19 @@ def test_a_rate_makes_it_faster(says_abba: None) -> None:
     )
 
 
+def test_a_speaker_has_lengths_of_their_own(says_abba: None) -> None:
+    prosody = prosody_of(SPEECH)
+    weights = prosody.durations.weights.copy()
+    weights[prosody.space.starts["attribute speaker"] + 1] = math.log(3)
+    target = Target(
+        AUDIO, SPEECH, 1000, prosody=replace(prosody, durations=replace(prosody.durations, weights=weights))
+    )
+    said = {"text": "ab b, a", "emotion": "calm"}
+    ann, bob = (parse_request(json.dumps({**said, "speaker": name}), 1, target, "x") for name in ("ann", "bob"))
+    assert ann.num_timesteps == 90 + 120
+    assert bob.num_timesteps == 90 + 3 * 120
+
+
 def test_pitch_is_predicted_unless_it_is_given(says_abba: None) -> None:
     request = parse({"text": "ab b, a"}, TOLD)
     times_s, hz = zip(*request.f0, strict=True)
