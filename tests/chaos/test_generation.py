@@ -120,8 +120,10 @@ def test_the_command_and_its_actors_sixteen_times(tmp_path: Path) -> None:
         num_killed += more
         assert max(kept.values()) > 0
     subprocess.run(asked.command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-    made = [(notes(asked.out)[name]["went_on_from_levels"], num_levels) for name, num_levels in kept.items()]
-    assert all(went_on_from >= num_levels > 0 for went_on_from, num_levels in made)
+    made = notes(asked.out)
+    told = [name for name in kept if "went_on_from_levels" in made[name]]  # one drawn a second time, hedged, tells none
+    assert told
+    assert all(made[name]["went_on_from_levels"] >= kept[name] > 0 for name in told)
     assert content_of(asked.out) == content_of(calm.out)
 
 
