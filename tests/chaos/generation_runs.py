@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ SETTINGS += [f"--set=snapshot_every_s={CONFIG.snapshot_every_s}"]
 """The same for the command."""
 
 NUM_LOST_NODES = 4
+
+SECONDS_TO_DIE = 60.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,11 @@ def written(out: Path) -> set[tuple[str, int]]:
 
 def samplers(driver: int) -> list[int]:
     """The processes of a driver's actors."""
+    return [pid for pid, line in below(driver).items() if line.startswith(b"ray::Sampler")]
+
+
+def below(driver: int) -> dict[int, bytes]:
+    """All processes of a driver, itself among them, and their command lines."""
     parents, lines = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -97,7 +104,14 @@ def samplers(driver: int) -> list[int]:
     def is_below(pid: int) -> bool:
         return pid == driver or (pid in parents and is_below(parents[pid]))
 
-    return sorted(pid for pid, line in lines.items() if line.startswith(b"ray::Sampler") and is_below(pid))
+    return {pid: line for pid, line in sorted(lines.items()) if is_below(pid)}
+
+
+def wait_for_the_end(processes: Iterable[int]) -> None:
+    """Until all of them have died, as those of a local Ray do once its driver has."""
+    until = time.monotonic() + SECONDS_TO_DIE
+    while any(Path(f"/proc/{pid}/exe").exists() for pid in processes) and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def kill_a_sampler(driver: int, chance: random.Random) -> int:

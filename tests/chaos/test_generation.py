@@ -32,8 +32,10 @@ from tests.chaos.generation_runs import (
     NUM_LOST_NODES,
     Generation,
     ask,
+    below,
     kill_a_sampler,
     wait_for_snapshots,
+    wait_for_the_end,
 )
 from tests.chaos.runs import ROOT, content_of, ray_folder_of, remove_when_quiet
 
@@ -103,9 +105,10 @@ def interrupt(asked: Generation, chance: random.Random) -> tuple[int, dict[str, 
         num_killed += kill_a_sampler(driver.pid, chance)
     wait_for_snapshots(asked.out, chance.randint(1, 5), is_over)
     assert not is_over(), "all was drawn before it could be killed"
-    kept, left = asked.levels_kept(), ray_folder_of(driver.pid)
+    kept, left, processes = asked.levels_kept(), ray_folder_of(driver.pid), below(driver.pid)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
+    wait_for_the_end(processes)
     remove_when_quiet(left)
     return num_killed + 1, kept
 
