@@ -30,8 +30,9 @@ def test_a_longer_one_is_wider_up_to_a_width_and_pitch_takes_room() -> None:
     width, height = size_of(ONE)
     assert width == NARROWEST_INCH * DOTS_PER_INCH
     long = Uttered(np.tile(WAVE, 30), RATE_HZ, ["a"], [0.0], [30.0])
-    assert size_of(long)[0] == WIDEST_INCH * DOTS_PER_INCH
-    assert size_of(long)[1] < height
+    widest, lower = size_of(long)
+    assert widest == WIDEST_INCH * DOTS_PER_INCH
+    assert lower < height
 
 
 def test_the_same_utterance_is_the_same_picture() -> None:

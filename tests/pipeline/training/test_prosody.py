@@ -9,8 +9,9 @@ from pipeline.model_folder import ModelInfo, read_model_info
 from pipeline.prosody.files import read_prosody
 from pipeline.shards.schema import AudioConventions
 from pipeline.storage import Location
+from pipeline.training.export import conventions_of
 from pipeline.training.loop import run
-from pipeline.training.prosody import prosody_summary
+from pipeline.training.prosody import learn_prosody, prosody_figures, prosody_summary
 from pipeline.training.world import Alone
 from tests.pipeline.prosody.prosody_builders import ruled_dataset, ruled_rows
 from tests.pipeline.training.runs import Watcher, small_plan
@@ -37,19 +38,17 @@ def test_a_model_told_of_phones_has_prosody_beside_it(tmp_path: Path) -> None:
 
 def test_a_model_that_is_told_of_none_has_none(tmp_path: Path) -> None:
     dataset, out = ruled_dataset(tmp_path / "data", ruled_rows(12)), tmp_path / "model"
-    assert run(small_plan(dataset, out, condition_on=("speaker",), num_steps=1), Alone(), Watcher())
-    assert read_model_info(Location(str(out))).prosody_sha256 == ""
-    assert not list(out.glob("prosody*"))
+    assert learn_prosody(small_plan(dataset, out, condition_on=("speaker",)), dataset) is None
+    assert not list(tmp_path.rglob("prosody*"))
 
 
 def test_phones_that_were_spread_evenly_teach_nothing(tmp_path: Path) -> None:
     rows = [{**row, "align_method": "uniform"} for row in ruled_rows(12)]
-    dataset, out = ruled_dataset(tmp_path / "data", rows), tmp_path / "model"
-    assert run(small_plan(dataset, out, condition_on=("speaker", "phones"), num_steps=1), Alone(), Watcher())
-    info = read_model_info(Location(str(out)))
-    assert info.prosody_sha256 == ""
-    assert info.conventions.features.alignment == "uniform"  # type: ignore[union-attr]
-    assert "## Speaking" not in (out / "README.md").read_text()
+    dataset = ruled_dataset(tmp_path / "data", rows)
+    plan = small_plan(dataset, tmp_path / "model")
+    assert learn_prosody(plan, dataset) is None
+    assert conventions_of(plan, None).features.alignment == "uniform"  # type: ignore[union-attr]
+    assert prosody_figures(None) == {}
 
 
 def test_how_prosody_was_learned_is_told_in_a_line() -> None:
