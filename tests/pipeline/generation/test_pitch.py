@@ -7,10 +7,11 @@ import pytest
 
 from pipeline.errors import RequestError
 from pipeline.frames import Frames
-from pipeline.generation.pitch import contour_of, f0_columns, is_voiced
+from pipeline.generation.pitch import contour_of, f0_columns
 from pipeline.generation.timing import Phones
 from pipeline.shards.schema import AudioConventions, AudioFeatures
 from pipeline.speech.f0 import num_frames
+from pipeline.speech.voicing import is_voiced
 from tests.pipeline.generation.tiny_models import AUDIO, TOLD
 
 ONE = Phones(("a",), (0,), (100,))
