@@ -140,7 +140,7 @@ def test_settings_are_those_of_preparation_and_checked() -> None:
 
 
 def test_the_command_shows_its_settings_without_a_corpus() -> None:
-    from jobs.align_cli import app
+    from jobs.cli_align import app
 
     shown = CliRunner().invoke(app, ["compare", "--show-config"], obj=str(Path.cwd()))
     assert shown.exit_code == 0

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from jobs.cli_options import Address, ConfigFile, Sets, ShowConfig, VerbCommand
+from jobs.cli_places import place, settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Align phones with speech, and see how well.")
 
@@ -33,7 +34,6 @@ def compare(
     ancestral align compare timit LJSpeech-1.1 --set speech.aligner.start=even
     """
     from jobs.align_compare import CompareConfig
-    from jobs.cli import place, settings
 
     chosen = settings(context, CompareConfig, config, sets, show_config)
     from jobs.align_compare import compare as run
@@ -62,7 +62,6 @@ def labels(
     """
     from jobs.align_labels import LabelsConfig
     from jobs.align_labels import labels as run
-    from jobs.cli import place, settings
 
     chosen = settings(context, LabelsConfig, config, sets, show_config)
     run(place(context, dataset), place(context, out), chosen, Console())

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from jobs.cli_options import Address, ConfigFile, Sets, ShowConfig, VerbCommand
+from jobs.cli_places import place, print_config, settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Say what a run would take; nothing is written.")
 
@@ -42,7 +43,6 @@ def generate(
     ancestral plan generate voice spoken --requests grid.yaml --set price_per_hour=2.5
     """
     begun = time.monotonic()
-    from jobs.cli import place, settings
     from pipeline.generation.config import GenerateConfig
 
     chosen = settings(context, GenerateConfig, config, sets, show_config)
@@ -73,7 +73,6 @@ def prepare(
 
     ancestral plan prepare LJSpeech-1.1 --set audio.sample_rate_hz=16000
     """
-    from jobs.cli import place, settings
     from pipeline.preparation.config import PrepareConfig
 
     chosen = settings(context, PrepareConfig, config, sets, show_config)
@@ -101,7 +100,6 @@ def train(
 
     ancestral plan train lj --recipe wavenet-small
     """
-    from jobs.cli import place, print_config
     from jobs.recipes import in_full, load_recipe
 
     file = place(context, config) if config else None
