@@ -182,7 +182,7 @@ def generate_both(stages: Stages) -> None:
             place = stages.out / f"requests-{name}.jsonl"
             place.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
             model, made = stages.out / f"model-{name}", stages.out / f"generated-{name}"
-            settings = GenerateConfig(num_actors=config.num_actors)
+            settings = GenerateConfig(num_actors=config.num_actors, items_per_shard=16)
             stages.timed(
                 f"generate {name}",
                 lambda: generate(model, made, place, settings, stages.cluster, stages.console),  # noqa: B023

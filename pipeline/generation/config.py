@@ -18,9 +18,9 @@ class GenerateConfig:
     sampler: "fastest" draws by a kernel where the device has one for the model and the request, else by torch;
         "torch" always by torch.
     precision: of a kernel's products. bfloat16 is twice as fast where the processor or the GPU has it, and rounds.
-    items_per_shard, levels_per_shard: a shard ends at so many items, or once it fills the lanes and has so many levels
-        (timesteps, or pixel channels): seconds of work for a kernel, so that few items still spread over all actors,
-        and lanes that end early find others to draw.
+    items_per_shard, levels_per_shard: a shard ends at so many items, or once it has so many levels (timesteps, or pixel
+        channels) and a multiple of `num_lanes` items: a second of work for a kernel, so that few items still spread
+        over all actors, and no lane idles where items are alike.
     num_actors: processes that hold the model; each takes one CPU, or `gpus_per_actor` of a GPU. No more are started
         than there is room for, unless `autoscale` says that the cluster makes room for those that wait.
     export: "files" also writes a WAV or PNG file for each item below OUT/wav or OUT/png.
@@ -43,7 +43,7 @@ class GenerateConfig:
     sampler: Literal["fastest", "torch"] = "fastest"
     precision: Literal["float32", "bfloat16"] = "float32"
     items_per_shard: int = 256
-    levels_per_shard: int = 2**18
+    levels_per_shard: int = 2**17
     num_actors: int = 2
     autoscale: bool = False
     device: Literal["cpu", "cuda"] = "cpu"

@@ -92,8 +92,8 @@ def chunks(
 
 
 def is_full(num_items: int, num_levels: int, config: GenerateConfig) -> bool:
-    """Whether a shard of so many items ends: it fills the lanes, and is long enough to draw."""
-    is_long = num_items >= config.num_lanes and num_levels >= config.levels_per_shard
+    """Whether a shard of so many items ends: it is long enough, and items that are alike would fill all lanes."""
+    is_long = num_levels >= config.levels_per_shard and num_items % config.num_lanes == 0
     return is_long or num_items >= config.items_per_shard
 
 
@@ -124,9 +124,9 @@ class ShardCount:
     def _room(self, each: int) -> int:
         """How many items of so many levels each fill the shard at hand; at least one."""
         config = self._config
-        missing = -(-(config.levels_per_shard - self._num_levels) // max(each, 1))
-        by_levels = max(config.num_lanes - self._num_items, missing)
-        return max(1, min(config.items_per_shard - self._num_items, by_levels))
+        missing = max(1, -(-(config.levels_per_shard - self._num_levels) // max(each, 1)))
+        sets = -(-(self._num_items + missing) // config.num_lanes)
+        return min(config.items_per_shard, sets * config.num_lanes) - self._num_items
 
 
 def longest_first(

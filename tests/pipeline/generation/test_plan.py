@@ -54,10 +54,10 @@ def spoken(name: str, count: int, num_timesteps: int) -> Request:
     return dataclasses.replace(request(name, count), num_timesteps=num_timesteps)
 
 
-def test_a_shard_ends_once_it_fills_the_lanes_and_is_long_enough() -> None:
-    config = GenerateConfig(num_lanes=8, levels_per_shard=100, items_per_shard=20)
-    sizes = [len(plan.entries) for plan in shard_plans([spoken("a", 10, 50), spoken("b", 50, 1)], "m", config)]
-    assert sizes == [8, 8, 20, 20, 4], "lanes first, then length with what is short beside it, then the most items"
+def test_a_shard_ends_once_it_is_long_enough_and_fills_the_lanes_to_the_last() -> None:
+    config = GenerateConfig(num_lanes=8, levels_per_shard=450, items_per_shard=20)
+    sizes = [len(plan.entries) for plan in shard_plans([spoken("a", 20, 50), spoken("b", 50, 1)], "m", config)]
+    assert sizes == [16, 20, 20, 14], "nine items are long enough, two sets of lanes full; then the most items"
 
 
 @given(
