@@ -31,19 +31,26 @@ TOLD = Conditioning(
 @pytest.mark.parametrize(
     ("name", "conventions", "conditioning", "num_items"),
     [
-        ("spoken-digits", AudioConventions(8000), SPOKEN, 6),
-        ("sentences", AudioConventions(16000), TOLD, 4),
-        ("digit-images", ImageConventions(28, 28, 1), Conditioning({"label": DIGITS}), 16),
-        ("noise", AudioConventions(16000), Conditioning(), 4),
+        ("spoken-digits.jsonl", AudioConventions(8000), SPOKEN, 6),
+        ("sentences.jsonl", AudioConventions(16000), TOLD, 4),
+        ("digit-images.jsonl", ImageConventions(28, 28, 1), Conditioning({"label": DIGITS}), 16),
+        ("digit-images.yaml", ImageConventions(28, 28, 1), Conditioning({"label": DIGITS}), 5000),
+        ("noise.jsonl", AudioConventions(16000), Conditioning(), 4),
     ],
 )
 def test_example(name: str, conventions: Conventions, conditioning: Conditioning, num_items: int) -> None:
-    totals = check_requests(Location(str(EXAMPLES / f"{name}.jsonl")), Target(conventions, conditioning, 2**20))
+    totals = check_requests(Location(str(EXAMPLES / name)), Target(conventions, conditioning, 2**20))
     assert totals.num_items == num_items
 
 
 def test_every_example_is_named_in_the_page_and_tested_here() -> None:
-    names = {path.name for path in EXAMPLES.glob("*.jsonl")}
-    assert names == {"spoken-digits.jsonl", "sentences.jsonl", "digit-images.jsonl", "noise.jsonl"}
+    names = {path.name for path in EXAMPLES.iterdir()} - {"README.md"}
+    assert names == {
+        "spoken-digits.jsonl",
+        "sentences.jsonl",
+        "digit-images.jsonl",
+        "digit-images.yaml",
+        "noise.jsonl",
+    }
     page = (EXAMPLES / "README.md").read_text()
     assert all(f"`{name}`" in page for name in names)
