@@ -45,8 +45,13 @@ class ActorPool(Generic[Plan]):
         return any(self._load(number) == 0 for number in self._others(plan))
 
     def end(self, reference: Any) -> tuple[int, Plan]:
-        """The actor and the plan of what has finished; its place is free."""
-        return self._out.pop(reference)
+        """The actor and the plan of what has finished; its place is free, and that of the plan's other start.
+
+        No more comes of that one: it was called back, or its actor was lost.
+        """
+        actor, plan = self._out[reference]
+        self._out = {other: held for other, held in self._out.items() if held[1] is not plan}
+        return actor, plan
 
     def has(self, number: int) -> bool:
         """Whether this actor is still in the pool."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import actor_pool, fan_out, hedging
-from jobs.actor_pool import Quarantine, fan_out_actors
+from jobs.actor_pool import ActorPool, Quarantine, fan_out_actors
 from pipeline.errors import DisagreementError, ModelError
 
 
@@ -79,6 +79,19 @@ def test_what_was_made_before_a_comparison_stays() -> None:
     assert distrusted == [[]]
     _, distrusted = run(FakeActors(lies={"actor 0": 6}, compares=100), 12, 2, depth=1)
     assert distrusted == [[2, 4]]
+
+
+def test_a_plan_that_was_started_twice_can_be_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its slow first actor disagrees: the second one, called back with it, is the only one left to make it."""
+    fake = FakeActors()
+    monkeypatch.setattr(actor_pool, "ray", fake)
+    pool, plan = ActorPool[str](["actor 0", "actor 1"], fake.submit, depth=1), "a plan"
+    first = pool.start(plan)
+    pool.start(plan)
+    assert not pool.has_idle(plan)
+    assert pool.end(first) == (0, plan)
+    assert pool.retire(0)
+    assert pool.end(pool.start(plan)) == (1, plan)
 
 
 def test_where_no_actor_is_left_the_disagreement_is_told() -> None:
