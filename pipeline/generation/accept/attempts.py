@@ -4,6 +4,7 @@ Attempt k of an item is another item, ID.k, with random numbers of its own. So w
 the request alone, and the dataset from the requests: not from shards, actors or restarts.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -54,9 +55,12 @@ def attempt_of(item: PlannedItem, number: int) -> PlannedItem:
 
 
 def number_of_attempt(item_id: str) -> int:
-    """Which attempt an item was; the inverse of `attempt_of`. Ids of items end in four digits and more."""
-    tail = item_id.rpartition("-")[2]
-    return int(tail.partition(".")[2] or 0)
+    """Which attempt an item was; the inverse of `attempt_of`, and 0 for what is no item's id.
+
+    Ids of items end in a hyphen and four digits or more.
+    """
+    found = re.search(r"-[0-9]{4,}\.([0-9]+)$", item_id)
+    return int(found[1]) if found else 0
 
 
 def draw_accepted(

@@ -93,4 +93,4 @@ def test_attempts_are_items_of_their_own(digit_model: ExportedModel) -> None:
     names = [attempt_of(item, number).item_id for number in (0, 1, 12)]
     assert names == ["000001-0000", "000001-0000.1", "000001-0000.12"]
     assert [number_of_attempt(name) for name in names] == [0, 1, 12]
-    assert number_of_attempt("a.3-0007") == 0
+    assert [number_of_attempt(name) for name in ("a.3-0007", "hello.wav", "a-b.1", "a-0007.x", "")] == [0] * 5
