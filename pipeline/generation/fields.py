@@ -39,6 +39,11 @@ def whole_number(data: Mapping[str, Any], key: str, default: int, least: int, mo
     return value
 
 
+def plain_value(key: str, value: Any) -> Any:
+    """A value of a table or a grid as a request has it: numbers are text where text is meant."""
+    return str(value) if key in TEXT_KEYS and is_number(value) else value
+
+
 def is_number(value: object) -> bool:
     """Whether JSON had a number: Python counts true among them."""
     return isinstance(value, int | float) and not isinstance(value, bool)

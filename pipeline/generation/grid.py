@@ -28,7 +28,7 @@ import yaml
 
 from pipeline.errors import RequestError
 from pipeline.generation.apportion import Apportioned, shares_of, split_of_each_value
-from pipeline.generation.fields import MOST_WHOLE_NUMBER, TEXT_KEYS, shown, whole_number
+from pipeline.generation.fields import MOST_WHOLE_NUMBER, plain_value, shown, whole_number
 from pipeline.plain_yaml import read_plain
 from pipeline.storage import Location, locate
 
@@ -47,7 +47,7 @@ def read_grid(file: Location) -> Iterator[dict[str, Any]]:
     axes = {key: values_of(key, values, file) for key, values in page["grid"].items()}
     count = count_of(page, prod(map(len, axes.values())), str(file))
     rest = {key: plain_value(key, value) for key, value in page.items() if key not in OWN_KEYS}
-    if both := [key for key in rest if key in axes]:
+    if both := [key for key in axes if key in rest or key == "count" or (key in OWN_KEYS and key in page)]:
         raise RequestError(f"{file}: {both[0]} stands in the grid and beside it; leave one out.")
     split = splitter(page, axes, count, str(file))
     for values in product(*axes.values()):
@@ -63,6 +63,8 @@ def page_of(file: Location) -> dict[str, Any]:
         raise RequestError(f"{file}: expected YAML, got something else: {error}") from None
     if not isinstance(page, dict) or not isinstance(page.get("grid"), dict) or not page["grid"]:
         raise RequestError(f"{file}: expected a grid, such as `grid: {{label: [0, 1]}}` and `count: 10`.")
+    if other := [key for key in (*page, *page["grid"]) if not isinstance(key, str)]:
+        raise RequestError(f"{file}: expected names of keys, such as label, got {shown(other[0])}.")
     return page
 
 
@@ -87,12 +89,6 @@ def values_of(key: str, values: Any, file: Location) -> Sequence[Any]:
 def lines_of(file: Location) -> list[str]:
     """What stands on the lines of a text file, blank ones left out."""
     return [line.strip() for line in file.read_text().splitlines() if line.strip()]
-
-
-def plain_value(key: str, value: Any) -> Any:
-    """A value as a request has it: numbers are text where text is meant."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if key in TEXT_KEYS and is_number else value
 
 
 def count_of(page: Mapping[str, Any], num_combinations: int, where: str) -> int:

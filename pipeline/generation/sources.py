@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import RequestError
-from pipeline.generation.fields import TEXT_KEYS
+from pipeline.generation.fields import TEXT_KEYS, plain_value
 from pipeline.generation.grid import read_grid
 from pipeline.generation.requests import parse_line
 from pipeline.storage import Location, explained_as
@@ -134,7 +134,7 @@ def value_of(key: str, cell: Any, where: str) -> Any:
     if key in WHOLE_NUMBERS and isinstance(cell, float) and cell.is_integer():
         return int(cell)
     if key in TEXT_KEYS or not isinstance(cell, str):
-        return cell
+        return plain_value(key, cell)
     try:
         return json.loads(cell)
     except ValueError:

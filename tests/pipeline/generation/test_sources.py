@@ -63,6 +63,9 @@ def test_a_grid_is_read_by_its_name(tmp_path: Path) -> None:
 def test_text_stays_text_in_a_table(tmp_path: Path) -> None:
     (entry,) = entries_of(place(tmp_path, "w.csv", "label,id,count\n3,007,4\n"))
     assert entry.data == {"label": "3", "id": "007", "count": 4}
+    pq.write_table(pa.table({"label": [3], "count": [4]}), tmp_path / "w.parquet")
+    (entry,) = entries_of(Location(str(tmp_path / "w.parquet")))
+    assert entry.data == {"label": "3", "count": 4}
 
 
 @pytest.mark.parametrize(
