@@ -85,7 +85,7 @@ def test_a_plan_that_was_started_twice_can_be_made_again(monkeypatch: pytest.Mon
     """Its slow first actor disagrees: the second one, called back with it, is the only one left to make it."""
     fake = FakeActors()
     monkeypatch.setattr(actor_pool, "ray", fake)
-    pool, plan = ActorPool[str](["actor 0", "actor 1"], fake.submit, depth=1), "a plan"
+    pool, plan = ActorPool[int](["actor 0", "actor 1"], fake.submit, depth=1), 7
     first = pool.start(plan)
     pool.start(plan)
     assert not pool.has_idle(plan)
