@@ -11,12 +11,12 @@ from rich.console import Console
 from jobs.generation_work import Work
 from jobs.progress import say
 from jobs.sampler import Plan
+from jobs.say import loaded
 from pipeline.errors import DatasetError, RequestError
 from pipeline.generation.accept.attempts import attempt_of, number_of_attempt
 from pipeline.generation.drawn_rows import make_rows
 from pipeline.generation.plan import PlannedItem
 from pipeline.generation.shard import read_rows
-from pipeline.model_folder import load_model
 from pipeline.shards.commit import read_commit
 
 Row = dict[str, Any]
@@ -26,13 +26,12 @@ def make_again(work: Work, item_id: str, console: Console) -> bool:
     """Draw one item alone and compare it with its row in the dataset, column by column; whether all are equal.
 
     RequestError where no request asks for it, DatasetError where the dataset has no such row, or one made by other
-    settings.
+    settings, ConfigError where a GPU is asked for that is not here.
     """
     plan, item = planned(work, item_id)
     before = standing_row(work, plan, item_id)
     torch.set_num_threads(1)
-    exported = load_model(work.model)
-    exported.model.to(work.config.device)
+    exported = loaded(work.model, work.config)
     rows, _ = make_rows([attempt_of(item, number_of_attempt(item_id))], exported, work.config, lambda num_levels: None)
     differing = [column for column, value in rows[0].items() if before[column] != value]
     if not differing:

@@ -7,7 +7,7 @@ from rich.console import Console
 from jobs.again import make_again
 from jobs.generation_work import Work, checked_work
 from models.native import best
-from pipeline.errors import DatasetError, RequestError
+from pipeline.errors import ConfigError, DatasetError, RequestError
 from pipeline.generation.accept.config import AcceptConfig
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.shard import generate_shard, read_rows
@@ -81,6 +81,14 @@ def test_a_byte_that_differs_is_found(work: Work, monkeypatch: pytest.MonkeyPatc
 def test_an_item_that_no_one_asked_for_is_told(work: Work) -> None:
     with pytest.raises(RequestError, match=r"no request makes an item 'eve-0000'.*as in 000001-0000"):
         again(work, "eve-0000")
+
+
+def test_a_gpu_that_is_not_here_is_told(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("jobs.again.standing_row", lambda work, plan, item_id: {})
+    on_gpu = Work(**{**work.__dict__, "config": GenerateConfig(items_per_shard=4, device="cuda")})
+    with pytest.raises(ConfigError, match="this machine has no GPU"):
+        again(on_gpu, "000001-0000")
 
 
 def test_a_dataset_of_other_settings_is_told(work: Work) -> None:
