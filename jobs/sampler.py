@@ -1,7 +1,8 @@
 """The actor of `generate`: it holds the model, draws one shard at a time, and says meanwhile how far it is."""
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -38,10 +39,8 @@ class Sampler:
         """One shard; `below` are pictures of the lower scales, where other actors drew them."""
         # Once a shard: others who use the machine may slow a probe down, and none makes it too fast.
         self.peak = max(self.peak, levels_at_peak(self.exported, self.config))
-        try:
+        with self.told():
             return generate_shard(self.out, plan, self.exported, self.config, self.tell, self.canary, below)
-        finally:
-            self.num_levels = 0
 
     def draw_scale(self, number: int, plan: Plan, *below: Pictures) -> Pictures:
         """The pictures of a lower scale that a shard's are drawn around, given those of the scale below it."""
@@ -50,7 +49,16 @@ class Sampler:
     def redraw(self, redraw: Redraw) -> Commit:
         """A shard again, without its items that are nearly the same as others."""
         drawing = Drawing(self.out, redraw.plan, self.exported, self.config, self.tell, self.canary)
-        return redraw_shard(drawing, redraw.duplicates)
+        with self.told():
+            return redraw_shard(drawing, redraw.duplicates)
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """A shard is underway for the length of a block, and none once it has ended."""
+        try:
+            yield
+        finally:
+            self.num_levels = 0
 
     def probe(self, plans: list[Plan], seconds: float) -> Probe:
         """How fast these would be drawn here; nothing is written."""
