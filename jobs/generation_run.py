@@ -11,7 +11,7 @@ from jobs.sampler import Plan
 from pipeline.errors import DisagreementError
 from pipeline.generation.accept.duplicates import Duplicates, Redraw, find_duplicates
 from pipeline.generation.advance import Advance
-from pipeline.shards.commit import Commit, commit_file, done_commit
+from pipeline.shards.commit import Commit, commit_file, done_commit, read_commit
 from pipeline.shards.dataset import reopen
 from pipeline.shards.plan import numbered
 
@@ -49,9 +49,10 @@ class Run:
     def distrust(self, error: DisagreementError, plans: list[Plan]) -> None:
         """An actor draws something else: what it made since it was last found right proves nothing any more."""
         for plan in plans:
+            if commit := read_commit(self.work.out, plan.name):
+                self.advance.withdrawn(commit)
             (self.work.out / commit_file(plan.name)).remove()
             self.is_done[plan.index] = False
-            self.advance.withdrawn(len(plan.entries))
         say(self.console, f"An actor was put out, and {len(plans)} of its shards are drawn again: {error}", "yellow")
 
     def in_time(self, plans: Iterator[Plan]) -> Iterator[Plan]:

@@ -58,9 +58,10 @@ class Advance:
         self.num_rejected += len(commit.failures)
         self.num_levels += sum(commit.tally.num_levels.values())
 
-    def withdrawn(self, num_items: int) -> None:
-        """These are to be made again; what was drawn was drawn."""
-        self.num_items -= num_items
+    def withdrawn(self, commit: Commit) -> None:
+        """A shard is to be made again; what was drawn was drawn."""
+        self.num_items -= commit.num_rows
+        self.num_rejected -= len(commit.failures)
 
     def items(self, levels_underway: int) -> float:
         """Items finished, with the part that is drawn of those underway."""

@@ -46,9 +46,10 @@ def test_what_is_left_and_what_it_cost_are_told() -> None:
 def test_what_is_drawn_again_counts_once() -> None:
     so_far = advance()
     so_far.drawn(commit(4))
-    so_far.withdrawn(3)
-    so_far.drawn(commit(3))
-    assert so_far.num_items == 4
+    some_rejected = replace(commit(3), failures=(Failure("a", "", "accept", "too loud"),))
+    so_far.drawn(some_rejected)
+    so_far.withdrawn(some_rejected)
+    assert (so_far.num_items, so_far.num_rejected) == (4, 0)
     assert so_far.num_levels == 700
 
 
