@@ -22,7 +22,7 @@ from pipeline.generation.pictures_snapshots import Pictures
 from pipeline.generation.plan import PlannedItem
 from pipeline.generation.snapshots import Snapshots, snapshots_of
 from pipeline.model_folder import ExportedModel
-from pipeline.shards.commit import Commit, read_commit, shard_file
+from pipeline.shards.commit import Commit, done_commit, shard_file
 from pipeline.shards.plan import ShardPlan, digest_of
 from pipeline.shards.writer import write_shard
 from pipeline.storage import Location
@@ -118,17 +118,26 @@ def generate_shard(
 
     With a canary some items are compared with the model's definition first: DisagreementError, and nothing is written.
     """
-    drawing = Drawing(folder, plan, exported, config, on_levels, canary, below)
-    attempts = Attempts()
-    draw_accepted(plan.entries, dict.fromkeys(range(len(plan.entries)), 0), drawing.make_rows, drawing.judge, attempts)
+    return draw_from_the_first(Drawing(folder, plan, exported, config, on_levels, canary, below))
+
+
+def draw_from_the_first(drawing: Drawing) -> Commit:
+    """Draw all items of a shard, each from its first attempt on, and write them."""
+    items, attempts = drawing.plan.entries, Attempts()
+    draw_accepted(items, dict.fromkeys(range(len(items)), 0), drawing.make_rows, drawing.judge, attempts)
     return drawing.commit(attempts)
 
 
 def redraw_shard(drawing: Drawing, duplicates: Mapping[str, str]) -> Commit:
-    """Make a shard again without some of its items (id → what it is nearly the same as), each drawn anew."""
+    """Make a shard again without some of its items (id → what it is nearly the same as), each drawn anew.
+
+    One that does not stand whole is drawn from the first attempts: a process that was lost has left it without its own
+    commit, and only the two together tell what was rejected.
+    """
+    commit = done_commit(drawing.folder, drawing.plan.name, drawing.plan.digest)
+    if commit is None:
+        return draw_from_the_first(drawing)
     attempts, again = Attempts(), dict[int, int]()
-    commit = read_commit(drawing.folder, drawing.plan.name)
-    assert commit is not None
     places = {item.item_id: place for place, item in enumerate(drawing.plan.entries)}
     attempts.rejected_before(commit.failures, places)
     for row in read_rows(drawing.folder, drawing.plan.name):

@@ -12,7 +12,7 @@ from pipeline.generation.plan import items_of, shard_plans
 from pipeline.generation.requests import Target, parse_request
 from pipeline.generation.shard import Drawing, generate_shard, read_rows, redraw_shard
 from pipeline.model_folder import ExportedModel
-from pipeline.shards.commit import read_commit
+from pipeline.shards.commit import commit_file, read_commit
 from pipeline.storage import Location
 
 LINES = ['{"label": "1", "count": 9}', '{"label": "2", "count": 8, "seed": 4, "split": {"train": 6, "test": 2}}']
@@ -86,6 +86,23 @@ def test_no_two_items_are_nearly_the_same_whatever_the_shards(
     assert all(failure.reason.startswith("nearly the same as 00000") for failure in rejected)
     assert find_duplicates(folder / "whole", ["000000"], SAME_BITS) == {}
     assert generated(folder / "cut", digit_model, items_per_shard, accept) == (rows, rejected)
+
+
+def test_a_redraw_that_was_lost_before_its_commit_is_begun_anew(folder: Location, digit_model: ExportedModel) -> None:
+    accept = AcceptConfig(against="items", same_bits=SAME_BITS, max_attempts=50)
+    config = GenerateConfig(items_per_shard=100, accept=accept)
+    (plan,) = shard_plans(requests_of(digit_model), digit_model.info.digest, config, 60)
+    generate_shard(folder, plan, digit_model, config)
+    drawing, before = Drawing(folder, plan, digit_model, config), (folder / commit_file(plan.name)).read_bytes()
+    duplicates = find_duplicates(folder, [plan.name], SAME_BITS)[plan.name]
+    redraw_shard(drawing, duplicates)
+    (folder / commit_file(plan.name)).write_bytes(before)
+    redraw_shard(drawing, duplicates)
+    while found := find_duplicates(folder, [plan.name], SAME_BITS):
+        redraw_shard(drawing, found[plan.name])
+    commit = read_commit(folder, plan.name)
+    assert commit is not None
+    assert set(duplicates) <= {failure.item_id for failure in commit.failures}
 
 
 def test_attempts_are_items_of_their_own(digit_model: ExportedModel) -> None:
