@@ -1,8 +1,8 @@
 """The list of layouts, and whether a dataset can be written in one."""
 
-from pipeline.errors import DatasetError
+from pipeline.errors import ConfigError, DatasetError
 from pipeline.outputs import huggingface, imagefolder, ljspeech, vctk, webdataset
-from pipeline.outputs.config import ExportConfig, LayoutName
+from pipeline.outputs.config import ExportConfig, LayoutName, default_of
 from pipeline.outputs.layout import Layout
 from pipeline.shards.dataset import Dataset
 
@@ -17,10 +17,12 @@ LAYOUTS: dict[LayoutName, Layout] = {
 
 
 def check_fit(dataset: Dataset, config: ExportConfig) -> None:
-    """DatasetError where the layout cannot hold the dataset, with those that can."""
+    """DatasetError where the layout cannot hold the dataset, with those that can; ConfigError for a vain setting."""
     layout, info = LAYOUTS[config.layout], dataset.info
     if info.conventions.kind not in layout.kinds:
         raise refusal(dataset, config, f"holds {layout.kinds[0]}, and this dataset is of kind {info.conventions.kind}")
+    if info.conventions.kind == "image" and config.audio != default_of("audio"):
+        raise ConfigError(f"audio={config.audio} is for recordings, and {dataset.folder} has none; leave it out.")
     if not info.num_rows:
         raise DatasetError(f"{dataset.folder} has no rows; there is nothing to export.")
     required = "speaker" if config.third_column == "speaker" else layout.required

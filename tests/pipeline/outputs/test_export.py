@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import DatasetError, OccupiedError, StorageError
+from pipeline.errors import ConfigError, DatasetError, OccupiedError, StorageError
 from pipeline.outputs.config import ExportConfig, LayoutName
 from pipeline.outputs.part import export_part
 from pipeline.outputs.plan import parts_of
@@ -170,6 +170,8 @@ def test_what_a_layout_cannot_hold_is_told_with_those_that_can(
         "layout vctk holds audio, and this dataset is of kind image. "
         "Choose layout=imagefolder or webdataset or huggingface."
     )
+    with pytest.raises(ConfigError, match="audio=flac is for recordings"):
+        export_here(images, tmp_path / "out", ExportConfig("webdataset", audio="flac"))
     nameless = [speech_row(1), speech_row(2) | {"speaker": None}]
     dataset = write_dataset(tmp_path / "nameless", [nameless], AUDIO)
     assert "needs the speaker of every row, and 1 of 2 rows have none" in refusal(dataset, ExportConfig("vctk"))
