@@ -84,9 +84,9 @@ class Heard:
 def pairs_of(real: Mapping[str, Sequence[Place]], generated: Mapping[str, Sequence[Place]], most: int) -> list[Pair]:
     """Rows and what was drawn after them, by id, the first so many; in the order of the real shards."""
     pairs = [
-        Pair(item_id, real[item_id][0], place)
+        Pair(item_id, min(real[item_id]), place)
         for item_id in sorted(generated)
-        for place in generated[item_id]
+        for place in sorted(generated[item_id])
         if item_id in real
     ][:most]
     return sorted(pairs, key=lambda pair: (pair.real.shard, pair.generated.shard, pair.real.row, pair.generated.row))

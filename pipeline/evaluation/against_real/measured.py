@@ -29,9 +29,9 @@ class Measure:
         return np.zeros((self.num_series, self.grid.num_bins), np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Place:
-    """A row: which of the dataset's shards, and which row of that."""
+    """A row: which of the dataset's shards, and which row of that; in the order of the dataset."""
 
     shard: int
     row: int

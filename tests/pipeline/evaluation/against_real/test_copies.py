@@ -129,6 +129,12 @@ def test_pairs_are_made_by_id_and_scored_shard_by_shard(tmp_path_factory: pytest
     assert other.copy.distortion_db > 0
 
 
+def test_pairs_are_the_same_in_whatever_order_tasks_have_ended() -> None:
+    places = [Place(0, 1), Place(2, 0), Place(1, 3)]
+    found = [pairs_of({"v0": order}, {"v0": order}, 2) for order in (places, places[::-1])]
+    assert found[0] == found[1] == [Pair("v0", Place(0, 1), place) for place in (Place(0, 1), Place(1, 3))]
+
+
 def test_sums_of_pairs_are_exact_in_any_order() -> None:
     scores = [CopyScore(str(n), FrameScore(1, nats), FrameScore(1, nats)) for n, nats in enumerate((1.0, 1e16, -1e16))]
     found = [copy_synthesis(order) for order in (scores, scores[::-1])]
