@@ -5,6 +5,7 @@ It runs in the actors with all that they may do, as the rest of the command does
 
 import importlib.util
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ def function_source(function: str) -> bytes:
     return locate(function.rpartition(":")[0]).read_bytes() if function else b""
 
 
+@lru_cache(maxsize=1)
 def load_function(function: str) -> Function:
-    """The function at FILE.py:NAME; ConfigError where the file is no Python, or has no such function."""
+    """The function at FILE.py:NAME; ConfigError where the file is no Python, or has no such function.
+
+    Once in each process and not for every shard: the file may load a large model of its own.
+    """
     file, _, name = function.rpartition(":")
     spec = importlib.util.spec_from_file_location("accept_function", Path(file))
     if spec is None or spec.loader is None:

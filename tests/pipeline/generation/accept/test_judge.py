@@ -8,6 +8,7 @@ from pipeline.errors import ConfigError
 from pipeline.generation.accept.config import AcceptConfig
 from pipeline.generation.accept.content import fingerprint_of
 from pipeline.generation.accept.fingerprint import Seen
+from pipeline.generation.accept.function import load_function
 from pipeline.generation.accept.judge import Judge
 from tests.pipeline.generation.tiny_models import AUDIO, IMAGE
 
@@ -74,6 +75,7 @@ def test_a_function_of_the_users_own(tmp_path: Path) -> None:
     assert reason(sound(), function=f"{file}:strict") == "accept.function: too odd"
     assert reason(sound(bits_per_timestep=1.0), function=f"{file}:strict") == ""
     assert reason(sound(), function=f"{file}:plain") == "rejected by accept.function"
+    assert load_function(f"{file}:plain") is load_function(f"{file}:plain"), "it may hold a model: it is loaded once"
     with pytest.raises(ConfigError, match=r"must return True, False or a reason, got 3"):
         reason(sound(), function=f"{file}:wrong")
     with pytest.raises(ConfigError, match=r"failed at item 'a-0000': ZeroDivisionError"):
