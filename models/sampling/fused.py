@@ -114,10 +114,14 @@ def sample_fused(
     with sampling_mode(model):
         if not requests:
             return []
-        lanes = fused_lanes(model, requests, num_lanes, precision)
-        while lanes.advance():
-            if on_levels is not None:
-                on_levels(lanes.num_drawn)
+        return drawn_by(fused_lanes(model, requests, num_lanes, precision), on_levels)
+
+
+def drawn_by(lanes: Lanes, on_levels: OnLevels | None) -> list[DrawnItem]:
+    """All that lanes draw; within `sampling_mode`. ValueError where the model gave no probabilities."""
+    while lanes.advance():
+        if on_levels is not None:
+            on_levels(lanes.num_drawn)
     return checked_items(lanes.items())
 
 

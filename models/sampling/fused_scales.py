@@ -18,7 +18,7 @@ from models.multiscale import Multiscale, with_map
 from models.native import Library, best
 from models.pixelcnn import PixelCNN
 from models.sampling.draws import sampling_mode
-from models.sampling.fused import Lanes, OnLevels, Precision, checked_items, fused_lanes, why_not_fused
+from models.sampling.fused import Lanes, OnLevels, Precision, drawn_by, fused_lanes, why_not_fused
 from models.sampling.fused_pictures import PictureLanes
 from models.sampling.lanes import DrawnItem, LaneRequest
 from models.sampling.scales import Scale
@@ -35,11 +35,7 @@ def sample_scale_fused(
     `sample_fused`, for the scale's network.
     """
     with sampling_mode(scale.model):
-        lanes = scale_lanes(scale, requests, num_lanes, precision)
-        while lanes.advance():
-            if on_levels is not None:
-                on_levels(lanes.num_drawn)
-    return checked_items(lanes.items())
+        return drawn_by(scale_lanes(scale, requests, num_lanes, precision), on_levels)
 
 
 def scale_lanes(

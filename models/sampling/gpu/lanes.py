@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from models.autoregressive import Autoregressive
 from models.sampling.draws import refuse_picture_shape, sampling_mode
-from models.sampling.fused import Lanes, OnLevels, checked_items
+from models.sampling.fused import Lanes, OnLevels, drawn_by
 from models.sampling.gpu.packing import Precision
 from models.sampling.gpu.sampling import Kernels, why_not_on_gpu
 from models.sampling.gpu.waveform_lanes import WaveformLanes, takes_the_next
@@ -34,11 +34,7 @@ def sample_on_gpu(
     where the model or a request does not fit (`why_not_on_gpu`), and where the model gave no probabilities.
     """
     with sampling_mode(model):
-        lanes = gpu_lanes(model, requests, num_lanes, precision)
-        while lanes.advance():
-            if on_levels is not None:
-                on_levels(lanes.num_drawn)
-    return checked_items(lanes.items())
+        return drawn_by(gpu_lanes(model, requests, num_lanes, precision), on_levels)
 
 
 def gpu_lanes(
