@@ -6,7 +6,7 @@ from typing import Any
 
 from models.sampling import DrawnItem
 from pipeline.code_digest import code_digest
-from pipeline.generation.columns import columns_of
+from pipeline.generation.columns import BITS, columns_of
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import num_levels_drawn
 from pipeline.generation.parts import NOT_KEPT, Keep, OnLevels
@@ -16,8 +16,6 @@ from pipeline.generation.plan import PlannedItem
 from pipeline.model_folder import ExportedModel, ModelInfo
 from pipeline.shards.levels import pack_levels
 from pipeline.shards.plan import digest_of
-
-BITS = {"audio": "bits_per_timestep", "image": "bits_per_dim"}
 
 
 def make_rows(

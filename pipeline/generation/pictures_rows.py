@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ItemError
+from pipeline.generation.ids import id_hash
 from pipeline.image.decode import Pixels
 from pipeline.image.quantise import intensities
 from pipeline.shards.dataset import DATASET_FILE, Dataset, open_dataset
@@ -66,8 +67,3 @@ def rows_of_shard(uri: str, digest: str, shard: int) -> dict[str, bytes]:
     """Levels of a shard by item id; kept for the next item. `digest` is the dataset's."""
     table = open_dataset(Location(uri)).read_shard(shard, ["item_id", "levels"])
     return {row["item_id"]: row["levels"] for row in table.to_pylist()}
-
-
-def id_hash(item_id: str) -> int:
-    """64 bits that stand for an id; those that meet are told apart in their shard."""
-    return int.from_bytes(hashlib.blake2b(item_id.encode(), digest_size=8).digest(), "little")

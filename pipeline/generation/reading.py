@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import RequestError
+from pipeline.generation.ids import id_hash
 from pipeline.generation.requests import Request, Target, request_of
 from pipeline.generation.sources import entries_of
 from pipeline.storage import Location
@@ -41,8 +42,8 @@ def check_requests(
 ) -> Totals:
     """Read the whole file once and find the first error in it; what is kept in memory is 8 bytes a request.
 
-    It takes about 0.1 ms a request, half a millisecond where text is pronounced. `on_request` is told the
-    number of each, `see` is shown each itself.
+    It takes 0.03 ms a request, 0.1 ms where it has phones, half a millisecond where text is pronounced. `on_request` is
+    told the number of each, `see` is shown each itself.
     """
     whole, hashes = hashlib.sha256(), array("Q")
     num_items = num_timesteps = 0
@@ -58,11 +59,6 @@ def check_requests(
         raise RequestError(f'{file} holds no request; write one a line, such as {{"count": 2}}.')
     refuse_repeated_ids(file, target, hashes)
     return Totals(len(hashes), num_items, num_timesteps, whole.hexdigest())
-
-
-def id_hash(request_id: str) -> int:
-    """64 bits that stand for an id."""
-    return int.from_bytes(hashlib.blake2b(request_id.encode(), digest_size=8).digest(), "little")
 
 
 def refuse_repeated_ids(file: Location, target: Target, hashes: "array[int]") -> None:

@@ -10,12 +10,11 @@ from pipeline.generation.accept.config import ANY, AUDIO_ONLY, AcceptConfig, Bou
 from pipeline.generation.accept.content import content_of, fingerprint_of
 from pipeline.generation.accept.fingerprint import Seen
 from pipeline.generation.accept.function import load_function, reason_of
+from pipeline.generation.columns import BITS
 from pipeline.shards.levels import unpack_levels
 from pipeline.shards.schema import AudioConventions, Conventions
 
 Row = Mapping[str, Any]
-
-BITS = {"audio": "bits_per_timestep", "image": "bits_per_dim"}
 
 
 def refuse_misfits(config: AcceptConfig, conventions: Conventions) -> None:
