@@ -11,6 +11,7 @@ key                          means                                              
 id                           names the items of the line                                          the line's number
 count                        items to draw                                                        1
 seed                         start of the random stream, with the item's id                       0
+split                        where the items go, or how many to each (`splits.py`)                train
 temperature                  1 follows the model, below 1 crowds its likeliest levels             1.0
 top_k                        only the k likeliest levels are drawn                                all
 top_p                        only the likeliest levels that together reach this probability       1.0
