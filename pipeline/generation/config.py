@@ -76,6 +76,8 @@ class GenerateConfig:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.gpus_per_actor > 1:
             raise ValueError(f"gpus_per_actor must be at most 1, an actor draws on one GPU; got {self.gpus_per_actor}")
+        if self.device == "cpu" and self.gpus_per_actor != 1:
+            raise ValueError(f"gpus_per_actor {self.gpus_per_actor:g} is for device=cuda; give that, or leave it out")
         if not 0 <= self.price_per_hour < math.inf:
             raise ValueError(f"price_per_hour must be a price, 0 or more, got {self.price_per_hour}")
         if self.stop_at_cost < math.inf and not self.price_per_hour:

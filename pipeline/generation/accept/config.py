@@ -55,6 +55,18 @@ class AcceptConfig:
             raise ValueError(f"max_attempts must be at least 1, got {self.max_attempts}")
         if self.function and not all(self.function.rpartition(":")[::2]):
             raise ValueError(f"function must be FILE.py:NAME, got {self.function!r}")
+        self._refuse_vain()
+
+    def _refuse_vain(self) -> None:
+        is_vain = {
+            "silence_db": self.silence_share == ANY and self.sounding_s == ANY,
+            "same_bits": self.against == "nothing",
+            "training_dataset": not self.with_training,
+            "max_attempts": self.is_open,
+        }
+        for name, needed in NEEDED.items():
+            if is_vain[name] and getattr(self, name) != getattr(type(self), name):
+                raise ValueError(f"{name} says nothing without {needed}; give that too, or leave {name} out")
 
     @property
     def is_open(self) -> bool:
@@ -73,5 +85,13 @@ class AcceptConfig:
 
 
 DECIDING = ("bits", "clipped_share", "silence_share", "sounding_s", "f0_hz", "against", "function")
+NEEDED = {
+    "silence_db": "silence_share or sounding_s",
+    "same_bits": "against",
+    "training_dataset": "against=training or against=both",
+    "max_attempts": "something that items must be like",
+}
+"""Settings that change nothing by themselves → what they belong to."""
+
 AUDIO_ONLY = ("clipped_share", "silence_share", "sounding_s", "f0_hz")
 """What is measured of waveforms alone."""

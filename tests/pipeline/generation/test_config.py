@@ -14,6 +14,7 @@ from pipeline.generation.config import GenerateConfig
         ({"canary_one_in": 0}, "canary_one_in must be at least 1, got 0"),
         ({"gpus_per_actor": 0}, "gpus_per_actor must be above 0, got 0"),
         ({"gpus_per_actor": 2}, "gpus_per_actor must be at most 1, an actor draws on one GPU; got 2"),
+        ({"gpus_per_actor": 0.5}, "gpus_per_actor 0.5 is for device=cuda"),
         ({"stop_after_s": math.nan}, "stop_after_s must be above 0"),
         ({"price_per_hour": -1}, "price_per_hour must be a price"),
         ({"stop_at_cost": 5}, "stop_at_cost 5 needs price_per_hour"),

@@ -99,6 +99,10 @@ def test_pictures_have_no_silence() -> None:
         ({"same_bits": 32}, "same_bits must be from 0 to 31"),
         ({"max_attempts": 0}, "max_attempts must be at least 1"),
         ({"function": "file.py"}, "function must be FILE.py:NAME"),
+        ({"silence_db": -40.0, "f0_hz": (80, 90)}, "silence_db says nothing without silence_share or sounding_s"),
+        ({"same_bits": 2, "bits": (1, 2)}, "same_bits says nothing without against; give that too"),
+        ({"training_dataset": "lj", "against": "items"}, "training_dataset says nothing without against=training or"),
+        ({"max_attempts": 2}, "max_attempts says nothing without something that items must be like"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: str) -> None:
