@@ -13,7 +13,7 @@ from pipeline.generation.config import GenerateConfig
 from pipeline.generation.pictures import PictureTarget, factors_of
 from pipeline.generation.plan import ShardCount, digested, shard_plans
 from pipeline.generation.reading import Totals, check_requests, read_requests
-from pipeline.generation.requests import Target
+from pipeline.generation.target import Target
 from pipeline.model_folder import ModelInfo, read_model_info
 from pipeline.prosody.files import read_prosody
 from pipeline.storage import Location, locate

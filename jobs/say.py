@@ -20,7 +20,8 @@ from pipeline.errors import ConfigError, OccupiedError, RequestError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawn_rows import make_rows
 from pipeline.generation.plan import PlannedItem, items_of
-from pipeline.generation.requests import Target, request_of
+from pipeline.generation.requests import request_of
+from pipeline.generation.target import Target
 from pipeline.media import audio_bytes
 from pipeline.model_folder import ExportedModel, ModelInfo, load_model, read_model_info
 from pipeline.prosody.files import read_prosody

@@ -9,8 +9,9 @@ import numpy as np
 
 from pipeline.errors import RequestError
 from pipeline.generation.ids import id_hash
-from pipeline.generation.requests import Request, Target, request_of
+from pipeline.generation.requests import Request, request_of
 from pipeline.generation.sources import entries_of
+from pipeline.generation.target import Target
 from pipeline.storage import Location
 
 OnRequest = Callable[[int], None]

@@ -22,8 +22,9 @@ from pipeline.evaluation.against_real.result import AgainstReal
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import shard_plans
-from pipeline.generation.requests import Target, parse_request
+from pipeline.generation.requests import parse_request
 from pipeline.generation.shard import generate_shard
+from pipeline.generation.target import Target
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.dataset import Dataset, finish
 from pipeline.shards.schema import AudioConventions, AudioFeatures, ImageConventions

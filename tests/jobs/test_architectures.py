@@ -13,8 +13,9 @@ from jobs.recipes import load_recipe, recipe_names
 from models import MODELS
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import shard_plans
-from pipeline.generation.requests import Target, parse_request
+from pipeline.generation.requests import parse_request
 from pipeline.generation.shard import generate_shard
+from pipeline.generation.target import Target
 from pipeline.model_folder import load_model
 from pipeline.shards.dataset import Dataset, claim, finish
 from pipeline.storage import Location

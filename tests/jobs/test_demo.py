@@ -13,7 +13,8 @@ from jobs.demo_requests import digit_requests, speech_requests
 from models.sampling import Departures
 from pipeline.conditions import Conditioning
 from pipeline.errors import OccupiedError
-from pipeline.generation.requests import Target, parse_request
+from pipeline.generation.requests import parse_request
+from pipeline.generation.target import Target
 from pipeline.storage import Location
 from tests.pipeline.reports.subject_builders import AUDIO, PICTURES, audio_row, picture_row, write_dataset
 

@@ -19,8 +19,9 @@ from jobs.say import say
 from pipeline.errors import AncestralError, ConfigError, ModelError, OccupiedError, RequestError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import shard_plans
-from pipeline.generation.requests import Target, request_of
+from pipeline.generation.requests import request_of
 from pipeline.generation.shard import generate_shard
+from pipeline.generation.target import Target
 from pipeline.media import pcm_of
 from pipeline.model_folder import ExportedModel, load_model, save_model
 from pipeline.prosody.features import FeatureSpace

@@ -12,8 +12,9 @@ from pipeline.evaluation.evaluation import conclude
 from pipeline.evaluation.likelihood import Scores, check_fit, parts_of, score_part
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import shard_plans
-from pipeline.generation.requests import Target, parse_request
+from pipeline.generation.requests import parse_request
 from pipeline.generation.shard import generate_shard
+from pipeline.generation.target import Target
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.dataset import claim, finish, open_dataset
 from pipeline.shards.verify import verify_folder

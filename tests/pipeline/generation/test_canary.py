@@ -11,8 +11,9 @@ from pipeline.generation.canary import Canary
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawn_rows import make_rows
 from pipeline.generation.plan import items_of, shard_plans
-from pipeline.generation.requests import Target, parse_request
+from pipeline.generation.requests import parse_request
 from pipeline.generation.shard import generate_shard
+from pipeline.generation.target import Target
 from pipeline.model_folder import ExportedModel
 from pipeline.storage import Location
 

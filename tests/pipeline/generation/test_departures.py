@@ -14,7 +14,8 @@ from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import draw_items
 from pipeline.generation.drawn_rows import row_of
 from pipeline.generation.plan import items_of, shard_plans
-from pipeline.generation.requests import Request, Target, parse_request
+from pipeline.generation.requests import Request, parse_request
+from pipeline.generation.target import Target
 from pipeline.model_folder import ExportedModel
 from tests.pipeline.generation.tiny_models import AUDIO, DIGITS, IMAGE, NOTHING
 

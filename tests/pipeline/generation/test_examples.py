@@ -7,7 +7,7 @@ import pytest
 from pipeline.conditions import Conditioning
 from pipeline.frames import LINGUISTIC_COLUMNS
 from pipeline.generation.reading import check_requests
-from pipeline.generation.requests import Target
+from pipeline.generation.target import Target
 from pipeline.shards.schema import AudioConventions, Conventions, ImageConventions
 from pipeline.speech.pronounce import pronounce
 from pipeline.storage import Location

@@ -11,7 +11,8 @@ from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import draw_items
 from pipeline.generation.paths import cached_path, gpu_path, paths_here
 from pipeline.generation.plan import PlannedItem, shard_plans
-from pipeline.generation.requests import Target, parse_request
+from pipeline.generation.requests import parse_request
+from pipeline.generation.target import Target
 from pipeline.model_folder import ExportedModel
 from tests.models.interpreter import interpreted, needs_triton  # noqa: F401 (a fixture of the whole module)
 

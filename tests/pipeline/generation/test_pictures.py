@@ -18,7 +18,7 @@ from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import lane_request
 from pipeline.generation.pictures import PICTURE_KEYS, factors_of, scale_ids
 from pipeline.generation.plan import shard_plans
-from pipeline.generation.requests import Target
+from pipeline.generation.target import Target
 from pipeline.image.quantise import intensities, quantise
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.dataset import claim, finish

@@ -13,8 +13,9 @@ from pipeline.conditions import Conditioning
 from pipeline.errors import RequestError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import shard_plans
-from pipeline.generation.requests import Request, Target, parse_request
+from pipeline.generation.requests import Request, parse_request
 from pipeline.generation.speech import speech_columns
+from pipeline.generation.target import Target
 from pipeline.generation.timing import scaled_ends
 from pipeline.prosody.features import FeatureSpace
 from pipeline.prosody.prosody import Prosody

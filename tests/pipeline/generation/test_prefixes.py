@@ -15,7 +15,7 @@ from pipeline.errors import RequestError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import lane_request
 from pipeline.generation.pictures import PictureTarget
-from pipeline.generation.requests import Target
+from pipeline.generation.target import Target
 from pipeline.model_folder import ExportedModel
 from pipeline.storage import Location
 from tests.pipeline.generation.tiny_models import IMAGE, NOTHING, save_tiny

@@ -3,7 +3,8 @@ import pytest
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import PlannedItem, shard_plans
 from pipeline.generation.probe import draw_until, probe
-from pipeline.generation.requests import Target, parse_request
+from pipeline.generation.requests import parse_request
+from pipeline.generation.target import Target
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.plan import ShardPlan
 

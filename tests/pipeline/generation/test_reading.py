@@ -7,7 +7,7 @@ import pytest
 import pipeline.generation.reading as reading
 from pipeline.errors import RequestError, StorageError
 from pipeline.generation.reading import check_requests, read_requests
-from pipeline.generation.requests import Target
+from pipeline.generation.target import Target
 from pipeline.storage import Location
 from tests.pipeline.generation.tiny_models import AUDIO, NOTHING, SPEAKERS
 

@@ -7,7 +7,8 @@ import pytest
 from models.sampling import NO_DEPARTURES, Departures
 from pipeline.conditions import Conditioning
 from pipeline.errors import RequestError
-from pipeline.generation.requests import Request, Target, parse_request
+from pipeline.generation.requests import Request, parse_request
+from pipeline.generation.target import Target
 from pipeline.generation.timing import Phones
 from pipeline.shards.schema import AudioFeatures
 from pipeline.speech.pronounce import Method

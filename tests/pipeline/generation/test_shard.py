@@ -17,8 +17,9 @@ from pipeline.frames import LINGUISTIC_COLUMNS
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.paths import cached_path, fused_path
 from pipeline.generation.plan import shard_plans
-from pipeline.generation.requests import Request, Target, parse_request
+from pipeline.generation.requests import Request, parse_request
 from pipeline.generation.shard import generate_shard
+from pipeline.generation.target import Target
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.dataset import claim, finish, open_dataset
 from pipeline.shards.plan import digest_of

@@ -8,8 +8,9 @@ import pytest
 
 from pipeline.errors import RequestError
 from pipeline.generation.reading import check_requests, read_requests
-from pipeline.generation.requests import Request, Target
+from pipeline.generation.requests import Request
 from pipeline.generation.sources import entries_of
+from pipeline.generation.target import Target
 from pipeline.storage import Location
 from tests.pipeline.generation.tiny_models import AUDIO, SPEECH
 

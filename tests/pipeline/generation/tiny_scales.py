@@ -19,8 +19,9 @@ from pipeline.conditions import Conditioning
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.pictures import PictureTarget, factors_of
 from pipeline.generation.plan import PlannedItem, items_of, shard_plans
-from pipeline.generation.requests import Request, Target, request_of
+from pipeline.generation.requests import Request, request_of
 from pipeline.generation.shard import generate_shard
+from pipeline.generation.target import Target
 from pipeline.model_folder import ExportedModel, ModelInfo, load_model, save_model
 from pipeline.shards.dataset import claim, finish
 from pipeline.shards.schema import ImageConventions

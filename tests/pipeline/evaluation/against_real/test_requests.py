@@ -9,8 +9,9 @@ import pytest
 from pipeline.conditions import Conditioning
 from pipeline.evaluation.against_real.chosen import key_of
 from pipeline.evaluation.against_real.requests import CopyConfig, as_lines, chosen_requests
-from pipeline.generation.requests import Request, Target, parse_request
+from pipeline.generation.requests import Request, parse_request
 from pipeline.generation.speech import speech_columns
+from pipeline.generation.target import Target
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import AudioConventions
 from pipeline.storage import Location

@@ -9,8 +9,9 @@ from pipeline.generation.accept.config import AcceptConfig
 from pipeline.generation.accept.duplicates import find_duplicates
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import items_of, shard_plans
-from pipeline.generation.requests import Target, parse_request
+from pipeline.generation.requests import parse_request
 from pipeline.generation.shard import Drawing, generate_shard, read_rows, redraw_shard
+from pipeline.generation.target import Target
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.commit import commit_file, read_commit
 from pipeline.storage import Location
