@@ -9,5 +9,5 @@ fitting.py         what is learned from the rows of a dataset
 held_out.py        how far off it is on rows that it was not learned from
 files.py           prosody.json and prosody.safetensors beside a model
 
-No torch: requests are read without it. A dataset of any size is read as a stream, at most `fitting.MOST_PHONES` of it.
+Without torch. A dataset of any size is read as a stream, at most `fitting.MOST_PHONES` of it.
 """
