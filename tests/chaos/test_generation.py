@@ -33,9 +33,9 @@ from tests.chaos.generation_runs import (
     Generation,
     ask,
     below,
+    end_all,
     kill_a_sampler,
     wait_for_snapshots,
-    wait_for_the_end,
 )
 from tests.chaos.runs import ROOT, content_of, ray_folder_of, remove_when_quiet
 
@@ -108,7 +108,7 @@ def interrupt(asked: Generation, chance: random.Random) -> tuple[int, dict[str, 
     kept, left, processes = asked.levels_kept(), ray_folder_of(driver.pid), below(driver.pid)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
-    wait_for_the_end(processes)
+    end_all(processes)
     remove_when_quiet(left)
     return num_killed + 1, kept
 
