@@ -9,7 +9,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -17,6 +16,7 @@ from rich.console import Console
 from jobs.cluster import Cluster, connect
 from jobs.evaluate import Job, evaluate
 from jobs.generate import generate
+from jobs.generation_run import Run
 from jobs.prepare import prepare
 from jobs.recipes import load_recipe
 from jobs.train import train
@@ -108,6 +108,10 @@ WAYS = (
 )
 
 
+ALONGSIDE = ("fsdd", "cifar10-png")
+"""The other two go a way like theirs, so these are left to the long tests."""
+
+
 def request_of(dataset: Dataset, condition_on: str) -> dict[str, object]:
     """Two items of what the first row says or shows; a twentieth of a second of it where it sounds."""
     row = next(iter(dataset.tables())).slice(0, 1).to_pylist()[0]
@@ -117,7 +121,10 @@ def request_of(dataset: Dataset, condition_on: str) -> dict[str, object]:
     return {condition_on: row[condition_on], **length, "count": 2}
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.corpus)
+@pytest.mark.parametrize(
+    "way",
+    [pytest.param(way, id=way.corpus, marks=[pytest.mark.slow] * (way.corpus in ALONGSIDE)) for way in WAYS],
+)
 def test_a_real_corpus_goes_the_whole_way(
     way: Way, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,10 +145,9 @@ def stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.evaluate.score_all", score_here)
 
 
-def draw_here(plans: Any, num_actors: int, sampler: Any, advance: Any, console: Console) -> None:
-    folder, out, config = sampler
-    for plan in plans:
-        advance.drawn(generate_shard(out, plan, load_model(folder), config))
+def draw_here(run: Run, num_actors: int) -> None:
+    for plan in run.pending():
+        run.drawn(generate_shard(run.work.out, plan, load_model(run.work.model), run.work.config))
 
 
 def score_here(job: Job, dataset: Dataset, cluster: Cluster, console: Console) -> Scores:

@@ -78,6 +78,7 @@ def evaluate_alone(folder: Location, dataset: Dataset) -> Evaluation:
     return conclude(scores, folder, exported.info, dataset, config.split)
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(240)
 def test_the_verbs_on_ray_reach_the_entropy_rate(corpus: Location, tmp_path: Path, ray_local: None) -> None:

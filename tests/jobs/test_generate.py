@@ -299,6 +299,7 @@ def test_items_that_no_attempt_of_was_accepted_are_told(
     assert "9 of 9 items were not accepted" in said
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_near_duplicates_are_drawn_again_on_actors(ray_local: None, tmp_path: Path) -> None:
     """Tiny pictures: many look alike. None of those that stay does."""
