@@ -81,8 +81,9 @@ def values_of(key: str, values: Any, file: Location) -> Sequence[Any]:
         )
     plain = [plain_value(key, value) for value in values]
     counts = Counter(json.dumps(value, sort_keys=True) for value in plain)
-    if twice := [name for name, number in counts.items() if number > 1]:
-        raise RequestError(f"{file}: {key}: the value {twice[0]} comes twice; it would be asked for twice as often.")
+    if twice := [json.loads(name) for name, number in counts.items() if number > 1]:
+        value = shown(twice[0])
+        raise RequestError(f"{file}: {key}: the value {value} comes twice; it would be asked for twice as often.")
     return plain
 
 

@@ -120,6 +120,8 @@ class ShardCount:
             if is_full(self._num_items, self._num_levels, self._config):
                 self._num_full += 1
                 self._num_items = self._num_levels = 0
+                full, left = divmod(left, self._room(each))  # those that follow are alike: no need to go through them
+                self._num_full += full
 
     def _room(self, each: int) -> int:
         """How many items of so many levels each fill the shard at hand; at least one."""

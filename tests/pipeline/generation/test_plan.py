@@ -82,6 +82,13 @@ def test_a_count_without_end_is_counted_at_once() -> None:
     assert count.num_shards == 10**6
 
 
+def test_a_count_without_end_of_small_shards_is_counted_at_once() -> None:
+    count = ShardCount(GenerateConfig(num_lanes=8, items_per_shard=4))
+    for one in [spoken("x", 3, 5), spoken("y", 4 * 10**15 + 2, 5), spoken("z", 3, 5)]:
+        count.add(one)
+    assert count.num_shards == 10**15 + 2
+
+
 def test_the_longest_of_the_next_plans_comes_first() -> None:
     requests = [spoken(f"r{place}", 1, length) for place, length in enumerate([5, 9, 9, 1, 30])]
     plans = list(shard_plans(requests, "m", GenerateConfig(items_per_shard=1)))
