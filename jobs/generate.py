@@ -4,6 +4,7 @@ generate(model, out, requests, GenerateConfig(num_actors=2), cluster, console)
 """
 
 import contextlib
+from collections import deque
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
@@ -113,8 +114,7 @@ def redraw_duplicates(run: Run, num_actors: int) -> None:
         reopen(run.work.out)
         crew = crew_for(run.work, min(num_actors, len(redraws)))
         with at_work(crew, run):
-            for commit in fan_out_actors(run.planned(redraws), crew.actors, submit_redraw):
-                run.redrawn(commit)
+            deque(fan_out_actors(run.planned(redraws), crew.actors, submit_redraw), maxlen=0)
 
 
 @contextlib.contextmanager

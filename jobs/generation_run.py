@@ -8,7 +8,7 @@ from rich.console import Console
 from jobs.generation_work import Work
 from jobs.progress import say
 from jobs.sampler import Plan
-from pipeline.errors import DisagreementError
+from pipeline.errors import DisagreementError, RequestError
 from pipeline.generation.accept.duplicates import Duplicates, Redraw, find_duplicates
 from pipeline.generation.advance import Advance
 from pipeline.shards.commit import Commit, commit_file, done_commit, read_commit
@@ -31,7 +31,7 @@ class Run:
     def pending(self) -> Iterator[Plan]:
         """The plans whose shards do not stand yet; before the first of them the dataset is unfinished again."""
         is_open = False
-        for plan in self.work.plans():
+        for plan in self.plans():
             if commit := done_commit(self.work.out, plan.name, plan.digest):
                 self.advance.found(commit)
                 self.is_done[plan.index] = True
@@ -40,6 +40,19 @@ class Run:
                 reopen(self.work.out)
                 is_open = True
             yield plan
+
+    def plans(self) -> Iterator[Plan]:
+        """All plans; a RequestError where there are more or fewer than were counted when the requests were checked."""
+        num_plans = 0
+        for num_plans, plan in enumerate(self.work.plans(), 1):
+            if num_plans > self.work.num_shards:
+                break
+            yield plan
+        if num_plans != self.work.num_shards:
+            raise RequestError(
+                f"{self.work.requests} was changed while it was drawn from. What is finished is kept; run the same "
+                "command again, with the file as it is to be."
+            )
 
     def drawn(self, commit: Commit) -> None:
         """A shard stands."""
@@ -69,10 +82,6 @@ class Run:
 
     def planned(self, redraws: dict[str, Duplicates]) -> Iterator[Redraw]:
         """The shards that are to be made again, with their plans."""
-        for plan in self.work.plans():
+        for plan in self.plans():
             if plan.name in redraws:
                 yield Redraw(plan, redraws[plan.name])
-
-    def redrawn(self, commit: Commit) -> None:
-        """A shard stands again; its items were counted."""
-        self.advance.num_levels += sum(commit.tally.num_levels.values())

@@ -21,7 +21,7 @@ from pipeline.generation.plan import PlannedItem
 from pipeline.generation.probe import Probe, levels_at_peak, probe
 from pipeline.generation.shard import Drawing, generate_shard, redraw_shard
 from pipeline.model_folder import ExportedModel, load_model
-from pipeline.shards.commit import Commit
+from pipeline.shards.commit import Commit, done_commit
 from pipeline.shards.plan import ShardPlan
 from pipeline.storage import Location
 
@@ -36,7 +36,12 @@ class Sampler:
         self.num_levels, self.peak = 0, 0.0
 
     def generate(self, plan: Plan, *below: Pictures) -> Commit:
-        """One shard; `below` are pictures of the lower scales, where other actors drew them."""
+        """One shard; `below` are pictures of the lower scales, where other actors drew them.
+
+        It may stand already, where the actor that made it was lost before it could say so.
+        """
+        if commit := done_commit(self.out, plan.name, plan.digest):
+            return commit
         # Once a shard: others who use the machine may slow a probe down, and none makes it too fast.
         self.peak = max(self.peak, levels_at_peak(self.exported, self.config))
         with self.told():

@@ -314,3 +314,20 @@ def test_near_duplicates_are_drawn_again_on_actors(ray_local: None, tmp_path: Pa
     assert info.num_failures > 0
     assert list(verify_folder(out)) == []
     assert find_duplicates(out, [f"{index:06d}" for index in range(3)], 5) == {}
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_requests_that_change_while_they_are_drawn_are_told(
+    model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grows: bool
+) -> None:
+    """Fewer shards than were counted, and more."""
+
+    def draw_then(run: Run, num_actors: int) -> None:
+        more = REQUESTS.replace("two", "three")
+        text = REQUESTS + more if grows else REQUESTS.splitlines()[0]
+        requests.write_text(text.replace("LONG", "0.02") + "\n")
+        draw_here(run, num_actors)
+
+    monkeypatch.setattr(job, "draw", draw_then)
+    with pytest.raises(RequestError, match="was changed while it was drawn from"):
+        run(model, Location(str(tmp_path / "out")), requests)
