@@ -8,6 +8,7 @@ from rich.console import Console
 
 from jobs.progress import progress
 from jobs.sampler import Plan
+from pipeline.errors import RequestError
 from pipeline.generation.advance import levels_of_a_picture
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.pictures import PictureTarget, factors_of
@@ -17,6 +18,9 @@ from pipeline.generation.target import Target
 from pipeline.model_folder import ModelInfo, read_model_info
 from pipeline.prosody.files import read_prosody
 from pipeline.storage import Location, locate
+
+MOST_SHARDS = 10**8
+"""A run has a byte of memory for each."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ def checked_work(model: Location, out: Location, requests: Location, config: Gen
     shards = ShardCount(config, levels_of_a_picture(info.conventions))
     with progress(console, "check requests") as view:
         totals = check_requests(requests, target_of(model, info, config, requests), view.update, shards.add)
+    if shards.num_shards > MOST_SHARDS:
+        raise RequestError(
+            f"{requests} asks for {totals.num_items:,} items, which are {shards.num_shards:,} shards, and a run has "
+            f"{MOST_SHARDS:,} at most. Ask for less, or raise items_per_shard and levels_per_shard."
+        )
     return Work(model, out, requests, config, info, totals, shards.num_shards)
 
 

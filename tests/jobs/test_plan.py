@@ -18,7 +18,7 @@ from jobs.plan_prepare import plan_prepare
 from jobs.plan_train import Watch, plan_train
 from jobs.recipes import Recipe
 from jobs.sampler import Sampler
-from pipeline.errors import ConfigError, StorageError
+from pipeline.errors import ConfigError, RequestError, StorageError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.probe import Probe
 from pipeline.preparation.config import PrepareConfig, SpeechConfig
@@ -46,8 +46,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Location:
     return save_tiny(Location(str(tmp_path_factory.mktemp("model"))), "audio", SPEECH).folder
 
 
-def work(model: Location, folder: Path, **settings: Any) -> Work:
-    line = '{"count": 1000, "speaker": "ann", "emotion": "glad", "phones": [["a", 1.0]]}\n'
+def work(model: Location, folder: Path, count: int = 1000, **settings: Any) -> Work:
+    line = f'{{"count": {count}, "speaker": "ann", "emotion": "glad", "phones": [["a", 1.0]]}}\n'
     (folder / "requests.jsonl").write_text(line)
     places = model, Location(str(folder / "out")), Location(str(folder / "requests.jsonl"))
     return checked_work(*places, GenerateConfig(**settings), Console(file=io.StringIO()))
@@ -129,3 +129,9 @@ def test_the_first_steps_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_bytes_as_people_say_them() -> None:
     assert [size(number) for number in (12, 2048, 3 * 2**20, 2**33)] == ["12 bytes", "2.0 KiB", "3.0 MiB", "8.0 GiB"]
+
+
+def test_more_shards_than_a_run_can_count_are_refused_at_once(model: Location, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"9,000,000,000,000,000,000 items, which are .* shards, and a run has"):
+        work(model, tmp_path, count=9 * 10**18)
+    assert not (tmp_path / "out").exists()
