@@ -13,7 +13,7 @@ from jobs.progress import say
 from jobs.sampler import Plan
 from jobs.say import loaded
 from pipeline.errors import DatasetError, RequestError
-from pipeline.generation.accept.attempts import attempt_of, number_of_attempt
+from pipeline.generation.accept.attempts import attempt_of, first_attempt, number_of_attempt
 from pipeline.generation.drawn_rows import make_rows
 from pipeline.generation.plan import PlannedItem
 from pipeline.generation.shard import read_rows
@@ -44,7 +44,7 @@ def make_again(work: Work, item_id: str, console: Console) -> bool:
 
 def planned(work: Work, item_id: str) -> tuple[Plan, PlannedItem]:
     """The shard that an item belongs to, and the item; attempts are those of the first one."""
-    first = item_id.removesuffix(f".{number_of_attempt(item_id)}")
+    first = first_attempt(item_id)
     for plan in work.plans():
         for item in plan.entries:
             if item.item_id == first:
@@ -69,7 +69,10 @@ def standing_row(work: Work, plan: Plan, item_id: str) -> Row:
     for row in read_rows(work.out, plan.name):
         if row["item_id"] == item_id:
             return row
-    raise DatasetError(f"{work.out}: shard {plan.name} has no item {item_id!r}: it was not accepted.")
+    raise DatasetError(
+        f"{work.out}: shard {plan.name} has no item {item_id!r}: it was not accepted, or another attempt was, such as "
+        f"{first_attempt(item_id)}.1."
+    )
 
 
 def short(value: Any) -> str:

@@ -20,8 +20,8 @@ def generate(
         str, typer.Option("--requests", metavar="FILE", help="JSON lines, CSV, Parquet or a grid (YAML).")
     ],
     only: Annotated[
-        str, typer.Option("--only", metavar="ITEM", help="Make one item again and compare it with its row.")
-    ] = "",
+        str | None, typer.Option("--only", metavar="ITEM", help="Make one item again and compare it with its row.")
+    ] = None,
     config: ConfigFile = None,
     sets: Sets = None,
     address: Address = "local",
@@ -45,7 +45,7 @@ def generate(
     from jobs.generation_work import checked_work, with_places
 
     given = place(context, model), place(context, out), place(context, requests), with_places(chosen, context.obj)
-    if only:
+    if only is not None:
         from jobs.again import make_again
 
         raise typer.Exit(0 if make_again(checked_work(*given, Console()), only, Console()) else 1)

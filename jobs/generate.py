@@ -27,6 +27,7 @@ from pipeline.generation.config import GenerateConfig
 from pipeline.generation.export import drop_exported
 from pipeline.generation.plan import longest_first
 from pipeline.generation.snapshots import drop_snapshots
+from pipeline.generation.standing import refuse_to_lose, requests_before
 from pipeline.shards.commit import Commit
 from pipeline.shards.dataset import DatasetInfo, claim, finish, reopen
 from pipeline.shards.plan import numbered
@@ -38,11 +39,14 @@ def generate(
 ) -> DatasetInfo:
     """Draw every request into a dataset at `out`; shards that stand already are passed over.
 
-    All requests are checked before anything is drawn. RequestError, ModelError, OccupiedError, ConfigError (no GPU
-    where one is asked for), DisagreementError (no machine draws what the model says), Interrupted (Ctrl-C).
+    All requests are checked before anything is drawn. RequestError, ModelError, OccupiedError (another model's folder,
+    or items that would be lost), ConfigError (no GPU where one is asked for), DisagreementError (no machine draws what
+    the model says), Interrupted (Ctrl-C).
     """
     work = checked_work(model, out, requests, config, console)
     num_actors = min(room_for(config, cluster), work.num_shards)
+    if not config.overwrite and requests_before(out) not in ("", work.totals.sha256):
+        refuse_to_lose(out, work.plans())
     claim(out, "generate", work.settings, {"model digest": work.info.digest})
     if config.sampler == "fastest" and config.device == "cpu" and best() is None:
         say(console, why_none())
@@ -67,9 +71,11 @@ def conclude(run: Run) -> DatasetInfo:
     dataset = finish(work.out, names, work.info.conventions, work.settings)
     if len(names) == work.num_shards:
         drop_snapshots(work.out)
-    pace = advance.rates() if advance.num_levels else "all of them stood already"
+    pace = advance.rates(is_over=True) if advance.num_shards else "all of them stood already"
     if len(names) < work.num_shards:
-        pace += f"; out of time, of {work.totals.num_items} that are asked for. The same command goes on"
+        pace += (
+            f"; the run's limit was reached, of {work.totals.num_items} that are asked for. The same command goes on"
+        )
     say(run.console, f"{work.out}: {dataset.num_rows} items, {pace}")
     if len(names) == work.num_shards and dataset.num_rows < work.totals.num_items:
         tell_of_the_missing(run, dataset)

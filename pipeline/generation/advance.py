@@ -20,8 +20,9 @@ def levels_of_a_picture(conventions: Conventions) -> int:
 class Advance:
     """What is finished, in this run and in the ones before.
 
-    `num_items` counts both, `num_levels` what this run has drawn: rates are of this run alone. `levels_at_peak` is what
-    all actors could draw in a second if they did nothing but multiply; 0 where that is not known yet.
+    `num_items` counts both, `num_levels` and `num_shards` what this run has drawn: rates are of this run alone.
+    `levels_at_peak` is what all actors could draw in a second if they did nothing but multiply; 0 where that is not
+    known yet.
     """
 
     conventions: Conventions
@@ -29,6 +30,7 @@ class Advance:
     price_per_hour: float = 0.0
     num_items: int = 0
     num_levels: int = 0
+    num_shards: int = 0
     num_rejected: int = 0
     levels_at_peak: float = 0.0
     clock: Callable[[], float] = time.monotonic
@@ -54,6 +56,7 @@ class Advance:
 
     def drawn(self, commit: Commit) -> None:
         """Count a shard that this run made."""
+        self.num_shards += 1
         self.num_items += commit.num_rows
         self.num_rejected += len(commit.failures)
         self.num_levels += sum(commit.tally.num_levels.values())
@@ -67,8 +70,8 @@ class Advance:
         """Items finished, with the part that is drawn of those underway."""
         return min(self.num_items + levels_underway * self._items_per_level, float(self.totals.num_items))
 
-    def rates(self, levels_underway: int = 0) -> str:
-        """Items and levels a second, the share of the peak, what is left, and what it has cost."""
+    def rates(self, levels_underway: int = 0, *, is_over: bool = False) -> str:
+        """Items and levels a second, the share of the peak, what is left unless it is over, and what it has cost."""
         levels_s = (self.num_levels + levels_underway) / self.elapsed_s
         items_s = levels_s * self._items_per_level
         parts = [f"{items_s:,.2f} items/s"]
@@ -83,10 +86,10 @@ class Advance:
         if self.num_rejected:
             parts.append(f"{self.num_items / (self.num_items + self.num_rejected):.0%} accepted")
         left = self.totals.num_items - self.items(levels_underway)
-        if left and items_s:
+        if left and items_s and not is_over:
             parts.append(f"{duration(left / items_s)} left")
         if self.price_per_hour:
-            parts.append(f"cost so far {self.cost:,.2f}")
+            parts.append(f"cost so far {self.cost:,.4g}")
         return ", ".join(parts)
 
     @property

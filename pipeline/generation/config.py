@@ -26,6 +26,7 @@ class GenerateConfig:
     export: "files" also writes a WAV or PNG file for each item below OUT/wav or OUT/png.
     canary_one_in: of so many items one is scored again by the model's definition, and the first that an actor draws;
         an actor that disagrees is put out, and what it drew since it was last found right is drawn again by others.
+    overwrite: whether items that stand in the folder and are asked for no more may be removed; refused elsewhere.
     snapshot_every_s: how often an actor writes down how far its shard is (`snapshots.py`): a run that is killed loses
         so much of each shard underway, however long an item is. A large one is seldom.
     max_timesteps: the longest item, 65 s at 16 kHz. A mistyped duration is found before it fills the memory: a lane
@@ -49,6 +50,7 @@ class GenerateConfig:
     device: Literal["cpu", "cuda"] = "cpu"
     gpus_per_actor: float = 1.0
     export: Literal["none", "files"] = "none"
+    overwrite: bool = False
     canary_one_in: int = 1000
     snapshot_every_s: float = 60.0
     max_timesteps: int = 2**20

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.errors import DisagreementError
-from pipeline.generation.accept.attempts import Attempts, draw_accepted, number_of_attempt
+from pipeline.generation.accept.attempts import Attempts, draw_accepted, first_attempt, number_of_attempt
 from pipeline.generation.accept.content import fingerprint_of
 from pipeline.generation.accept.judge import Judge
 from pipeline.generation.accept.training_set import training_prints
@@ -142,7 +142,7 @@ def redraw_shard(drawing: Drawing, duplicates: Mapping[str, str]) -> Commit:
     attempts.rejected_before(commit.failures, places)
     for row in read_rows(drawing.folder, drawing.plan.name):
         number = number_of_attempt(row["item_id"])
-        place = places[row["item_id"].removesuffix(f".{number}")]
+        place = places[first_attempt(row["item_id"])]
         if known := duplicates.get(row["item_id"]):
             attempts.reject(place, number, row, f"nearly the same as {known}")
             again[place] = number + 1

@@ -233,7 +233,11 @@ def test_fewer_requests_leave_no_stale_shards_or_files(
     run(model, out, requests, export="files")
     assert (out / "wav/000002").names() == ["000001-0004.wav", "two-0000.wav"]
     requests.write_text(REQUESTS.replace("LONG", "0.02").splitlines()[1] + "\n")
-    run(model, out, requests, export="files")
+    before = contents(out)
+    with pytest.raises(OccupiedError, match=r"holds 5 items that these requests do not ask for, such as '000001-0000'"):
+        run(model, out, requests, export="files")
+    assert contents(out) == before
+    run(model, out, requests, export="files", overwrite=True)
     assert (out / "wav").names() == ["000000", "000001"]
     assert (out / "shards").names() == ["000000.parquet", "000001.parquet"]
     assert list(verify_folder(out)) == []
@@ -258,7 +262,7 @@ def test_a_run_that_is_out_of_time_leaves_a_valid_dataset(
     info, said = run(model, out, requests, stop_at_cost=1.0, price_per_hour=36.0 * 0.75)
     assert (info.num_rows, len(info.shards)) == (4, 2), "an hour costs 27: 1 is reached after 133 s"
     assert "4 items" in said
-    assert "out of time, of 9 that are asked for. The same command goes on" in said
+    assert "its limit was reached, of 9 that are asked for. The same command goes on" in said
     assert list(verify_folder(out)) == []
     monkeypatch.setattr(job, "draw", draw_here)
     run(model, out, requests)
@@ -331,3 +335,19 @@ def test_requests_that_change_while_they_are_drawn_are_told(
     monkeypatch.setattr(job, "draw", draw_then)
     with pytest.raises(RequestError, match="was changed while it was drawn from"):
         run(model, Location(str(tmp_path / "out")), requests)
+
+
+def test_more_of_the_same_takes_nothing_away(
+    model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More items of a line, another line before it, other settings: all that stands is asked for still."""
+    monkeypatch.setattr(job, "draw", draw_here)
+    out, text = Location(str(tmp_path / "out")), REQUESTS.replace("LONG", "0.02")
+    requests.write_text(text.splitlines()[1] + "\n")
+    run(model, out, requests)
+    requests.write_text(text.replace('"count": 4', '"count": 6, "split": "test"'))
+    info, _ = run(model, out, requests, num_lanes=8)
+    assert info.num_rows == 11
+    requests.write_text(text.replace('"seed": 3', '"seed": 4'))
+    with pytest.raises(OccupiedError, match="holds 6 items"):
+        run(model, out, requests)

@@ -46,7 +46,7 @@ class Attempts:
         """Take over what a shard that stands lists; `places` by the ids of first attempts."""
         for failure in failures:
             number = number_of_attempt(failure.item_id)
-            self.rejected[places[failure.item_id.removesuffix(f".{number}")], number] = failure
+            self.rejected[places[first_attempt(failure.item_id)], number] = failure
 
 
 def attempt_of(item: PlannedItem, number: int) -> PlannedItem:
@@ -61,6 +61,11 @@ def number_of_attempt(item_id: str) -> int:
     """
     found = re.search(r"-[0-9]{4,}\.([0-9]+)$", item_id)
     return int(found[1]) if found else 0
+
+
+def first_attempt(item_id: str) -> str:
+    """The id of an item's first attempt, whichever this one was."""
+    return item_id.removesuffix(f".{number_of_attempt(item_id)}")
 
 
 def draw_accepted(

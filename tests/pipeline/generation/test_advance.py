@@ -39,7 +39,7 @@ def test_what_is_left_and_what_it_cost_are_told() -> None:
     so_far.drawn(commit(2))
     so_far.levels_at_peak = 80.0
     assert so_far.rates() == (
-        "0.20 items/s, 20 timesteps/s, 0.02 × real time, 0.00 h of audio, 25% of peak, 40 s left, cost so far 0.10"
+        "0.20 items/s, 20 timesteps/s, 0.02 × real time, 0.00 h of audio, 25% of peak, 40 s left, cost so far 0.1"
     )
 
 
