@@ -73,9 +73,7 @@ def conclude(run: Run) -> DatasetInfo:
         drop_snapshots(work.out)
     pace = advance.rates(is_over=True) if advance.num_shards else "all of them stood already"
     if len(names) < work.num_shards:
-        pace += (
-            f"; the run's limit was reached, of {work.totals.num_items} that are asked for. The same command goes on"
-        )
+        pace += f"; its limit was reached, of {work.totals.num_items} that are asked for. The same command goes on"
     say(run.console, f"{work.out}: {dataset.num_rows} items, {pace}")
     if len(names) == work.num_shards and dataset.num_rows < work.totals.num_items:
         tell_of_the_missing(run, dataset)
