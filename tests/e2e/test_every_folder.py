@@ -30,12 +30,18 @@ FOLDERS: dict[str, tuple[str, int, set[str | None]]] = {
 }
 """Layout, items, and how phones may have come by their times."""
 
+LONG = ("RAVDESS", "cifar10-png", "waves_yesno")
+"""Left to the long tests: aligned speech and pictures stand among the others too."""
+
 
 def test_no_folder_is_left_out(shared_data: Path) -> None:
     assert {path.name for path in shared_data.iterdir() if path.is_dir()} == set(FOLDERS)
 
 
-@pytest.mark.parametrize("name", sorted(set(FOLDERS) - {"fsdd"}))  # 600 alignments of what RAVDESS shows with 16
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in sorted(set(FOLDERS) - {"fsdd"})],
+)  # 600 alignments of what RAVDESS shows with 16
 def test_every_item_is_a_row_or_a_failure(name: str, shared_data: Path, tmp_path: Path) -> None:
     layout, num_items, methods = FOLDERS[name]
     corpus, out = locate(str(shared_data / name)), Location(str(tmp_path / "out"))

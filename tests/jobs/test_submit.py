@@ -161,6 +161,7 @@ class TestOnAHead:
         assert os.environ["RAY_ADDRESS"] == "http://127.0.0.1:1"
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.usefixtures("head")
 def test_without_an_address_a_ray_is_started_for_the_job_beside_another_one(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ def test_thirty_six_utterances_by_hand(shared_data: Path, tmp_path: Path) -> Non
     assert found.mean_ms <= 17
 
 
+@pytest.mark.slow
 def test_a_reader_of_books_against_another_aligner(shared_data: Path, tmp_path: Path) -> None:
     """The Montreal Forced Aligner's TextGrids, which are no truth but a good one of its kind."""
     items = items_of(shared_data / "LJSpeech-1.1")[:24]
