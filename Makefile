@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 EXTRAS := dev,demo,speech,lexicon,f0,pyin,s3,gcs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-all demo bench bench-quality bench-cuda clean
+.PHONY: help setup check test test-long test-all demo bench bench-quality bench-cuda clean
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/'
@@ -28,6 +28,9 @@ check: setup ## ruff, mypy, the walls between packages
 
 test: setup ## every test, in two processes, those of a file in one
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-long: setup ## the long tests but those that kill at random points
+	$(BIN)/python -m pytest -m slow --ignore=tests/chaos
 
 test-all: test ## every test, and the long ones: more kills at random points
 	$(BIN)/python -m pytest -m slow

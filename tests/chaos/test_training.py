@@ -342,4 +342,5 @@ def test_a_node_is_lost_and_another_comes(data: Path, tmp_path: Path, short_fold
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     # Ray is ended under a training at work, in whatever way it takes that: what counts was printed before.
     assert done.stdout.count("goes on with") == 2, done.stdout + done.stderr
-    assert re.findall(r"Workers that train: (\d), of at most 2\.", done.stdout)[:3] == ["2", "1", "2"], done.stdout
+    # While they are started again there may be none for a moment.
+    assert re.findall(r"Workers that train: ([12]), of at most 2\.", done.stdout)[:3] == ["2", "1", "2"], done.stdout
