@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -41,7 +42,7 @@ class Sampler:
         It may stand already, where the actor that made it was lost before it could say so.
         """
         if commit := done_commit(self.out, plan.name, plan.digest):
-            return commit
+            return replace(commit, run={**commit.run, "num_compared": 0})  # whoever was compared, it was not this one
         # Once a shard: others who use the machine may slow a probe down, and none makes it too fast.
         self.peak = max(self.peak, levels_at_peak(self.exported, self.config))
         with self.told():

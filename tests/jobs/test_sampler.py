@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,7 +8,9 @@ from jobs.sampler import Sampler
 from pipeline.generation.accept.duplicates import Redraw
 from pipeline.generation.config import GenerateConfig
 from pipeline.shards.plan import ShardPlan
+from pipeline.shards.writer import write_shard
 from pipeline.storage import Location
+from tests.pipeline.generation.tiny_models import IMAGE
 
 
 def test_levels_of_a_shard_are_underway_until_it_stands_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +27,11 @@ def test_levels_of_a_shard_are_underway_until_it_stands_again(monkeypatch: pytes
     monkeypatch.setattr("jobs.sampler.redraw_shard", drawn)
     assert str(sampler.redraw(Redraw(plan, {"a": "b"}))) == "commit"
     assert (seen, sampler.num_levels) == ([70], 0)
+
+
+def test_a_shard_that_stands_is_no_proof_of_the_actor_that_finds_it(tmp_path: Path) -> None:
+    """It was made by another one, which was compared; this one has drawn nothing and needs no model."""
+    out, plan = Location(str(tmp_path)), ShardPlan[Any](0, "000000", (), "digest")
+    write_shard(out, plan, [], [], IMAGE, run={"num_compared": 3})
+    found = Sampler(Location("model"), out, GenerateConfig()).generate(plan)
+    assert (found.plan_digest, found.run["num_compared"]) == ("digest", 0)
