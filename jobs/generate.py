@@ -11,11 +11,12 @@ from typing import Any
 
 from rich.console import Console
 
-from jobs.actor_pool import Quarantine, fan_out_actors
+from jobs.actor_pool import fan_out_actors
 from jobs.cluster import Cluster
 from jobs.generation_run import Run
 from jobs.generation_work import checked_work
 from jobs.progress import ProgressView, progress, say
+from jobs.quarantine import Quarantine
 from jobs.sampler import Plan, room_for
 from jobs.sampler_watch import watched
 from jobs.scales import Crew, crew_for
@@ -101,11 +102,15 @@ def draw(run: Run, num_actors: int) -> None:
     if not (first := list(islice(plans, 1))):
         return  # all is done: no actor is started for nothing
     crew = crew_for(run.work, num_actors)
-    start = crew.start if crew.pools else submit
-    quarantine = Quarantine[Plan](was_compared, run.distrust)
+    quarantine = Quarantine[Plan](was_compared, run.withdraw, run.tell_of_distrust)
     with at_work(crew, run) as view:
         for commit in fan_out_actors(
-            run.in_time(chain(first, plans)), crew.actors, start, hedge=True, quarantine=quarantine
+            run.in_time(chain(first, plans)),
+            crew.actors,
+            crew.pools.start,
+            hedge=True,
+            quarantine=quarantine,
+            helpers=crew.pools,
         ):
             run.drawn(commit)
             view.update(round(run.advance.items(0), 1), run.advance.rates())
@@ -135,11 +140,6 @@ def at_work(crew: Crew, run: Run) -> Iterator[ProgressView]:
 def was_compared(commit: Commit) -> bool:
     """Whether the actor that made a shard was compared with the model's definition on the way."""
     return bool(commit.run.get("num_compared"))
-
-
-def submit(actor: Any, plan: Plan) -> Any:
-    """Start a plan on an actor."""
-    return actor.generate.remote(plan)
 
 
 def submit_redraw(actor: Any, redraw: Redraw) -> Any:

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from jobs.generation_work import Work
 from jobs.progress import say
+from jobs.quarantine import Makers
 from jobs.sampler import Plan
 from pipeline.errors import DisagreementError, RequestError
 from pipeline.generation.accept.duplicates import Duplicates, Redraw, find_duplicates
@@ -59,14 +60,18 @@ class Run:
         self.is_done[int(commit.name)] = True
         self.advance.drawn(commit)
 
-    def distrust(self, error: DisagreementError, plans: list[Plan]) -> None:
-        """An actor draws something else: what it made since it was last found right proves nothing any more."""
-        for plan in plans:
-            if commit := read_commit(self.work.out, plan.name):
-                self.advance.withdrawn(commit)
-            (self.work.out / commit_file(plan.name)).remove()
-            self.is_done[plan.index] = False
-        say(self.console, f"An actor was put out, and {len(plans)} of its shards are drawn again: {error}", "yellow")
+    def withdraw(self, plan: Plan) -> None:
+        """What was made of a plan is not trusted: it stands no longer."""
+        if self.is_done[plan.index] and (commit := read_commit(self.work.out, plan.name)):
+            self.advance.withdrawn(commit)
+        (self.work.out / commit_file(plan.name)).remove()
+        self.is_done[plan.index] = False
+
+    def tell_of_distrust(self, makers: Makers, error: DisagreementError, num_plans: int) -> None:
+        """Something else was drawn than the model says; so many finished shards prove nothing any more."""
+        who = "An actor was" if len(makers) == 1 else "The actors of the lower scales were"
+        text = f"{who} put out, and {num_plans} finished shards are drawn again: {error}"
+        say(self.console, text, "yellow")
 
     def in_time(self, plans: Iterator[Plan]) -> Iterator[Plan]:
         """The plans, as long as there is time for more."""

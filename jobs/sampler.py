@@ -3,7 +3,6 @@
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 
 from jobs.cluster import Cluster
 from jobs.fan_out import TASK_RETRIES
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DisagreementError
 from pipeline.generation.accept.duplicates import Redraw
 from pipeline.generation.canary import Canary
 from pipeline.generation.config import GenerateConfig
@@ -20,9 +19,9 @@ from pipeline.generation.pictures_scales import draw_scale
 from pipeline.generation.pictures_snapshots import Pictures
 from pipeline.generation.plan import PlannedItem
 from pipeline.generation.probe import Probe, levels_at_peak, probe
-from pipeline.generation.shard import Drawing, generate_shard, redraw_shard
+from pipeline.generation.shard import Drawing, generate_shard, made_by_another, redraw_shard
 from pipeline.model_folder import ExportedModel, load_model
-from pipeline.shards.commit import Commit, done_commit
+from pipeline.shards.commit import Commit
 from pipeline.shards.plan import ShardPlan
 from pipeline.storage import Location
 
@@ -35,34 +34,47 @@ class Sampler:
     def __init__(self, model: Location, out: Location, config: GenerateConfig) -> None:
         self.folder, self.out, self.config = model, out, config
         self.num_levels, self.peak = 0, 0.0
+        self.disagreement: DisagreementError | None = None
 
     def generate(self, plan: Plan, *below: Pictures) -> Commit:
         """One shard; `below` are pictures of the lower scales, where other actors drew them.
 
         It may stand already, where the actor that made it was lost before it could say so.
         """
-        if commit := done_commit(self.out, plan.name, plan.digest):
-            return replace(commit, run={**commit.run, "num_compared": 0})  # whoever was compared, it was not this one
+        if commit := made_by_another(self.out, plan):
+            return commit
         # Once a shard: others who use the machine may slow a probe down, and none makes it too fast.
         self.peak = max(self.peak, levels_at_peak(self.exported, self.config))
-        with self.told():
+        with self.at_work(is_alone=not below):
             return generate_shard(self.out, plan, self.exported, self.config, self.tell, self.canary, below)
 
     def draw_scale(self, number: int, plan: Plan, *below: Pictures) -> Pictures:
         """The pictures of a lower scale that a shard's are drawn around, given those of the scale below it."""
-        return draw_scale(number, plan.entries, below[-1] if below else {}, self.exported, self.config)
+        with self.at_work(is_alone=not below):
+            pictures = draw_scale(number, plan.entries, below[-1] if below else {}, self.exported, self.config)
+            self.canary.compare_pictures(number, plan.entries, pictures)
+        return pictures
 
     def redraw(self, redraw: Redraw) -> Commit:
         """A shard again, without its items that are nearly the same as others."""
         drawing = Drawing(self.out, redraw.plan, self.exported, self.config, self.tell, self.canary)
-        with self.told():
+        with self.at_work(is_alone=True):
             return redraw_shard(drawing, redraw.duplicates)
 
     @contextlib.contextmanager
-    def told(self) -> Iterator[None]:
-        """A shard is underway for the length of a block, and none once it has ended."""
+    def at_work(self, *, is_alone: bool) -> Iterator[None]:
+        """A shard is underway for the length of a block, and none once it has ended.
+
+        Once this process, alone at work, was found to disagree with the model, it does nothing more: what waits for it
+        is begun before the driver has heard of it.
+        """
+        if self.disagreement is not None:
+            raise self.disagreement
         try:
             yield
+        except DisagreementError as error:
+            self.disagreement = error if is_alone else None
+            raise
         finally:
             self.num_levels = 0
 

@@ -4,10 +4,11 @@
 
 Pools have actors by the work of their scales, at least one each, and all share the CPUs or GPUs of `num_actors`. While
 the last pool draws one shard, those below draw for the next. A small picture that items of a shard share is drawn and
-handed on once (`pipeline/generation/pictures_scales.py`). With one actor there are no pools: it draws all scales.
+handed on once (`pipeline/generation/pictures_scales.py`). With one actor there are no pools: it draws all scales. Nor
+are there any once an actor, of whichever scale, was found to disagree with the model (`jobs/quarantine.py`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import ray
 
 from jobs.generation_work import Work
+from jobs.quarantine import Makers
 from jobs.sampler import Plan, SamplerActor, resources_of
 from models import MODELS, build
 from models.autoregressive import ImageModel
@@ -24,25 +26,49 @@ from pipeline.plain_configs import from_plain
 from pipeline.shards.schema import ImageConventions
 
 
+class Pools:
+    """The actors of the scales below the last, the smallest first; they help those who make shards."""
+
+    def __init__(self, pools: Sequence[Sequence[Any]] = ()) -> None:
+        self._pools, self._turns = list(pools), count()
+        self._helped: dict[Any, Makers] = {}
+
+    @property
+    def actors(self) -> list[Any]:
+        """All of them."""
+        return [actor for pool in self._pools for actor in pool]
+
+    def start(self, actor: Any, plan: Plan) -> Any:
+        """Start a plan, each lower scale in its pool and the shard on the actor; an object reference."""
+        turn, below = next(self._turns), list[Any]()
+        for number, pool in enumerate(self._pools):
+            below.append(pool[turn % len(pool)].draw_scale.remote(number, plan, *below[-1:]))
+        reference = actor.generate.remote(plan, *below)
+        self._helped[reference] = [(number, turn % len(pool)) for number, pool in enumerate(self._pools)]
+        return reference
+
+    def of(self, reference: Any) -> Makers:
+        """Who draws the lower scales of what was started as this reference."""
+        return self._helped.pop(reference)
+
+    def give_up(self) -> None:
+        """End them; who makes shards draws all scales from now on."""
+        for actor in self.actors:
+            ray.kill(actor)
+        self._pools.clear()
+
+
 @dataclass(frozen=True)
 class Crew:
-    """The actors of a run: those that make shards, and the pools of the scales below theirs, the smallest first."""
+    """The actors of a run: those that make shards, and the pools of the scales below theirs."""
 
     actors: Sequence[Any]
-    pools: Sequence[Sequence[Any]] = ()
-    turns: Iterator[int] = field(default_factory=count)
+    pools: Pools = field(default_factory=Pools)
 
     @property
     def everyone(self) -> list[Any]:
         """All actors."""
-        return [*self.actors, *(actor for pool in self.pools for actor in pool)]
-
-    def start(self, actor: Any, plan: Plan) -> Any:
-        """Start a plan, each lower scale in its pool and the shard on the actor; an object reference."""
-        turn, below = next(self.turns), list[Any]()
-        for number, pool in enumerate(self.pools):
-            below.append(pool[turn % len(pool)].draw_scale.remote(number, plan, *below[-1:]))
-        return actor.generate.remote(plan, *below)
+        return [*self.actors, *self.pools.actors]
 
     def end(self) -> None:
         """End all actors."""
@@ -57,7 +83,7 @@ def crew_for(work: Work, num_actors: int) -> Crew:
     sampler = work.model, work.out, work.config
     actors = iter(lambda: SamplerActor.options(**resources).remote(*sampler), None)
     pools = [list(islice(actors, size)) for size in lower]
-    return Crew(list(islice(actors, last)), pools)
+    return Crew(list(islice(actors, last)), Pools(pools))
 
 
 def shares_of_work(info: ModelInfo) -> list[float]:

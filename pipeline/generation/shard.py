@@ -62,13 +62,27 @@ class Drawing:
         """These items as rows, some of them compared with the model's definition: DisagreementError."""
         self.snapshots = snapshots = snapshots_of(self.folder, self.part(items), self.exported.info, self.config)
         below = self.below if items[0] in self.plan.entries else ()
-        rows, drawn = make_rows(items, self.exported, self.config, self.on_levels, below, snapshots)
+        rows, _ = make_rows(items, self.exported, self.config, self.on_levels, below, snapshots)
         try:
-            self.num_compared += self.canary.compare(items, rows, drawn) if self.canary else 0
-        except DisagreementError:
+            self.compare(items, rows, at_least_one=snapshots.was_used)
+        except DisagreementError as error:
             snapshots.remove()  # no one is to go on from what is not trusted
-            raise
+            if not snapshots.was_used:
+                raise
+            return self.make_rows_anew(items, error)
         return rows
+
+    def make_rows_anew(self, items: Sequence[PlannedItem], error: DisagreementError) -> list[Row]:
+        """The same from the beginning: another process left the snapshot, and it may have been that one which lied."""
+        rows = self.make_rows(items)
+        assert self.snapshots is not None
+        self.snapshots.pass_over(f"what was drawn of it is not the model's ({error})")
+        return rows
+
+    def compare(self, items: Sequence[PlannedItem], rows: Sequence[Row], *, at_least_one: bool) -> None:
+        """Ask the canary, if there is one."""
+        if self.canary is not None:
+            self.num_compared += self.canary.compare(items, rows, at_least_one=at_least_one)
 
     def part(self, items: Sequence[PlannedItem]) -> Plan:
         """What is drawn at once, as a plan: the whole one at first, its later attempts each by their own digest."""
@@ -122,10 +136,20 @@ def generate_shard(
 
 
 def draw_from_the_first(drawing: Drawing) -> Commit:
-    """Draw all items of a shard, each from its first attempt on, and write them."""
+    """Draw all items of a shard, each from its first attempt on, and write them.
+
+    Another one may have made it meanwhile, where this one was slow and was called back too late to hear it: that one
+    stays, for it may be known by now that this one is not to be trusted.
+    """
     items, attempts = drawing.plan.entries, Attempts()
     draw_accepted(items, dict.fromkeys(range(len(items)), 0), drawing.make_rows, drawing.judge, attempts)
-    return drawing.commit(attempts)
+    return made_by_another(drawing.folder, drawing.plan) or drawing.commit(attempts)
+
+
+def made_by_another(folder: Location, plan: Plan) -> Commit | None:
+    """The commit of a shard that stands; whoever was compared on the way, it was not the one that finds it."""
+    commit = done_commit(folder, plan.name, plan.digest)
+    return commit and replace(commit, run={**commit.run, "num_compared": 0})
 
 
 def redraw_shard(drawing: Drawing, duplicates: Mapping[str, str]) -> Commit:

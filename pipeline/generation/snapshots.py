@@ -78,6 +78,11 @@ class Snapshots:
         """Note from where."""
         self.run["went_on_from_levels"] = num_levels
 
+    @property
+    def was_used(self) -> bool:
+        """Whether another process drew a part of this shard."""
+        return "went_on_from_levels" in self.run
+
     def pass_over(self, reason: str) -> None:
         """Note why it is not used."""
         self.run["snapshot_passed_over"] = reason

@@ -16,6 +16,7 @@ from jobs.cluster import RunningCluster
 from jobs.fan_out import TASK_RETRIES
 from jobs.generation_run import Run
 from jobs.sampler import ACTOR_OPTIONS, Plan
+from jobs.scales import Pools
 from pipeline.errors import (
     ClusterError,
     ConfigError,
@@ -41,6 +42,7 @@ REQUESTS = """\
 """
 
 ROOM = RunningCluster("local", 2, 0)
+START = Pools.start
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +69,10 @@ def contents(out: Location) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in names}
 
 
-def start_and_kill(actor: Any, plan: Plan) -> Any:
+def start_and_kill(pools: Pools, actor: Any, plan: Plan) -> Any:
     """Start a plan and kill the actor's process once it has drawn a part of it."""
     pid = ray.get(actor.__ray_call__.remote(lambda self: os.getpid()))
-    reference = actor.generate.remote(plan)
+    reference = START(pools, actor, plan)
     while not (underway := ray.get(actor.levels_underway.remote())):
         assert not ray.wait([reference], timeout=0.01)[0], "the shard was drawn before it could be killed"
     assert 0 < underway < sum(item.num_timesteps for item in plan.entries)
@@ -92,13 +94,13 @@ def test_actors_interrupts_and_kills_leave_no_trace(
 
     started: list[int] = []
 
-    def interrupted(actor: Any, plan: Plan) -> Any:
+    def interrupted(pools: Pools, actor: Any, plan: Plan) -> Any:
         if len(started) == 4:
             raise KeyboardInterrupt
         started.append(plan.index)
-        return actor.generate.remote(plan)
+        return START(pools, actor, plan)
 
-    monkeypatch.setattr(job, "submit", interrupted)
+    monkeypatch.setattr(Pools, "start", interrupted)
     with pytest.raises(Interrupted, match=r"[46] of 9 items stand in .*The same command"):
         run(model, two, requests, num_actors=1, export="files")
     assert not (two / "dataset.json").exists()
@@ -106,13 +108,13 @@ def test_actors_interrupts_and_kills_leave_no_trace(
 
     killed: list[int] = []
 
-    def killing(actor: Any, plan: Plan) -> Any:
+    def killing(pools: Pools, actor: Any, plan: Plan) -> Any:
         if killed:
-            return actor.generate.remote(plan)
+            return START(pools, actor, plan)
         killed.append(plan.index)
-        return start_and_kill(actor, plan)
+        return start_and_kill(pools, actor, plan)
 
-    monkeypatch.setattr(job, "submit", killing)
+    monkeypatch.setattr(Pools, "start", killing)
     run(model, two, requests, num_actors=2, export="files")
     assert killed
     assert contents(two) == {**contents(one), "plan.json": (two / "plan.json").read_bytes()}
@@ -279,14 +281,16 @@ def test_what_an_actor_made_that_lies_is_made_again(
         plans = list(run.pending())
         for plan in plans:
             run.drawn(generate_shard(run.work.out, plan, load_model(run.work.model), run.work.config))
-        run.distrust(DisagreementError("it lies"), plans[1:3])
+        for plan in plans[1:3]:
+            run.withdraw(plan)
+        run.tell_of_distrust([0], DisagreementError("it lies"), 2)
         assert run.advance.num_items == 5
         assert not (out / "commits/000001.json").exists()
 
     monkeypatch.setattr(job, "draw", draw_and_distrust)
     info, said = run(model, out, requests)
     assert info.num_rows == 5, "what is not trusted is no part of the dataset"
-    assert "An actor was put out, and 2 of its shards are drawn again: it lies" in said
+    assert "An actor was put out, and 2 finished shards are drawn again: it lies" in said
 
 
 def test_items_that_no_attempt_of_was_accepted_are_told(

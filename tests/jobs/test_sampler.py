@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from jobs.sampler import Sampler
+from pipeline.errors import DisagreementError
 from pipeline.generation.accept.duplicates import Redraw
 from pipeline.generation.config import GenerateConfig
 from pipeline.shards.plan import ShardPlan
@@ -35,3 +36,23 @@ def test_a_shard_that_stands_is_no_proof_of_the_actor_that_finds_it(tmp_path: Pa
     write_shard(out, plan, [], [], IMAGE, run={"num_compared": 3})
     found = Sampler(Location("model"), out, GenerateConfig()).generate(plan)
     assert (found.plan_digest, found.run["num_compared"]) == ("digest", 0)
+
+
+def test_who_was_found_to_lie_makes_nothing_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What waits for it is begun before the driver has heard of it. Where it had help, it may not have been itself."""
+    sampler, plan = Sampler(Location("m"), Location(str(tmp_path)), GenerateConfig()), ShardPlan[Any](0, "0", (), "")
+    vars(sampler)["exported"] = SimpleNamespace()
+    made: list[str] = []
+
+    def lies(*given: Any) -> None:
+        made.append("shard")
+        raise DisagreementError("it lies")
+
+    monkeypatch.setattr("jobs.sampler.generate_shard", lies)
+    monkeypatch.setattr("jobs.sampler.levels_at_peak", lambda *given: 1.0)
+    monkeypatch.setattr("jobs.sampler.Canary", lambda *given: None)
+    helps: list[list[Any]] = [[{}], [{}], [], [], [{}]]
+    for below in helps:
+        with pytest.raises(DisagreementError, match="it lies"):
+            sampler.generate(plan, *below)
+    assert made == ["shard"] * 3

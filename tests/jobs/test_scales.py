@@ -1,5 +1,6 @@
 """A multi-scale model on Ray: a pool of actors for each scale, and the same bytes whatever the actors."""
 
+import copy
 import io
 import json
 import os
@@ -10,13 +11,15 @@ from typing import Any
 
 import pytest
 import ray
+import torch
 from rich.console import Console
 
 import jobs.generate as job
 from jobs.cluster import RunningCluster
 from jobs.sampler import Sampler
-from jobs.scales import Crew, crew_for, pool_sizes, shared, shares_of_work
+from jobs.scales import Crew, Pools, crew_for, pool_sizes, shared, shares_of_work
 from pipeline.generation.config import GenerateConfig
+from pipeline.generation.pictures_scales import scales_at
 from pipeline.model_folder import ExportedModel, read_model_info
 from pipeline.shards.verify import verify_folder
 from pipeline.storage import Location
@@ -31,12 +34,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
     return save_multiscale(Location(str(tmp_path_factory.mktemp("multiscale"))))
 
 
-def made(model: ExportedModel, folder: Path, num_actors: int) -> dict[str, bytes]:
+def made(
+    model: ExportedModel, folder: Path, num_actors: int, console: Console | None = None, **settings: Any
+) -> dict[str, bytes]:
     """Everything but the commits of a dataset that so many actors make."""
     requests, out = folder / "requests.jsonl", Location(str(folder / f"out-{num_actors}"))
     requests.write_text("".join(json.dumps(line) + "\n" for line in REQUESTS))
-    config = GenerateConfig(num_actors=num_actors, items_per_shard=2, num_lanes=8)
-    console = Console(file=io.StringIO())
+    config = GenerateConfig(num_actors=num_actors, items_per_shard=2, num_lanes=8, **settings)
+    console = console or Console(file=io.StringIO())
     job.generate(model.folder, out, Location(str(requests)), config, RunningCluster("local", 2, 0), console)
     assert list(verify_folder(out)) == []
     names = [entry.path for entry in out.files() if not entry.path.startswith(("commits/", "plan.json"))]
@@ -48,7 +53,17 @@ class Here:
 
     def __init__(self, run: Any) -> None:
         sampler = Sampler(run.work.model, run.work.out, run.work.config)
-        self.generate, self.draw_scale = Remote(sampler.generate), Remote(sampler.draw_scale)
+        self.generate, self.draw_scale = (
+            Remote(lambda *given: Made(sampler.generate(*given))),
+            Remote(sampler.draw_scale),
+        )
+
+
+class Made:
+    """In place of a reference."""
+
+    def __init__(self, commit: Any) -> None:
+        self.commit = commit
 
 
 class Remote:
@@ -63,10 +78,10 @@ def test_pools_in_one_process_make_what_one_actor_makes(
 
     def draw_here(run: Any, num_actors: int) -> None:
         pools = [[Here(run) for _ in range(num_actors)] for _ in range(2)] if num_actors > 1 else []
-        crew = Crew([Here(run)], pools)
+        crew = Crew([Here(run)], Pools(pools))
         asked.append(f"{len(crew.everyone)} actors")
         for plan in run.pending():
-            run.drawn(crew.start(crew.actors[0], plan))
+            run.drawn(crew.pools.start(crew.actors[0], plan).commit)
 
     monkeypatch.setattr(job, "draw", draw_here)
     one = made(model, tmp_path, 1)
@@ -80,28 +95,71 @@ def test_pools_on_ray_make_what_one_actor_makes(
     ray_local: None, model: ExportedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Slow: five processes import torch. One of a lower pool is killed on the way, and Ray starts it again."""
-    sizes: list[tuple[int, list[int]]] = []
+    sizes: list[tuple[int, int]] = []
     killed: list[int] = []
 
-    class Killing(Crew):
+    class Killing(Pools):
         def start(self, actor: Any, plan: Any) -> Any:
             reference = super().start(actor, plan)
-            if self.pools and len(killed) < 2:
-                lower = self.pools[len(killed)][0]
+            if self.actors and len(killed) < 2:
+                lower = self.actors[len(killed)]
                 killed.append(ray.get(lower.__ray_call__.remote(lambda self: os.getpid())))
                 os.kill(killed[-1], signal.SIGKILL)
             return reference
 
     def noted(work: Any, num_actors: int) -> Crew:
         crew = crew_for(work, num_actors)
-        sizes.append((len(crew.actors), [len(pool) for pool in crew.pools]))
-        return Killing(crew.actors, crew.pools)
+        sizes.append((len(crew.actors), len(crew.pools.actors)))
+        return Crew(crew.actors, Killing([[actor] for actor in crew.pools.actors]))
 
     monkeypatch.setattr(job, "crew_for", noted)
     one = made(model, tmp_path, 1)
     assert made(model, tmp_path, 2) == one
-    assert sizes == [(1, []), (2, [1, 1])]
+    assert sizes == [(1, 0), (2, 2)]
     assert len(killed) == 2
+
+
+def spoil(sampler: Any) -> None:
+    """Its memory is damaged after the model was loaded: what is drawn is no longer what the model says."""
+    scale = scales_at(sampler.exported)[0]
+    spoilt = copy.deepcopy(scale.model)
+    with torch.no_grad():
+        for parameter in spoilt.parameters():
+            parameter.mul_(-1)
+    vars(scale)["drawn_from"] = spoilt
+
+
+def blind(sampler: Any) -> None:
+    """It compares no pictures that it hands on."""
+    sampler.canary.compare_pictures = lambda *given: 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sees", ["scale 0", "scale 1", "item"])
+def test_a_lower_scale_that_lies_is_given_up_and_the_bytes_are_the_same(
+    ray_local: None, model: ExportedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sees: str
+) -> None:
+    """Where it does not see it by itself, those who draw around its pictures do; none of the last scale is put out."""
+    one, settings = made(model, tmp_path, 1, sampler="torch"), {"sampler": "torch", "canary_one_in": 1}
+    crews: list[Crew] = []
+
+    def spoilt(work: Any, num_actors: int) -> Crew:
+        crews.append(crew := crew_for(work, num_actors))
+        smallest = crew.pools.actors[0]
+        ray.get(smallest.__ray_call__.remote(spoil))
+        for actor in crew.pools.actors[: ["scale 0", "scale 1", "item"].index(sees)]:
+            ray.get(actor.__ray_call__.remote(blind))
+        return crew
+
+    monkeypatch.setattr(job, "crew_for", spoilt)
+    console = Console(file=io.StringIO(), width=200)
+    assert made(model, tmp_path, 2, console, **settings) == one
+    (crew,) = crews
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "The actors of the lower scales were put out" in said
+    assert f"drawn again: {sees} " in " ".join(said.split())
+    assert "An actor was put out" not in said
+    assert crew.pools.actors == []
 
 
 def test_work_is_shared_by_the_scales_in_their_order(model: ExportedModel, tmp_path: Path) -> None:
@@ -129,11 +187,11 @@ def test_lower_pools_take_turns_and_each_gets_the_pictures_below() -> None:
 
         def remote(self, *given: Any) -> str:
             asked.append((self.name, *given))
-            return f"{self.name}'s"
+            return f"{self.name}'s" if self.name != "top" else f"shard {given[0]}"
 
-    crew = Crew([Asked("top")], [[Asked("a"), Asked("b")], [Asked("c")], [Asked("d")]])
-    for plan in ("p", "q"):
-        crew.start(crew.actors[0], plan)  # type: ignore[arg-type]
+    pools = Pools([[Asked("a"), Asked("b")], [Asked("c")], [Asked("d")]])
+    assert len(pools.actors) == 4
+    made = [pools.start(Asked("top"), plan) for plan in ("p", "q")]  # type: ignore[arg-type]
     assert asked == [
         ("a", 0, "p"),
         ("c", 1, "p", "a's"),
@@ -144,4 +202,4 @@ def test_lower_pools_take_turns_and_each_gets_the_pictures_below() -> None:
         ("d", 2, "q", "c's"),
         ("top", "q", "b's", "c's", "d's"),
     ]
-    assert len(crew.everyone) == 5
+    assert [pools.of(reference) for reference in made] == [[(0, 0), (1, 0), (2, 0)], [(0, 1), (1, 0), (2, 0)]]
