@@ -29,11 +29,10 @@ check: setup ## ruff, mypy, the walls between packages
 test: setup ## every test, in two processes, those of a file in one
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-long: setup ## the long tests but those that kill at random points
-	$(BIN)/python -m pytest -m slow --ignore=tests/chaos
-
-test-all: test ## every test, and the long ones: more kills at random points
+test-long: setup ## the long tests: kills at random points, nodes that are lost
 	$(BIN)/python -m pytest -m slow
+
+test-all: test test-long ## every test
 
 demo: setup ## the whole job on an embedded corpus; ends by naming a report to open
 	$(BIN)/ancestral demo demo
