@@ -1,6 +1,7 @@
 """`plan generate`: the actors of the run draw its own first shards for a few seconds, and throw them away.
 
-They do so all at once, as in the run: what they cost each other is measured too.
+They do so all at once, as in the run: what they cost each other is measured too. Where the run has a pool of actors for
+each scale of a picture, which share the same processors, actors that draw all scales are measured in their place.
 """
 
 import time
@@ -15,6 +16,7 @@ from jobs.generation_work import Work
 from jobs.plan_page import Lines, refuse_full_disk, show, size, time_and_cost
 from jobs.progress import say
 from jobs.sampler import SamplerActor, resources_of, room_for
+from jobs.scales import sizes_for
 from pipeline.generation.advance import levels_of_a_picture
 from pipeline.generation.probe import Probe
 from pipeline.shards.schema import AudioConventions
@@ -90,12 +92,17 @@ def how(work: Work, probes: list[Probe]) -> Lines:
     of_peak = levels_s / sum(probe.levels_at_peak for probe in probes)
     lanes = work.config.num_lanes
     return [
-        ("actors", f"{num_actors}"),
+        ("actors", actors(sizes_for(work.info, num_actors))),
         ("speed", f"{levels_s:,.0f} {unit}/s, {of_peak:.0%} of peak"),
         ("a step of all lanes", f"{lanes * num_actors / levels_s * 1e6:,.1f} µs"),
         ("memory of a lane", size(first.lane_bytes)),
         ("memory of an actor's lanes", size(first.lane_bytes * lanes)),
     ]
+
+
+def actors(sizes: list[int]) -> str:
+    """How many actors; of several scales, how many each."""
+    return f"{sizes[0]}" if len(sizes) == 1 else f"{' + '.join(map(str, sizes))}, a pool for each scale"
 
 
 def tell_limits(work: Work, took_s: float, console: Console) -> None:

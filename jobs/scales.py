@@ -78,12 +78,17 @@ class Crew:
 
 def crew_for(work: Work, num_actors: int) -> Crew:
     """Actors for a run, as many as share the CPUs or GPUs of `num_actors`."""
-    *lower, last = pool_sizes(shares_of_work(work.info), num_actors) if num_actors > 1 else [num_actors]
+    *lower, last = sizes_for(work.info, num_actors)
     resources = shared(resources_of(work.config), num_actors / (sum(lower) + last))
     sampler = work.model, work.out, work.config
     actors = iter(lambda: SamplerActor.options(**resources).remote(*sampler), None)
     pools = [list(islice(actors, size)) for size in lower]
     return Crew(list(islice(actors, last)), Pools(pools))
+
+
+def sizes_for(info: ModelInfo, num_actors: int) -> list[int]:
+    """How many actors each scale has, the last one's last; one number where there are no pools."""
+    return pool_sizes(shares_of_work(info), num_actors) if num_actors > 1 else [num_actors]
 
 
 def shares_of_work(info: ModelInfo) -> list[float]:

@@ -25,6 +25,7 @@ from pipeline.preparation.config import PrepareConfig, SpeechConfig
 from pipeline.storage import Location
 from tests.jobs.builders import write_tones
 from tests.pipeline.generation.tiny_models import SPEECH, save_tiny
+from tests.pipeline.generation.tiny_scales import save_multiscale
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.runs import TRAINING, WAVENET
 
@@ -76,6 +77,20 @@ def test_a_generation_is_what_was_measured_times_what_is_asked_for(
     ):
         assert part in said
     assert not (tmp_path / "out").exists()
+
+
+def test_where_each_scale_has_its_actors_the_plan_says_how_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "probe_on_actors", lambda work, num_actors, seconds: [PROBE] * num_actors)
+    multiscale = save_multiscale(Location(str(tmp_path / "model"))).folder
+    (tmp_path / "requests.jsonl").write_text('{"count": 100, "label": "1"}\n')
+    places = multiscale, Location(str(tmp_path / "out")), Location(str(tmp_path / "requests.jsonl"))
+    for num_actors, shown in ((1, "1"), (2, "1 + 1 + 2, a pool for each scale")):
+        config = GenerateConfig(num_actors=num_actors, items_per_shard=10)
+        _, said = planned(checked_work(*places, config, Console(file=io.StringIO())))
+        (line,) = [line for line in said.splitlines() if line.strip(" │").startswith("actors")]
+        assert line.split("actors")[1].strip(" │") == shown
 
 
 def test_limits_that_end_it_early_are_told(model: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
