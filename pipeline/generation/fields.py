@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.errors import RequestError
 
 TEXT_KEYS = ("id", "speaker", "emotion", "language", "label", "text")
-"""Keys whose values are text whatever they look like in a table or a grid: the label 3 is "3"."""
+"""Keys whose values are text whatever they look like: the label 3 is "3"."""
 
 MOST_ID_CHARACTERS = 200
 MOST_WHOLE_NUMBER = 2**63 - 1
@@ -17,8 +17,23 @@ def text_of(data: Mapping[str, Any], key: str, where: str) -> str:
     """A value that must be text with something in it."""
     value = data[key]
     if not isinstance(value, str) or not value.strip() or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise RequestError(f'{where}: {key} must be text, as in {{"{key}": "..."}}, got {shown(value)}.')
+        wanted = "text or a whole number" if key in TEXT_KEYS else "text"
+        raise RequestError(f'{where}: {key} must be {wanted}, as in {{"{key}": "..."}}, got {shown(value)}.')
     return value
+
+
+def numbers_as_text(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A request whose whole numbers are text where text is meant: {"label": 3} asks for what {"label": "3"} does.
+
+    Other numbers stay, to be refused: of 3.0 no one can tell which text it was to be.
+    """
+    numbers = {key: str(data[key]) for key in TEXT_KEYS if key in data and is_whole(data[key])}
+    return {**data, **numbers}
+
+
+def is_whole(value: object) -> bool:
+    """Whether JSON had a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def request_id_of(data: Mapping[str, Any], line_number: int, where: str) -> str:
@@ -34,7 +49,7 @@ def request_id_of(data: Mapping[str, Any], line_number: int, where: str) -> str:
 def whole_number(data: Mapping[str, Any], key: str, default: int, least: int, most: int, where: str) -> int:
     """A whole number within bounds."""
     value = data.get(key, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+    if not isinstance(value, int) or not is_whole(value) or not least <= value <= most:
         raise RequestError(f"{where}: {key} must be a whole number from {least} to {most}, got {shown(value)}.")
     return value
 

@@ -17,8 +17,8 @@ top_k                        only the k likeliest levels are drawn              
 top_p                        only the likeliest levels that together reach this probability       1.0
 guidance                     0 leaves the condition out, 1 follows the model, above 1 the         1.0
                              condition counts for more; a guided item takes two lanes
-speaker emotion language     the attributes that the model was trained with, all of them
-label
+speaker emotion language     the attributes that the model was trained with, all of them; a whole number is its digits,
+label                        {"label": 3} is {"label": "3"}
 duration_s | num_timesteps   length of a waveform, one of the two                                 as text is said
 phones                       [[phone, duration_s], ...], they set the length
 text                         its phones, as long as the model's prosody says, pauses among them (`docs/speaking.md`);
@@ -48,7 +48,14 @@ from models.sampling import Departures
 from pipeline.conditions import Conditioning
 from pipeline.errors import RequestError
 from pipeline.generation.departures import departures_of
-from pipeline.generation.fields import MOST_WHOLE_NUMBER, request_id_of, shown, text_of, whole_number
+from pipeline.generation.fields import (
+    MOST_WHOLE_NUMBER,
+    numbers_as_text,
+    request_id_of,
+    shown,
+    text_of,
+    whole_number,
+)
 from pipeline.generation.pictures import (
     PLAIN_PICTURE,
     PictureRequest,
@@ -94,6 +101,7 @@ def parse_request(line: str, number: int, target: Target, where: str) -> Request
 
 def request_of(data: Mapping[str, Any], number: int, target: Target, where: str) -> Request:
     """A mapping of keys as a request, checked; `number` names it where it has no id."""
+    data = numbers_as_text(data)
     refuse_unknown_keys(data, target, where)
     attributes = {name: text_of(data, name, where) for name in ATTRIBUTES if name in data}
     target.conditioning.attribute_ids(attributes, where)

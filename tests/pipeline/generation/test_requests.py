@@ -113,6 +113,11 @@ def test_a_picture_needs_no_length() -> None:
     assert (request.attributes, request.num_timesteps, request.count) == ({"label": "2"}, 0, 10)
 
 
+def test_a_whole_number_is_text_where_text_is_meant() -> None:
+    """Labels of MNIST are written as numbers; the wish is the same, in a line as in a table."""
+    assert parse({"id": 12, "label": 2}, DIGITS) == parse({"id": "12", "label": "2"}, DIGITS)
+
+
 @pytest.mark.parametrize(
     ("request_line", "said"),
     [
@@ -122,7 +127,13 @@ def test_a_picture_needs_no_length() -> None:
         ("[" * 100_000, "expected a JSON object"),
         ({"speaker": "eve", "num_timesteps": 3}, "speaker 'eve'; this model knows these values of speaker: ann, bob"),
         ({"num_timesteps": 3}, "no speaker"),
-        ({"speaker": 3, "num_timesteps": 3}, "speaker must be text"),
+        ({"speaker": 3, "num_timesteps": 3}, "speaker '3'; this model knows these values of speaker: ann, bob"),
+        (
+            {"speaker": 3.0, "num_timesteps": 3},
+            'speaker must be text or a whole number, as in {"speaker": "..."}, got 3.0',
+        ),
+        ({"speaker": True, "num_timesteps": 3}, "speaker must be text or a whole number"),
+        ({"speaker": None, "num_timesteps": 3}, "speaker must be text or a whole number"),
         ({"speaker": "ann", "num_timestep": 3}, "Did you mean 'num_timesteps'?"),
         ({"speaker": "ann", "num_timesteps": 3, "emotion": "calm"}, "not conditioned on emotion"),
         (
