@@ -71,13 +71,13 @@ def page_of(file: Location) -> dict[str, Any]:
 def values_of(key: str, values: Any, file: Location) -> Sequence[Any]:
     """The values of an axis: a list, the lines of a file, or a range; each once."""
     if isinstance(values, dict) and set(values) == {"file"}:
-        values = lines_of(locate(str(values["file"]), file.uri.rpartition("/")[0]))
+        values = lines_of(locate(str(values["file"]), file.uri.rpartition("/")[0]), f"{file}: {key}")
     elif isinstance(values, dict) and set(values) == {"from", "to"}:
         first = whole_number(values, "from", 0, 0, MOST_WHOLE_NUMBER, f"{file}: {key}")
         values = list(range(first, whole_number(values, "to", 0, first, first + MOST_RANGE, f"{file}: {key}") + 1))
     if not isinstance(values, list) or not values:
         raise RequestError(
-            f"{file}: {key}: expected a list, {{file: PATH}} or {{from: 0, to: 4}}, got {shown(values)}."
+            f"{file}: {key}: expected a list of values, {{file: PATH}} or {{from: 0, to: 4}}, got {shown(values)}."
         )
     plain = [plain_value(key, value) for value in values]
     counts = Counter(json.dumps(value, sort_keys=True) for value in plain)
@@ -87,9 +87,12 @@ def values_of(key: str, values: Any, file: Location) -> Sequence[Any]:
     return plain
 
 
-def lines_of(file: Location) -> list[str]:
-    """What stands on the lines of a text file, blank ones left out."""
-    return [line.strip() for line in file.read_text().splitlines() if line.strip()]
+def lines_of(file: Location, where: str) -> list[str]:
+    """What stands on the lines of a text file, blank ones left out; RequestError where that is nothing."""
+    lines = [line.strip() for line in file.read_text().splitlines() if line.strip()]
+    if not lines:
+        raise RequestError(f"{where}: {file} has no values, so there are no combinations; write one a line.")
+    return lines
 
 
 def count_of(page: Mapping[str, Any], num_combinations: int, where: str) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.errors import RequestError
 from pipeline.generation.ids import id_hash
 from pipeline.generation.requests import Request, request_of
-from pipeline.generation.sources import entries_of
+from pipeline.generation.sources import entries_of, without_requests
 from pipeline.generation.target import Target
 from pipeline.storage import Location
 
@@ -57,7 +57,7 @@ def check_requests(
         num_items += request.count
         num_timesteps += request.count * request.num_timesteps
     if not hashes:
-        raise RequestError(f'{file} holds no request; write one a line, such as {{"count": 2}}.')
+        raise without_requests(file)
     refuse_repeated_ids(file, target, hashes)
     return Totals(len(hashes), num_items, num_timesteps, whole.hexdigest())
 

@@ -31,6 +31,12 @@ WHOLE_NUMBERS = ("count", "seed", "top_k", "num_timesteps")
 
 ROWS_AT_A_TIME = 1024
 
+EXAMPLES = {
+    "csv": "a first line that names the keys and a row for each request, such as the lines `label,count` and `3,10`",
+    "parquet": "a row for each request, in columns named by the keys, such as label and count",
+}
+"""What is expected of a table; a grid without combinations is refused where its axes are read."""
+
 
 class Entry(NamedTuple):
     """One request as it stands in its file. `number` counts lines or rows from 1, `where` is for messages."""
@@ -42,7 +48,6 @@ class Entry(NamedTuple):
 
 def entries_of(file: Location) -> Iterator[Entry]:
     """Every request of the file, one at a time, not checked yet; RequestError for what is none."""
-    suffix = file.uri.rpartition(".")[2].lower()
     readers: dict[str, Callable[[Location], Iterator[Entry]]] = {
         "csv": csv_entries,
         "parquet": parquet_entries,
@@ -50,7 +55,18 @@ def entries_of(file: Location) -> Iterator[Entry]:
         "yml": grid_entries,
     }
     with explained_as(file.uri):
-        yield from readers.get(suffix, line_entries)(file)
+        yield from readers.get(suffix_of(file), line_entries)(file)
+
+
+def suffix_of(file: Location) -> str:
+    """By which a file is known for what it is."""
+    return file.uri.rpartition(".")[2].lower()
+
+
+def without_requests(file: Location) -> RequestError:
+    """What there is to say of a file that asks for nothing: what it should hold, being what it is."""
+    expected = EXAMPLES.get(suffix_of(file), 'one a line, such as {"count": 2}')
+    return RequestError(f"{file} holds no request; expected {expected}.")
 
 
 def line_entries(file: Location) -> Iterator[Entry]:

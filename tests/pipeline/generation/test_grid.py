@@ -66,6 +66,14 @@ def test_no_text_stands_in_two_splits(tmp_path: Path) -> None:
     assert Counter(name for of_text in splits.values() for name in of_text) == {"train": 8, "test": 2}
 
 
+def test_an_empty_file_of_values_is_named(tmp_path: Path) -> None:
+    (tmp_path / "said.txt").write_text(" \n\n")
+    with pytest.raises(
+        RequestError, match=r"grid\.yaml: text: .*said\.txt has no values, so there are no combinations"
+    ):
+        grid(tmp_path, "grid: {text: {file: said.txt}}\ncount: 1\n")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -78,7 +78,9 @@ def test_text_stays_text_in_a_table(tmp_path: Path) -> None:
         ("w.csv", 'label\n"open\n', "expected CSV in UTF-8"),
         ("w.csv", b"label\n\xe9\n", "expected CSV in UTF-8"),
         ("w.csv", 'speaker,emotion,phones\neve,calm,"[[""a"", 1]]"\n', "w.csv, line 2: speaker 'eve'"),
-        ("w.csv", "", "line 1: expected the names of the keys|holds no request"),
+        ("w.csv", "", r"w\.csv holds no request; expected a first line that names the keys and a row"),
+        ("w.csv", "label,count\n", r"w\.csv holds no request; .*`label,count` and `3,10`"),
+        ("w.csv", "label,count\n,\n", r"w\.csv holds no request"),
         ("w.parquet", "PAR", "expected a Parquet file"),
         ("w.yaml", "grid: {speaker: [eve]}\ncount: 1\n", r"combination 1 \(eve\): speaker 'eve'"),
     ],
@@ -86,3 +88,9 @@ def test_text_stays_text_in_a_table(tmp_path: Path) -> None:
 def test_an_error_names_the_place(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
     with pytest.raises(RequestError, match=message):
         check_requests(place(tmp_path, name, content), TARGET)
+
+
+def test_a_table_without_rows_is_told_in_its_own_words(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"label": pa.array([], pa.string())}), tmp_path / "w.parquet")
+    with pytest.raises(RequestError, match=r"w\.parquet holds no request; expected a row .* in columns"):
+        check_requests(Location(str(tmp_path / "w.parquet")), TARGET)
