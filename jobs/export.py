@@ -20,6 +20,7 @@ from pipeline.outputs.naming import naming_of
 from pipeline.outputs.part import Done, export_part
 from pipeline.outputs.plan import Part, parts_of
 from pipeline.outputs.proof import Record
+from pipeline.outputs.untold import untold
 from pipeline.shards.dataset import open_dataset
 from pipeline.storage import Location
 
@@ -42,6 +43,8 @@ def export(dataset: Location, out: Location, config: ExportConfig, cluster: Clus
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; what is whole in {out} is kept. The same command goes on.") from None
     say(console, summary(job, done))
+    if line := untold(opened.info, config):
+        say(console, line)
     return [part.record for part in done]
 
 

@@ -19,7 +19,7 @@ from pipeline.outputs.card import CARD, card_of
 from pipeline.outputs.hashed import HashedSink
 from pipeline.outputs.item_files import media_bytes
 from pipeline.outputs.job import Job, is_file_column
-from pipeline.outputs.layout import Layout
+from pipeline.outputs.layout import EVERYTHING, Layout
 from pipeline.outputs.plan import Part
 from pipeline.outputs.proof import Record, Written
 from pipeline.shards.schema import MEDIA, AudioConventions, hugging_face_feature
@@ -134,4 +134,4 @@ def finish(job: Job, records: Sequence[Record]) -> None:
     (job.out / CARD).write_text(card_of(job, schema_of(job), split_names(job), sum(one.num_bytes for one in records)))
 
 
-LAYOUT = Layout(kinds=("audio", "image"), required="", write=write, paths=paths, finish=finish)
+LAYOUT = Layout(kinds=("audio", "image"), required="", keeps=EVERYTHING, write=write, paths=paths, finish=finish)

@@ -22,6 +22,7 @@ def files_of(job: Job, row: Row, numbers: Counter[str]) -> list[ItemFile]:
 LAYOUT = Layout(
     kinds=("image",),
     required="label",
+    keeps=("label", "split"),
     write=partial(write_files, files_of),
     paths=partial(paths_of, files_of),
     finish=partial(write_tables, files_of, [(ITEMS, item_line)]),

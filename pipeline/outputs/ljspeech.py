@@ -40,6 +40,7 @@ def on_one_line(text: str) -> str:
 LAYOUT = Layout(
     kinds=("audio",),
     required="",
+    keeps=(),
     write=partial(write_files, files_of),
     paths=partial(paths_of, files_of),
     finish=partial(write_tables, files_of, [(METADATA, metadata_line), (ITEMS, item_line)]),

@@ -16,7 +16,7 @@ from typing import IO
 from pipeline.outputs.hashed import HashedSink
 from pipeline.outputs.item_files import media_bytes
 from pipeline.outputs.job import Job, Row, as_json, json_columns
-from pipeline.outputs.layout import Layout
+from pipeline.outputs.layout import EVERYTHING, Layout
 from pipeline.outputs.plan import Part
 from pipeline.outputs.proof import Record, Written
 from pipeline.storage import streamed
@@ -86,4 +86,4 @@ def finish(job: Job, records: Sequence[Record]) -> None:
     """Nothing stands beside the tars."""
 
 
-LAYOUT = Layout(kinds=("audio", "image"), required="", write=write, paths=paths, finish=finish)
+LAYOUT = Layout(kinds=("audio", "image"), required="", keeps=EVERYTHING, write=write, paths=paths, finish=finish)

@@ -63,7 +63,8 @@ def test_records_stand_in_the_datasets_order_whichever_was_finished_first(
     monkeypatch.setattr("jobs.export.ray.put", lambda value: value)
     monkeypatch.setattr("jobs.export.ray.remote", lambda **_: lambda task: SimpleNamespace(remote=task))
     config = ExportConfig("ljspeech", items_per_part=1)
-    run(dataset, tmp_path / "out", config)
+    said = run(dataset, tmp_path / "out", config)
+    assert said.splitlines()[-1].startswith("The layout ljspeech does not tell 3 speakers, ")
     export_here(dataset, tmp_path / "here", config)
     assert content_of(tmp_path / "out") == content_of(tmp_path / "here")
 
