@@ -19,7 +19,7 @@ from pipeline.generation.pictures_scales import draw_scale
 from pipeline.generation.pictures_snapshots import Pictures
 from pipeline.generation.plan import PlannedItem
 from pipeline.generation.probe import Probe, levels_at_peak, probe
-from pipeline.generation.shard import Drawing, generate_shard, made_by_another, redraw_shard
+from pipeline.generation.shard import Drawing, draw_from_the_first, made_by_another, redraw_shard
 from pipeline.model_folder import ExportedModel, load_model
 from pipeline.shards.commit import Commit
 from pipeline.shards.plan import ShardPlan
@@ -35,6 +35,7 @@ class Sampler:
         self.folder, self.out, self.config = model, out, config
         self.num_levels, self.peak = 0, 0.0
         self.disagreement: DisagreementError | None = None
+        self.drawing: Drawing | None = None
 
     def generate(self, plan: Plan, *below: Pictures) -> Commit:
         """One shard; `below` are pictures of the lower scales, where other actors drew them.
@@ -45,12 +46,13 @@ class Sampler:
             return commit
         # Once a shard: others who use the machine may slow a probe down, and none makes it too fast.
         self.peak = max(self.peak, levels_at_peak(self.exported, self.config))
-        with self.at_work(is_alone=not below):
-            return generate_shard(self.out, plan, self.exported, self.config, self.tell, self.canary, below)
+        drawing = Drawing(self.out, plan, self.exported, self.config, self.tell, self.canary, below)
+        with self.at_work(drawing):
+            return draw_from_the_first(drawing)
 
     def draw_scale(self, number: int, plan: Plan, *below: Pictures) -> Pictures:
         """The pictures of a lower scale that a shard's are drawn around, given those of the scale below it."""
-        with self.at_work(is_alone=not below):
+        with self.trusted(is_alone=not below):
             pictures = draw_scale(number, plan.entries, below[-1] if below else {}, self.exported, self.config)
             self.canary.compare_pictures(number, plan.entries, pictures)
         return pictures
@@ -58,15 +60,24 @@ class Sampler:
     def redraw(self, redraw: Redraw) -> Commit:
         """A shard again, without its items that are nearly the same as others."""
         drawing = Drawing(self.out, redraw.plan, self.exported, self.config, self.tell, self.canary)
-        with self.at_work(is_alone=True):
+        with self.at_work(drawing):
             return redraw_shard(drawing, redraw.duplicates)
 
     @contextlib.contextmanager
-    def at_work(self, *, is_alone: bool) -> Iterator[None]:
-        """A shard is underway for the length of a block, and none once it has ended.
+    def at_work(self, drawing: Drawing) -> Iterator[None]:
+        """A shard is underway for the length of a block, and none once it has ended."""
+        self.drawing = drawing
+        try:
+            with self.trusted(is_alone=not drawing.below):
+                yield
+        finally:
+            self.num_levels, self.drawing = 0, None
 
-        Once this process, alone at work, was found to disagree with the model, it does nothing more: what waits for it
-        is begun before the driver has heard of it.
+    @contextlib.contextmanager
+    def trusted(self, *, is_alone: bool) -> Iterator[None]:
+        """Once this process, alone at work, was found to disagree with the model, it does nothing more.
+
+        What waits for it is begun before the driver has heard of it.
         """
         if self.disagreement is not None:
             raise self.disagreement
@@ -75,8 +86,6 @@ class Sampler:
         except DisagreementError as error:
             self.disagreement = error if is_alone else None
             raise
-        finally:
-            self.num_levels = 0
 
     def probe(self, plans: list[Plan], seconds: float) -> Probe:
         """How fast these would be drawn here; nothing is written."""
@@ -103,6 +112,12 @@ class Sampler:
     def levels_underway(self) -> int:
         """Levels drawn of the shard at hand; answered while it is being drawn."""
         return self.num_levels
+
+    @ray.method(concurrency_group="watch")
+    def levels_drawn_before(self) -> int:
+        """How many of these an earlier run, or an actor that was lost, had drawn: no pace of this one's."""
+        drawing = self.drawing  # the other thread may end it meanwhile
+        return min(self.num_levels, drawing.went_on_from_levels) if drawing else 0
 
     @ray.method(concurrency_group="watch")
     def levels_at_peak(self) -> float:

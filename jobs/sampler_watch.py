@@ -22,11 +22,12 @@ def watched(actors: Sequence[Any], advance: Advance, view: ProgressView) -> Iter
 
     def look() -> None:
         while not ended.wait(SECONDS_BETWEEN_LOOKS):
-            underway = total(actor.levels_underway.remote() for actor in actors)
+            underway = int(total(actor.levels_underway.remote() for actor in actors))
+            drawn_before = int(total(actor.levels_drawn_before.remote() for actor in actors))
             if not ended.is_set():
                 at_peak = total(actor.levels_at_peak.remote() for actor in actors)
                 advance.levels_at_peak = max(advance.levels_at_peak, at_peak)  # those that are starting have none yet
-                view.update(round(advance.items(int(underway)), 1), advance.rates(int(underway)))
+                view.update(round(advance.items(underway), 1), advance.rates(underway, drawn_before))
 
     thread = threading.Thread(target=look, name="watch", daemon=True)
     thread.start()

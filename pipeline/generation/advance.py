@@ -20,7 +20,8 @@ def levels_of_a_picture(conventions: Conventions) -> int:
 class Advance:
     """What is finished, in this run and in the ones before.
 
-    `num_items` counts both, `num_levels` and `num_shards` what this run has drawn: rates are of this run alone.
+    `num_items` counts both, `num_levels` and `num_shards` what this run has drawn: rates are of this run alone. Of a
+    shard that is gone on with, a part was drawn by another.
     `levels_at_peak` is what all actors could draw in a second if they did nothing but multiply; 0 where that is not
     known yet.
     """
@@ -59,7 +60,8 @@ class Advance:
         self.num_shards += 1
         self.num_items += commit.num_rows
         self.num_rejected += len(commit.failures)
-        self.num_levels += sum(commit.tally.num_levels.values())
+        drawn_before = int(commit.run.get("went_on_from_levels", 0))
+        self.num_levels += max(0, sum(commit.tally.num_levels.values()) - drawn_before)
 
     def withdrawn(self, commit: Commit) -> None:
         """A shard is to be made again; what was drawn was drawn."""
@@ -70,9 +72,12 @@ class Advance:
         """Items finished, with the part that is drawn of those underway."""
         return min(self.num_items + levels_underway * self._items_per_level, float(self.totals.num_items))
 
-    def rates(self, levels_underway: int = 0, *, is_over: bool = False) -> str:
-        """Items and levels a second, the share of the peak, what is left unless it is over, and what it has cost."""
-        levels_s = (self.num_levels + levels_underway) / self.elapsed_s
+    def rates(self, levels_underway: int = 0, drawn_before: int = 0, *, is_over: bool = False) -> str:
+        """Items and levels a second, the share of the peak, what is left unless it is over, and what it has cost.
+
+        `drawn_before`: how many of the levels underway an earlier run had drawn.
+        """
+        levels_s = (self.num_levels + max(0, levels_underway - drawn_before)) / self.elapsed_s
         items_s = levels_s * self._items_per_level
         parts = [f"{items_s:,.2f} items/s"]
         if isinstance(self.conventions, AudioConventions):

@@ -6,7 +6,7 @@ an item that shares none is the picture that the whole model draws at one go. Ea
 it: a kernel where there is one for its network, else torch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -46,24 +46,26 @@ def draw_pictures(
     """
     found = found_scale(keep, len(below), below[-1] if below else {})
     pictures, state = found.below, found.state
-    for number, told in told_by_scale(found.number, items, scales_at(exported), on_levels):
-        place = ScaleKeep(keep, number, pictures, state if number == found.number else None)
-        pictures = draw_scale(number, items, pictures, exported, config, told, place)
+    for number, told in told_by_scale(len(below), items, scales_at(exported)):
+        if number < found.number:
+            continue  # its pictures are not even needed
+        place = ScaleKeep(keep, number, pictures, state if number == found.number else None, told(keep.went_on))
+        pictures = draw_scale(number, items, pictures, exported, config, told(on_levels), place)
     drawn = [pictures[item.item_id] for item in items]
     return [(picture.item, "+".join(picture.paths)) for picture in drawn]
 
 
 def told_by_scale(
-    first: int, items: Sequence[PlannedItem], scales: Sequence[Scale], on_levels: OnLevels
-) -> Iterator[tuple[int, OnLevels]]:
-    """The scales from `first` on, and how each tells how far it is: in levels of whole items, by work that is done."""
+    first: int, items: Sequence[PlannedItem], scales: Sequence[Scale]
+) -> Iterator[tuple[int, Callable[[OnLevels], OnLevels]]]:
+    """The scales from `first` on, and what makes of their levels those of whole items, by the work that is done."""
     numbers = range(first, len(scales))
     num_pictures = [len({id_at(item, number) for item in items}) for number in numbers]
     work = [scales[number].flops * num for number, num in zip(numbers, num_pictures, strict=True)]
     levels_per_flop, done = len(items) * scales[-1].num_levels / sum(work), 0.0
     for number, num, own in zip(numbers, num_pictures, work, strict=True):
         each = levels_per_flop * own / (num * scales[number].num_levels)
-        yield number, rescaled(on_levels, levels_per_flop * done, each)
+        yield number, partial(rescaled, before=levels_per_flop * done, each=each)
         done += own
 
 

@@ -1,6 +1,6 @@
 """How far a shard of several scales is: which scale is underway, the pictures below it, the state of its sampler."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from models.sampling import DrawnItem
@@ -22,17 +22,18 @@ Pictures = Mapping[str, DrawnPicture]
 
 
 class ScaleKeep:
-    """Where the state of one scale is kept: with the pictures below it, in the shard's place."""
+    """Where the state of one scale is kept: with the pictures below it, in the shard's place. `went_on` is told how
+    much of this scale need not be drawn again.
+    """
 
-    def __init__(self, keep: Keep, number: int, below: Pictures, found: State | None) -> None:
-        self.keep, self.number, self.below, self.found = keep, number, below, found
+    def __init__(
+        self, keep: Keep, number: int, below: Pictures, found: State | None, went_on: Callable[[int], None]
+    ) -> None:
+        self.keep, self.number, self.below, self.found, self.went_on = keep, number, below, found, went_on
 
     def find(self) -> State | None:
         """What an earlier run left of this scale."""
         return None if self.found is None else self.found.part("underway")
-
-    def went_on(self, num_levels: int) -> None:  # noqa: D102
-        self.keep.went_on(num_levels)
 
     def pass_over(self, reason: str) -> None:  # noqa: D102
         self.keep.pass_over(reason)

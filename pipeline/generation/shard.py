@@ -58,6 +58,11 @@ class Drawing:
         info = self.exported.info
         return Judge(self.config.accept, info.conventions, training_prints(self.config.accept, info))
 
+    @property
+    def went_on_from_levels(self) -> int:
+        """How much of it was there already, from a run that was killed."""
+        return int(self.snapshots.run.get("went_on_from_levels", 0)) if self.snapshots else 0
+
     def make_rows(self, items: Sequence[PlannedItem]) -> list[Row]:
         """These items as rows, some of them compared with the model's definition: DisagreementError."""
         self.snapshots = snapshots = snapshots_of(self.folder, self.part(items), self.exported.info, self.config)

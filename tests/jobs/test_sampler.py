@@ -8,10 +8,12 @@ from jobs.sampler import Sampler
 from pipeline.errors import DisagreementError
 from pipeline.generation.accept.duplicates import Redraw
 from pipeline.generation.config import GenerateConfig
+from pipeline.generation.shard import generate_shard
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.writer import write_shard
 from pipeline.storage import Location
-from tests.pipeline.generation.tiny_models import IMAGE
+from tests.pipeline.generation.test_snapshots import Killed, Watch, plan_of
+from tests.pipeline.generation.tiny_models import DIGITS, IMAGE, save_tiny
 
 
 def test_levels_of_a_shard_are_underway_until_it_stands_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +30,28 @@ def test_levels_of_a_shard_are_underway_until_it_stands_again(monkeypatch: pytes
     monkeypatch.setattr("jobs.sampler.redraw_shard", drawn)
     assert str(sampler.redraw(Redraw(plan, {"a": "b"}))) == "commit"
     assert (seen, sampler.num_levels) == ([70], 0)
+
+
+def test_what_a_killed_run_had_drawn_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.sampling.draws.PROGRESS_EVERY", 7)
+    monkeypatch.setattr("models.sampling.cached.PROGRESS_EVERY", 7)
+    exported, out = save_tiny(Location(str(tmp_path / "model")), "image", DIGITS), Location(str(tmp_path / "out"))
+    config = GenerateConfig(sampler="torch", num_lanes=8, snapshot_every_s=1e-9)
+    plan = plan_of(['{"label": "1", "count": 20}'], exported, config)
+    with pytest.raises(Killed):
+        generate_shard(out, plan, exported, config, Watch(20))
+    sampler, seen = Sampler(exported.folder, out, config), list[tuple[int, int]]()
+
+    def tell(num_levels: int) -> None:
+        Sampler.tell(sampler, num_levels)
+        seen.append((sampler.levels_underway(), sampler.levels_drawn_before()))
+
+    monkeypatch.setattr(sampler, "tell", tell)
+    commit = sampler.generate(plan)
+    before = commit.run["went_on_from_levels"]
+    assert 0 < before < seen[0][0]
+    assert {drawn_before for _, drawn_before in seen} == {before}
+    assert sampler.levels_drawn_before() == 0
 
 
 def test_a_shard_that_stands_is_no_proof_of_the_actor_that_finds_it(tmp_path: Path) -> None:

@@ -27,6 +27,17 @@ def test_rates_are_of_this_run_and_items_of_all_runs() -> None:
     assert so_far.rates(300).startswith("0.50 items/s, 50 timesteps/s, 0.05 × real time")
 
 
+def test_what_an_earlier_run_had_drawn_of_a_shard_is_no_pace_of_this_one() -> None:
+    so_far = advance()
+    so_far.started -= 10
+    assert so_far.rates(300, 200).startswith("0.10 items/s, 10 timesteps/s")
+    assert so_far.items(300) == 3
+    so_far.drawn(replace(commit(4), run={"went_on_from_levels": 200}))
+    assert (so_far.num_items, so_far.num_levels) == (4, 200)
+    so_far.drawn(replace(commit(1), run={"went_on_from_levels": 150}))
+    assert so_far.num_levels == 200, "what was gone on with was rejected, and nothing is drawn less than not at all"
+
+
 def test_pictures_have_levels_and_no_time() -> None:
     assert Advance(IMAGE, Totals(1, 3, 0, "")).total_levels == 3 * 60
     assert "levels/s" in Advance(IMAGE, Totals(1, 3, 0, "")).rates()

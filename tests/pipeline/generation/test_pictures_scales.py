@@ -162,6 +162,7 @@ class InMemory:
 
     def went_on(self, num_levels: int) -> None:
         self.said.append("went on")
+        self.went_on_from = num_levels
 
     def pass_over(self, reason: str) -> None:
         self.said.append(reason)
@@ -180,9 +181,9 @@ def test_a_killed_run_goes_on_within_any_scale(model: ExportedModel, config: Gen
     """By the kernel a state is written after each of 2 + 4 + 8 rows of two sets; by torch after each scale's span."""
     items = items_for([SHARED | {"count": 12}], target_of(model))
     whole = draw_pictures(items, model, config, ON)
-    place = InMemory(num_states)
+    place, told_levels = InMemory(num_states), list[int]()
     with suppress(Stopped):
-        draw_pictures(items, model, config, ON, keep=place)
+        draw_pictures(items, model, config, told_levels.append, keep=place)
     again = InMemory(-1, place.state)
     for (one, path), (other, other_path) in zip(
         whole, draw_pictures(items, model, config, ON, keep=again), strict=True
@@ -190,6 +191,7 @@ def test_a_killed_run_goes_on_within_any_scale(model: ExportedModel, config: Gen
         assert torch.equal(one.levels, other.levels)
         assert (one.nll_nats, path) == (other.nll_nats, other_path)
     assert again.said == ["went on"]
+    assert again.went_on_from == told_levels[-1], "as it was told, lower scales and all"
 
 
 def test_a_state_of_other_pictures_is_passed_over(model: ExportedModel) -> None:
