@@ -3,13 +3,14 @@
 import io
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from pipeline.errors import DisagreementError
 from pipeline.generation.accept.attempts import Attempts, draw_accepted, first_attempt, number_of_attempt
+from pipeline.generation.accept.attempts_snapshots import AttemptsKept, Waiting, begun
 from pipeline.generation.accept.content import fingerprint_of
 from pipeline.generation.accept.judge import Judge
 from pipeline.generation.accept.training_set import training_prints
@@ -23,7 +24,7 @@ from pipeline.generation.plan import PlannedItem
 from pipeline.generation.snapshots import Snapshots, snapshots_of
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.commit import Commit, done_commit, shard_file
-from pipeline.shards.plan import ShardPlan, digest_of
+from pipeline.shards.plan import ShardPlan
 from pipeline.shards.writer import write_shard
 from pipeline.storage import Location
 
@@ -51,6 +52,7 @@ class Drawing:
     num_compared: int = 0
     started: float = field(default_factory=time.monotonic)
     snapshots: Snapshots | None = None
+    kept: AttemptsKept | None = None
 
     @property
     def judge(self) -> Judge:
@@ -65,9 +67,12 @@ class Drawing:
 
     def make_rows(self, items: Sequence[PlannedItem]) -> list[Row]:
         """These items as rows, some of them compared with the model's definition: DisagreementError."""
-        self.snapshots = snapshots = snapshots_of(self.folder, self.part(items), self.exported.info, self.config)
+        assert self.kept is not None
+        snapshots = self.kept.begins(items)
         below = self.below if items[0] in self.plan.entries else ()
-        rows, _ = make_rows(items, self.exported, self.config, self.on_levels, below, snapshots)
+        told = snapshots.told(self.on_levels)
+        rows, _ = make_rows(items, self.exported, self.config, told, below, snapshots)
+        snapshots.ends()
         try:
             self.compare(items, rows, at_least_one=snapshots.was_used)
         except DisagreementError as error:
@@ -89,12 +94,12 @@ class Drawing:
         if self.canary is not None:
             self.num_compared += self.canary.compare(items, rows, at_least_one=at_least_one)
 
-    def part(self, items: Sequence[PlannedItem]) -> Plan:
-        """What is drawn at once, as a plan: the whole one at first, its later attempts each by their own digest."""
-        if len(items) == len(self.plan.entries) and items[0] == self.plan.entries[0]:
-            return self.plan
-        digest = digest_of([self.plan.digest, [item.item_id for item in items]])
-        return replace(self.plan, entries=tuple(items), digest=digest)
+    def gone_on_with(self, first: Waiting, attempts: Attempts) -> Waiting:
+        """The attempts that are to be made: `first`, or what a killed run had come to, which is put into `attempts`."""
+        info = self.exported.info
+        self.snapshots = snapshots_of(self.folder, begun(self.plan, first, attempts), info, self.config)
+        self.kept = AttemptsKept(self.snapshots, self.plan.entries, attempts, info.conventions)
+        return self.kept.resumed(first)
 
     def commit(self, attempts: Attempts) -> Commit:
         """Write what came of it."""
@@ -147,7 +152,8 @@ def draw_from_the_first(drawing: Drawing) -> Commit:
     stays, for it may be known by now that this one is not to be trusted.
     """
     items, attempts = drawing.plan.entries, Attempts()
-    draw_accepted(items, dict.fromkeys(range(len(items)), 0), drawing.make_rows, drawing.judge, attempts)
+    first = drawing.gone_on_with(dict.fromkeys(range(len(items)), 0), attempts)
+    draw_accepted(items, first, drawing.make_rows, drawing.judge, attempts)
     return made_by_another(drawing.folder, drawing.plan) or drawing.commit(attempts)
 
 
@@ -177,6 +183,7 @@ def redraw_shard(drawing: Drawing, duplicates: Mapping[str, str]) -> Commit:
             again[place] = number + 1
         else:
             attempts.rows[place] = row
+    again = drawing.gone_on_with(again, attempts)
     draw_accepted(drawing.plan.entries, again, drawing.make_rows, drawing.judge, attempts)
     return drawing.commit(attempts)
 

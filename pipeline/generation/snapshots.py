@@ -5,9 +5,10 @@
       facts                           the rest of the state (`models/sampling/state.py`), as JSON
       sha256                          of all the tensors and of the two above
 
-One for each shard underway, written whole in place of the one before, gone once the shard is committed. It is used by a
-run with the same plan, code and processor. Any other one, or a damaged one, is passed over: the shard is drawn from its
-beginning, and its commit says why.
+One for each shard underway, written whole in place of the one before, gone once the shard is committed; one of a later
+attempt has what came of those before it (`accept/attempts_snapshots.py`). It is used by a run with the same plan, code
+and processor. Any other one, or a damaged one, is passed over: the shard is drawn from its beginning, and its commit
+says why.
 
 Of WaveNet with 30 layers in 64 lanes ("arch i" of the benchmarks, items of 5 s) one is 24 to 68 MiB in bfloat16 and 49
 to 92 in float32, the more the longer its items are. It takes 0.07 to 0.45 s of a core: of a minute 0.1 to 0.7 %.
