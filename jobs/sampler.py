@@ -15,10 +15,10 @@ from pipeline.errors import ConfigError, DisagreementError
 from pipeline.generation.accept.duplicates import Redraw
 from pipeline.generation.canary import Canary
 from pipeline.generation.config import GenerateConfig
-from pipeline.generation.pictures_scales import draw_scale
 from pipeline.generation.pictures_snapshots import Pictures
 from pipeline.generation.plan import PlannedItem
 from pipeline.generation.probe import Probe, levels_at_peak, probe
+from pipeline.generation.scales_snapshots import draw_scale_kept, remove_scales
 from pipeline.generation.shard import Drawing, draw_from_the_first, made_by_another, redraw_shard
 from pipeline.model_folder import ExportedModel, load_model
 from pipeline.shards.commit import Commit
@@ -47,15 +47,14 @@ class Sampler:
         # Once a shard: others who use the machine may slow a probe down, and none makes it too fast.
         self.peak = max(self.peak, levels_at_peak(self.exported, self.config))
         drawing = Drawing(self.out, plan, self.exported, self.config, self.tell, self.canary, below)
-        with self.at_work(drawing):
+        with self.at_work(drawing), self.scales_of(plan.name if below else ""):
             return draw_from_the_first(drawing)
 
     def draw_scale(self, number: int, plan: Plan, *below: Pictures) -> Pictures:
         """The pictures of a lower scale that a shard's are drawn around, given those of the scale below it."""
-        with self.trusted(is_alone=not below):
-            pictures = draw_scale(number, plan.entries, below[-1] if below else {}, self.exported, self.config)
-            self.canary.compare_pictures(number, plan.entries, pictures)
-        return pictures
+        with self.trusted(is_alone=not below), self.scales_of():
+            under = below[-1] if below else {}
+            return draw_scale_kept(self.out, number, plan, under, self.exported, self.config, self.canary)
 
     def redraw(self, redraw: Redraw) -> Commit:
         """A shard again, without its items that are nearly the same as others."""
@@ -86,6 +85,17 @@ class Sampler:
         except DisagreementError as error:
             self.disagreement = error if is_alone else None
             raise
+
+    @contextlib.contextmanager
+    def scales_of(self, name: str = "") -> Iterator[None]:
+        """What is kept of a shard's lower scales goes once it is committed, and of all where someone is wrong."""
+        try:
+            yield
+        except DisagreementError:
+            remove_scales(self.out)
+            raise
+        if name:
+            remove_scales(self.out, name)
 
     def probe(self, plans: list[Plan], seconds: float) -> Probe:
         """How fast these would be drawn here; nothing is written."""

@@ -36,13 +36,15 @@ class Canary:
         pairs = ((item, row) for item, row in zip(items, rows, strict=True) if row["item_id"] in chosen)
         return self._agree(scored_item(*pair, self.exported) for pair in pairs)
 
-    def compare_pictures(self, number: int, items: Sequence[PlannedItem], pictures: Pictures) -> int:
+    def compare_pictures(
+        self, number: int, items: Sequence[PlannedItem], pictures: Pictures, *, at_least_one: bool = False
+    ) -> int:
         """The same for the pictures of one scale of a multi-scale model, which others draw around."""
         by_id = {id_at(item, number): item for item in items}
-        chosen = self._chosen(dict.fromkeys(by_id, 1))
+        chosen = self._chosen(dict.fromkeys(by_id, 1), at_least_one)
         return self._agree(scored_picture(number, by_id[name], pictures[name], self.exported) for name in chosen)
 
-    def _chosen(self, sizes: Mapping[str, int], at_least_one: bool = False) -> list[str]:
+    def _chosen(self, sizes: Mapping[str, int], at_least_one: bool) -> list[str]:
         """Of ids that were drawn together, with how much each is, those to compare; where it must be one, the least."""
         chosen = [name for name in sizes if evenly(name) * self.config.canary_one_in < 1]
         if at_least_one or self.num_unproven >= MOST_UNPROVEN:

@@ -43,10 +43,7 @@ class ScaleKeep:
 
     def write(self, state: State) -> None:
         """Keep it, in place of the one before."""
-        names = {"ids": list(self.below), "paths": [list(picture.paths) for picture in self.below.values()]}
-        pictures = drawn_state([picture.item for picture in self.below.values()])
-        below = State.of_parts(names, pictures=pictures)
-        self.keep.write(State.of_parts({"scale": self.number}, below=below, underway=state))
+        self.keep.write(State.of_parts({"scale": self.number}, below=state_of(self.below), underway=state))
 
 
 @dataclass(frozen=True)
@@ -70,8 +67,14 @@ def found_scale(keep: Keep, number: int, below: Pictures) -> Found:
     return found if found.number >= number else Found(number, below)
 
 
+def state_of(pictures: Pictures) -> State:
+    """Pictures as plain tensors."""
+    names = {"ids": list(pictures), "paths": [list(picture.paths) for picture in pictures.values()]}
+    return State.of_parts(names, pictures=drawn_state([picture.item for picture in pictures.values()]))
+
+
 def pictures_of(state: State) -> dict[str, DrawnPicture]:
-    """The pictures below again."""
+    """The inverse."""
     items, paths = drawn_from(state.part("pictures")), state.facts["paths"]
     pictures = [DrawnPicture(item, tuple(own)) for item, own in zip(items, paths, strict=True)]
     return dict(zip(state.facts["ids"], pictures, strict=True))

@@ -3,7 +3,7 @@
 import io
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -74,10 +74,10 @@ class Drawing:
         rows, _ = make_rows(items, self.exported, self.config, told, below, snapshots)
         snapshots.ends()
         try:
-            self.compare(items, rows, at_least_one=snapshots.was_used)
+            self.compare(items, rows, at_least_one=self.snapshots.was_used)
         except DisagreementError as error:
             snapshots.remove()  # no one is to go on from what is not trusted
-            if not snapshots.was_used:
+            if not self.snapshots.was_used:
                 raise
             return self.make_rows_anew(items, error)
         return rows

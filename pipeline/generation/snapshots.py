@@ -117,19 +117,22 @@ class Snapshots:
             self.stands = False
 
 
-def snapshots_of(folder: Location, plan: ShardPlan[Any], info: ModelInfo, config: GenerateConfig) -> Snapshots:
-    """Where the snapshot of this plan's shard is kept, and what it has to be of."""
+def snapshots_of(
+    folder: Location, plan: ShardPlan[Any], info: ModelInfo, config: GenerateConfig, part: str = ""
+) -> Snapshots:
+    """Where the snapshot of this plan's shard is kept, or of a part of it, and what it has to be of."""
     identity = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "plan_digest": plan.digest,
+        "part": part,
         "model_digest": info.digest,
         "code_digest": code_digest(),
         "torch": torch.__version__,
         "paths": paths_here(config),
     }
     made = partial(is_made, folder, plan)
-    return Snapshots(folder / FOLDER, plan.name, identity, config.snapshot_every_s, is_made=made)
+    return Snapshots(folder / FOLDER, plan.name + part, identity, config.snapshot_every_s, is_made=made)
 
 
 def is_made(folder: Location, plan: ShardPlan[Any]) -> bool:

@@ -1,6 +1,5 @@
 """A multi-scale model on Ray: a pool of actors for each scale, and the same bytes whatever the actors."""
 
-import copy
 import io
 import json
 import os
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 import ray
-import torch
 from rich.console import Console
 
 import jobs.generate as job
@@ -24,7 +22,7 @@ from pipeline.model_folder import ExportedModel, read_model_info
 from pipeline.shards.verify import verify_folder
 from pipeline.storage import Location
 from tests.pipeline.generation.tiny_models import DIGITS, save_tiny
-from tests.pipeline.generation.tiny_scales import save_multiscale
+from tests.pipeline.generation.tiny_scales import negated, save_multiscale
 
 REQUESTS = [{"label": "1", "count": 6, "children": [1, 3]}, {"label": "2", "count": 3, "seed": 4, "temperature": 0.8}]
 
@@ -122,11 +120,7 @@ def test_pools_on_ray_make_what_one_actor_makes(
 def spoil(sampler: Any) -> None:
     """Its memory is damaged after the model was loaded: what is drawn is no longer what the model says."""
     scale = scales_at(sampler.exported)[0]
-    spoilt = copy.deepcopy(scale.model)
-    with torch.no_grad():
-        for parameter in spoilt.parameters():
-            parameter.mul_(-1)
-    vars(scale)["drawn_from"] = spoilt
+    vars(scale)["drawn_from"] = negated(scale.model)
 
 
 def blind(sampler: Any) -> None:

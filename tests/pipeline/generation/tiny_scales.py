@@ -1,5 +1,6 @@
 """A small multi-scale model, 2 → 4 → 8, and what is asked of it, for the tests of pictures that share small ones."""
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from PIL import Image
+from torch.nn import Module
 
 from models import build
 from models.gated_pixelcnn import GatedPixelCNNConfig
@@ -51,6 +53,15 @@ def save_multiscale(folder: Location) -> ExportedModel:
             parameter.add_(torch.randn_like(parameter) * 0.2)
     save_model(folder, model, ModelInfo("multiscale", asdict(config), GREY, LABELLED, ""), "# tiny\n")
     return load_model(folder)
+
+
+def negated(model: Module) -> Any:
+    """The same model with other weights: what it draws is not what the model says."""
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.mul_(-1)
+    return other
 
 
 def target_of(exported: ExportedModel, folder: Path | str = "/") -> Target:
