@@ -4,8 +4,7 @@ generate(model, out, requests, GenerateConfig(num_actors=2), cluster, console)
 """
 
 import contextlib
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
@@ -22,7 +21,7 @@ from jobs.sampler_watch import watched
 from jobs.scales import Crew, crew_for
 from models.native import best, why_none
 from pipeline.errors import Interrupted, TooManyFailures
-from pipeline.generation.accept.duplicates import Redraw
+from pipeline.generation.accept.duplicates import Redraw, Verdict
 from pipeline.generation.advance import Advance, levels_of_a_picture
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.export import drop_exported
@@ -31,7 +30,6 @@ from pipeline.generation.snapshots import drop_snapshots
 from pipeline.generation.standing import refuse_to_lose, requests_before
 from pipeline.shards.commit import Commit
 from pipeline.shards.dataset import DatasetInfo, claim, finish, reopen
-from pipeline.shards.plan import numbered
 from pipeline.storage import Location
 
 
@@ -54,7 +52,7 @@ def generate(
     run = Run(work, Advance(work.info.conventions, work.totals, config.price_per_hour), console)
     try:
         draw(run, num_actors)
-        if config.accept.among_items and all(run.is_done):
+        if config.accept.among_items:
             redraw_duplicates(run, num_actors)
     except KeyboardInterrupt:
         raise Interrupted(
@@ -68,15 +66,14 @@ def conclude(run: Run) -> DatasetInfo:
     """Make one dataset of all shards that stand, and say what it is."""
     work, advance = run.work, run.advance
     drop_exported(work.out, work.num_shards if work.config.export == "files" else 0)
-    names = [numbered(index) for index in range(work.num_shards) if run.is_done[index]]
-    dataset = finish(work.out, names, work.info.conventions, work.settings)
-    if len(names) == work.num_shards:
+    dataset = finish(work.out, run.standing, work.info.conventions, work.settings)
+    if run.is_whole:
         drop_snapshots(work.out)
     pace = advance.rates(is_over=True) if advance.num_shards else "all of them stood already"
-    if len(names) < work.num_shards:
+    if not run.is_whole:
         pace += f"; its limit was reached, of {work.totals.num_items} that are asked for. The same command goes on"
     say(run.console, f"{work.out}: {dataset.num_rows} items, {pace}")
-    if len(names) == work.num_shards and dataset.num_rows < work.totals.num_items:
+    if run.is_whole and dataset.num_rows < work.totals.num_items:
         tell_of_the_missing(run, dataset)
     return dataset
 
@@ -117,13 +114,40 @@ def draw(run: Run, num_actors: int) -> None:
 
 
 def redraw_duplicates(run: Run, num_actors: int) -> None:
-    """Draw again what is nearly the same as an item before it, until nothing is."""
-    while redraws := run.redraws():
-        say(run.console, f"{sum(map(len, redraws.values()))} near-duplicates are drawn again")
-        reopen(run.work.out)
-        crew = crew_for(run.work, min(num_actors, len(redraws)))
-        with at_work(crew, run):
-            deque(fan_out_actors(run.planned(redraws), crew.actors, submit_redraw), maxlen=0)
+    """Draw again what is nearly the same as an item before it, until nothing is; or, once the limit is reached, leave
+    it out.
+
+    So it is also where the limit has ended the drawing: what stands is held against itself, and the same command goes
+    on from there.
+    """
+    while near := run.verdicts():
+        if run.is_out_of_time:
+            leave_out(run, near, num_actors)
+            return
+        if num_owed := sum(verdict.num_owed for verdict in near.values()):
+            say(run.console, f"{num_owed} near-duplicates are drawn again")
+        remake(run, run.in_time(run.redraws(near, draw=True)), min(num_actors, len(near)))
+
+
+def leave_out(run: Run, near: Mapping[str, Verdict], num_actors: int) -> None:
+    """Take what is nearly the same as an item before it out of the shards that have it; nothing is drawn."""
+    say(run.console, "The limit is reached: near-duplicates are left out and not drawn again")
+    if crowded := {name: verdict for name, verdict in near.items() if not verdict.is_listed}:
+        remake(run, run.redraws(crowded, draw=False), min(num_actors, len(crowded)))
+    run.settle_for_less(near)
+
+
+def remake(run: Run, redraws: Iterator[Redraw], num_actors: int) -> None:
+    """Make shards again.
+
+    None is started a second time where it is slow: a shard's bytes here depend on what stands, so that two at once
+    could meet, one writing the shard while the other goes by the commit of before.
+    """
+    reopen(run.work.out)
+    crew = crew_for(run.work, num_actors)
+    with at_work(crew, run):
+        for commit in fan_out_actors(redraws, crew.actors, submit_redraw):
+            run.redrawn(commit)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """A generation run while it goes on: which shards stand, which are still to be made, and which are not trusted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from rich.console import Console
 
@@ -10,21 +11,28 @@ from jobs.progress import say
 from jobs.quarantine import Makers
 from jobs.sampler import Plan
 from pipeline.errors import DisagreementError, RequestError
-from pipeline.generation.accept.duplicates import Duplicates, Redraw, find_duplicates
+from pipeline.generation.accept.duplicates import Redraw, Verdict, verdicts
 from pipeline.generation.advance import Advance
 from pipeline.shards.commit import Commit, commit_file, done_commit, read_commit
 from pipeline.shards.dataset import reopen
 from pipeline.shards.plan import numbered
 
+Given = TypeVar("Given")
+
 
 @dataclass
 class Run:
-    """What is known of a run while it goes on. `is_done[index]`: whether this shard stands."""
+    """What is known of a run while it goes on.
+
+    `is_done[index]`: whether this shard stands. `num_owed`: places of shards that stand which are empty, since there
+    was no time to draw near-duplicates again.
+    """
 
     work: Work
     advance: Advance
     console: Console
     is_done: bytearray = field(init=False)
+    num_owed: int = 0
 
     def __post_init__(self) -> None:
         self.is_done = bytearray(self.work.num_shards)
@@ -73,20 +81,45 @@ class Run:
         text = f"{who} put out, and {num_plans} finished shards are drawn again: {error}"
         say(self.console, text, "yellow")
 
-    def in_time(self, plans: Iterator[Plan]) -> Iterator[Plan]:
+    def in_time(self, plans: Iterator[Given]) -> Iterator[Given]:
         """The plans, as long as there is time for more."""
         for plan in plans:
-            if self.advance.elapsed_s > self.work.config.time_limit_s:
+            if self.is_out_of_time:
                 return
             yield plan
 
-    def redraws(self) -> dict[str, Duplicates]:
-        """Shard → its items that are nearly the same as one before them."""
-        names = [numbered(index) for index in range(self.work.num_shards)]
-        return find_duplicates(self.work.out, names, self.work.config.accept.same_bits)
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the limit is reached that the config sets."""
+        return self.advance.elapsed_s > self.work.config.time_limit_s
 
-    def planned(self, redraws: dict[str, Duplicates]) -> Iterator[Redraw]:
-        """The shards that are to be made again, with their plans."""
+    @property
+    def is_whole(self) -> bool:
+        """Whether all is drawn that was asked for, or has no attempts left."""
+        return all(self.is_done) and not self.num_owed
+
+    @property
+    def standing(self) -> list[str]:
+        """The names of the shards that stand."""
+        return [numbered(index) for index in range(self.work.num_shards) if self.is_done[index]]
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """Shard → how it is to be made again, of those that stand and have items nearly the same as others."""
+        return verdicts(self.work.out, self.standing, self.work.config.accept)
+
+    def redraws(self, near: Mapping[str, Verdict], *, draw: bool) -> Iterator[Redraw]:
+        """The shards of these verdicts, with their plans, as they are to be made again."""
         for plan in self.plans():
-            if plan.name in redraws:
-                yield Redraw(plan, redraws[plan.name])
+            if verdict := near.get(plan.name):
+                yield Redraw(plan, verdict.near, draw)
+
+    def redrawn(self, commit: Commit | None) -> None:
+        """A shard was made again and stands, also where it was withdrawn meanwhile; None where none could be."""
+        if commit is not None:
+            self.is_done[int(commit.name)] = True
+
+    def settle_for_less(self, near: Mapping[str, Verdict]) -> None:
+        """Note what is owed once these shards have been thinned; one of which nothing could be kept stands no more."""
+        self.num_owed = sum(verdict.num_owed for verdict in near.values())
+        for name in near:
+            self.is_done[int(name)] = (self.work.out / commit_file(name)).is_file()

@@ -19,7 +19,7 @@ from pipeline.generation.pictures_snapshots import Pictures
 from pipeline.generation.plan import PlannedItem
 from pipeline.generation.probe import Probe, levels_at_peak, probe
 from pipeline.generation.scales_snapshots import draw_scale_kept, remove_scales
-from pipeline.generation.shard import Drawing, draw_from_the_first, made_by_another, redraw_shard
+from pipeline.generation.shard import Drawing, draw_from_the_first, made_by_another, redraw_shard, thin_shard
 from pipeline.model_folder import ExportedModel, load_model
 from pipeline.shards.commit import Commit
 from pipeline.shards.plan import ShardPlan
@@ -56,11 +56,11 @@ class Sampler:
             under = below[-1] if below else {}
             return draw_scale_kept(self.out, number, plan, under, self.exported, self.config, self.canary)
 
-    def redraw(self, redraw: Redraw) -> Commit:
-        """A shard again, without its items that are nearly the same as others."""
+    def redraw(self, redraw: Redraw) -> Commit | None:
+        """A shard again, without its items that are nearly the same as others; None for one that is lost."""
         drawing = Drawing(self.out, redraw.plan, self.exported, self.config, self.tell, self.canary)
         with self.at_work(drawing):
-            return redraw_shard(drawing, redraw.duplicates)
+            return redraw_shard(drawing, redraw.near) if redraw.draws else thin_shard(drawing, redraw.near)
 
     @contextlib.contextmanager
     def at_work(self, drawing: Drawing) -> Iterator[None]:

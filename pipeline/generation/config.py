@@ -34,7 +34,8 @@ class GenerateConfig:
 
     accept: what an item must be like to become a row, and how often it is drawn until it is (`accept/config.py`).
     stop_after_s, stop_at_cost: once a run has lasted so long, or cost so much at `price_per_hour` (of all machines
-        together), it gives out no more and finishes the dataset with what stands; the same command goes on later.
+        together), it gives out no more and finishes the dataset with what stands, near-duplicates left out; the same
+        command goes on later.
 
     There is no share of failures to allow: a checked request can be drawn, or the model itself is broken. What is not
     accepted is no failure; it is listed beside them.

@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.errors import DisagreementError
-from pipeline.generation.accept.attempts import Attempts, draw_accepted, first_attempt, number_of_attempt
+from pipeline.generation.accept.attempts import Attempts, attempt_id, draw_accepted, number_of_attempt
 from pipeline.generation.accept.attempts_snapshots import AttemptsKept, Waiting, begun
 from pipeline.generation.accept.content import fingerprint_of
 from pipeline.generation.accept.judge import Judge
+from pipeline.generation.accept.kept import put_off, what_stays
 from pipeline.generation.accept.training_set import training_prints
 from pipeline.generation.canary import Canary
 from pipeline.generation.config import GenerateConfig
@@ -23,7 +24,7 @@ from pipeline.generation.pictures_snapshots import Pictures
 from pipeline.generation.plan import PlannedItem
 from pipeline.generation.snapshots import Snapshots, snapshots_of
 from pipeline.model_folder import ExportedModel
-from pipeline.shards.commit import Commit, done_commit, shard_file
+from pipeline.shards.commit import Commit, commit_file, done_commit, shard_file
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.writer import write_shard
 from pipeline.storage import Location
@@ -65,41 +66,44 @@ class Drawing:
         """How much of it was there already, from a run that was killed."""
         return int(self.snapshots.run.get("went_on_from_levels", 0)) if self.snapshots else 0
 
+    def draw(self, first: Waiting, before: Attempts) -> Attempts:
+        """Draw places, each from the attempt that `first` says on until it is accepted; `before` and what comes of it.
+
+        What a killed run left is gone on with. Where that turns out not to be the model's, all is drawn anew: it may
+        have been the other process which lied. DisagreementError where it was this one.
+        """
+        try:
+            return self.draw_on(first, before.copy())
+        except DisagreementError as error:
+            assert self.snapshots is not None
+            self.snapshots.remove()  # no one is to go on from what is not trusted
+            if not self.snapshots.was_used:
+                raise
+            attempts = self.draw_on(first, before.copy())
+            self.snapshots.pass_over(f"what was drawn of it is not the model's ({error})")
+            return attempts
+
+    def draw_on(self, first: Waiting, attempts: Attempts) -> Attempts:
+        """The same, from where a killed run was."""
+        info, items = self.exported.info, self.plan.entries
+        self.snapshots = snapshots_of(self.folder, begun(self.plan, first, attempts), info, self.config)
+        self.kept = AttemptsKept(self.snapshots, items, attempts, info.conventions)
+        waiting = self.kept.resumed(first)
+        if self.canary is not None and (taken_over := self.kept.accepted()):
+            self.canary.compare([items[place] for place in taken_over], list(taken_over.values()), at_least_one=True)
+        draw_accepted(items, waiting, self.make_rows, self.judge, attempts)
+        return attempts
+
     def make_rows(self, items: Sequence[PlannedItem]) -> list[Row]:
         """These items as rows, some of them compared with the model's definition: DisagreementError."""
         assert self.kept is not None
-        snapshots = self.kept.begins(items)
+        kept = self.kept.begins(items)
         below = self.below if items[0] in self.plan.entries else ()
-        told = snapshots.told(self.on_levels)
-        rows, _ = make_rows(items, self.exported, self.config, told, below, snapshots)
-        snapshots.ends()
-        try:
-            self.compare(items, rows, at_least_one=self.snapshots.was_used)
-        except DisagreementError as error:
-            snapshots.remove()  # no one is to go on from what is not trusted
-            if not self.snapshots.was_used:
-                raise
-            return self.make_rows_anew(items, error)
-        return rows
-
-    def make_rows_anew(self, items: Sequence[PlannedItem], error: DisagreementError) -> list[Row]:
-        """The same from the beginning: another process left the snapshot, and it may have been that one which lied."""
-        rows = self.make_rows(items)
-        assert self.snapshots is not None
-        self.snapshots.pass_over(f"what was drawn of it is not the model's ({error})")
-        return rows
-
-    def compare(self, items: Sequence[PlannedItem], rows: Sequence[Row], *, at_least_one: bool) -> None:
-        """Ask the canary, if there is one."""
+        rows, _ = make_rows(items, self.exported, self.config, kept.told(self.on_levels), below, kept)
+        kept.ends()
         if self.canary is not None:
-            self.num_compared += self.canary.compare(items, rows, at_least_one=at_least_one)
-
-    def gone_on_with(self, first: Waiting, attempts: Attempts) -> Waiting:
-        """The attempts that are to be made: `first`, or what a killed run had come to, which is put into `attempts`."""
-        info = self.exported.info
-        self.snapshots = snapshots_of(self.folder, begun(self.plan, first, attempts), info, self.config)
-        self.kept = AttemptsKept(self.snapshots, self.plan.entries, attempts, info.conventions)
-        return self.kept.resumed(first)
+            self.num_compared += self.canary.compare(items, rows, at_least_one=kept.is_taken_over)
+        return rows
 
     def commit(self, attempts: Attempts) -> Commit:
         """Write what came of it."""
@@ -115,18 +119,24 @@ class Drawing:
             conventions,
             None if self.config.accept.is_open else attempts.notes(),
             run | (self.snapshots.run if self.snapshots else {}),
-            fingerprints=self.fingerprints(rows),
+            fingerprints=self.fingerprints(attempts),
         )
         if self.snapshots:
             self.snapshots.remove()
         return commit
 
-    def fingerprints(self, rows: Sequence[Row]) -> dict[str, str]:
-        """Those of the items, where they are compared with each other."""
+    def fingerprints(self, attempts: Attempts) -> dict[str, str]:
+        """Those of all items that the judge accepted, where items are compared with each other, in their order."""
         if not self.config.accept.among_items:
             return {}
-        conventions = self.exported.info.conventions
-        return {row["item_id"]: f"{fingerprint_of(row, conventions):016x}" for row in rows}
+        for place, row in attempts.rows.items():
+            if (key := (place, number_of_attempt(row["item_id"]))) not in attempts.prints:
+                attempts.prints[key] = f"{fingerprint_of(row, self.exported.info.conventions):016x}"
+        items = self.plan.entries
+        return {
+            attempt_id(items[place].item_id, number): print_
+            for (place, number), print_ in sorted(attempts.prints.items())
+        }
 
 
 def generate_shard(
@@ -151,9 +161,7 @@ def draw_from_the_first(drawing: Drawing) -> Commit:
     Another one may have made it meanwhile, where this one was slow and was called back too late to hear it: that one
     stays, for it may be known by now that this one is not to be trusted.
     """
-    items, attempts = drawing.plan.entries, Attempts()
-    first = drawing.gone_on_with(dict.fromkeys(range(len(items)), 0), attempts)
-    draw_accepted(items, first, drawing.make_rows, drawing.judge, attempts)
+    attempts = drawing.draw(dict.fromkeys(range(len(drawing.plan.entries)), 0), Attempts())
     return made_by_another(drawing.folder, drawing.plan) or drawing.commit(attempts)
 
 
@@ -163,28 +171,32 @@ def made_by_another(folder: Location, plan: Plan) -> Commit | None:
     return commit and replace(commit, run={**commit.run, "num_compared": 0})
 
 
-def redraw_shard(drawing: Drawing, duplicates: Mapping[str, str]) -> Commit:
-    """Make a shard again without some of its items (id → what it is nearly the same as), each drawn anew.
+def redraw_shard(drawing: Drawing, near: Mapping[str, str]) -> Commit:
+    """Make a shard again without some of its items (id → reason), their places drawn on.
 
     One that does not stand whole is drawn from the first attempts: a process that was lost has left it without its own
-    commit, and only the two together tell what was rejected.
+    commit, and only the two together tell what was rejected. The next look goes on from there.
     """
-    commit = done_commit(drawing.folder, drawing.plan.name, drawing.plan.digest)
+    plan = drawing.plan
+    commit = done_commit(drawing.folder, plan.name, plan.digest)
     if commit is None:
         return draw_from_the_first(drawing)
-    attempts, again = Attempts(), dict[int, int]()
-    places = {item.item_id: place for place, item in enumerate(drawing.plan.entries)}
-    attempts.rejected_before(commit.failures, places)
-    for row in read_rows(drawing.folder, drawing.plan.name):
-        number = number_of_attempt(row["item_id"])
-        place = places[first_attempt(row["item_id"])]
-        if known := duplicates.get(row["item_id"]):
-            attempts.reject(place, number, row, f"nearly the same as {known}")
-            again[place] = number + 1
-        else:
-            attempts.rows[place] = row
-    again = drawing.gone_on_with(again, attempts)
-    draw_accepted(drawing.plan.entries, again, drawing.make_rows, drawing.judge, attempts)
+    attempts, missing = what_stays(plan.entries, commit, read_rows(drawing.folder, plan.name), near)
+    return drawing.commit(drawing.draw(missing, attempts))
+
+
+def thin_shard(drawing: Drawing, near: Mapping[str, str]) -> Commit | None:
+    """Write a shard again without some of its items (id → reason) and draw nothing: their places stay empty.
+
+    None for one that does not stand whole, of which nothing can be kept; its commit is taken away.
+    """
+    plan = drawing.plan
+    commit = done_commit(drawing.folder, plan.name, plan.digest)
+    if commit is None:
+        (drawing.folder / commit_file(plan.name)).remove()
+        return None
+    attempts, missing = what_stays(plan.entries, commit, read_rows(drawing.folder, plan.name), near)
+    put_off(plan.entries, missing, commit, attempts)
     return drawing.commit(attempts)
 
 

@@ -67,7 +67,8 @@ class Commit:
     """Proof that the shard of this name is whole, and what it holds. Only `run` (time, host) differs between runs.
 
     notes: what was done to items that is worth knowing (a palette looked up, a phone no one trained), and how often.
-    fingerprints: item → 64 bits in hexadecimal digits, where items of a dataset are compared with each other.
+    fingerprints: item → 64 bits in hexadecimal digits, where items of a dataset are compared with each other; of rows,
+        and of what was rejected for being near to another, in the order of places and attempts.
     """
 
     name: str
@@ -82,15 +83,17 @@ class Commit:
     run: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values; fingerprints as pairs, since the keys of an object are sorted and these have an order."""
         failures = [asdict(failure) for failure in self.failures]
-        return {**self.__dict__, "tally": self.tally.to_json(), "failures": failures}
+        fingerprints = [list(pair) for pair in self.fingerprints.items()]
+        return {**self.__dict__, "tally": self.tally.to_json(), "failures": failures, "fingerprints": fingerprints}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Commit":
         """The inverse of `to_json`."""
         failures = tuple(Failure(**failure) for failure in data["failures"])
-        return cls(**{**data, "tally": Tally.from_json(data["tally"]), "failures": failures})
+        plain = {**data, "fingerprints": dict(data.get("fingerprints", ()))}
+        return cls(**{**plain, "tally": Tally.from_json(data["tally"]), "failures": failures})
 
 
 def shard_file(name: str) -> str:

@@ -22,7 +22,7 @@ def test_levels_of_a_shard_are_underway_until_it_stands_again(monkeypatch: pytes
     vars(sampler)["exported"] = SimpleNamespace()
     seen: list[int] = []
 
-    def drawn(drawing: Any, duplicates: dict[str, str]) -> str:
+    def drawn(drawing: Any, near: dict[str, str]) -> str:
         drawing.on_levels(70)
         seen.append(sampler.num_levels)
         return "commit"

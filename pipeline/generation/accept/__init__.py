@@ -8,4 +8,5 @@ function.py     a function of the user's own
 judge.py        a row and its reasons for being rejected
 attempts.py     drawing again until a row is accepted
 duplicates.py   items of the dataset that are nearly the same
+kept.py         what stays of a shard that is made again without them
 """

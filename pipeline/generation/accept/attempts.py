@@ -5,7 +5,7 @@ the request alone, and the dataset from the requests: not from shards, actors or
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,10 +21,19 @@ MakeRows = Callable[[Sequence[PlannedItem]], list[Row]]
 
 @dataclass
 class Attempts:
-    """What has come of the places of a shard: accepted rows by place, and what was rejected, by place and attempt."""
+    """What has come of the places of a shard: accepted rows by place, and what was rejected, by place and attempt.
+
+    `prints` are the fingerprints that are known already, by place and attempt: of what the judge has accepted, whether
+    it is a row or was rejected for being near to another.
+    """
 
     rows: dict[int, Row] = field(default_factory=dict)
     rejected: dict[tuple[int, int], Failure] = field(default_factory=dict)
+    prints: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    def copy(self) -> "Attempts":
+        """What more comes of it is no part of this one."""
+        return Attempts(dict(self.rows), dict(self.rejected), dict(self.prints))
 
     def in_order(self) -> list[Row]:
         """The accepted rows, in the order of their places."""
@@ -38,20 +47,24 @@ class Attempts:
         """How many were accepted and rejected."""
         return {"items accepted": len(self.rows), "items rejected": len(self.rejected)}
 
-    def reject(self, place: int, number: int, row: Row, reason: str) -> None:
-        """List an item with its reason; its request tells what it was to be."""
-        self.rejected[place, number] = Failure(row["item_id"], row["request"], STAGE, reason)
+    def reject(self, place: int, number: int, item: PlannedItem, reason: str) -> None:
+        """List an attempt with its reason; its request tells what it was to be."""
+        self.rejected[place, number] = Failure(attempt_id(item.item_id, number), item.request, STAGE, reason)
 
-    def rejected_before(self, failures: Iterable[Failure], places: Mapping[str, int]) -> None:
-        """Take over what a shard that stands lists; `places` by the ids of first attempts."""
-        for failure in failures:
-            number = number_of_attempt(failure.item_id)
-            self.rejected[places[first_attempt(failure.item_id)], number] = failure
+    def known(self, place: int, number: int, fingerprint: str | None) -> None:
+        """Note the fingerprint of an attempt, where there is one."""
+        if fingerprint is not None:
+            self.prints[place, number] = fingerprint
 
 
 def attempt_of(item: PlannedItem, number: int) -> PlannedItem:
     """The item that is drawn at an attempt, from 0."""
-    return replace(item, item_id=f"{item.item_id}.{number}") if number else item
+    return replace(item, item_id=attempt_id(item.item_id, number)) if number else item
+
+
+def attempt_id(first: str, number: int) -> str:
+    """The id of an attempt, from 0, by that of the first."""
+    return f"{first}.{number}" if number else first
 
 
 def number_of_attempt(item_id: str) -> int:
@@ -59,7 +72,7 @@ def number_of_attempt(item_id: str) -> int:
 
     Ids of items end in a hyphen and four digits or more.
     """
-    found = re.search(r"-[0-9]{4,}\.([0-9]+)$", item_id)
+    found = "." in item_id and re.search(r"-[0-9]{4,}\.([0-9]+)$", item_id)  # most have none: millions are asked
     return int(found[1]) if found else 0
 
 
@@ -78,7 +91,7 @@ def draw_accepted(
         again: dict[int, int] = {}
         for (place, number), row in zip(waiting.items(), rows, strict=True):
             if reason := judge.reason(row):
-                into.reject(place, number, row, reason)
+                into.reject(place, number, items[place], reason)
                 again[place] = number + 1
             else:
                 into.rows[place] = row

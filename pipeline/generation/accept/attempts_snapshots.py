@@ -27,6 +27,9 @@ from pipeline.shards.writer import parquet_bytes
 Waiting = dict[int, int]
 """Place → the attempt that is to be made there."""
 
+Rows = dict[int, dict[str, Any]]
+"""By their places."""
+
 
 def begun(plan: ShardPlan[PlannedItem], first: Waiting, attempts: Attempts) -> ShardPlan[PlannedItem]:
     """The plan as snapshots are of it: by a digest of its own where the shard is not drawn from the first attempts."""
@@ -49,6 +52,7 @@ class AttemptsKept:
         self.places = {item.item_id: place for place, item in enumerate(items)}
         self.copied = set(attempts.rows)
         self.is_later = False
+        self.is_taken_over = False
         self.waiting, self.num_before = Waiting(), 0
         self.before: State | None = None
         self.found: State | None = None
@@ -73,7 +77,7 @@ class AttemptsKept:
     def begins(self, items: Sequence[PlannedItem]) -> "AttemptsKept":
         """An attempt at these items; what came of those before is written down if it is time."""
         self.waiting = {self.places[first_attempt(item.item_id)]: number_of_attempt(item.item_id) for item in items}
-        self.before, self.num_before = None, self.num_accepted()
+        self.before, self.num_before, self.is_taken_over = None, self.num_accepted(), False
         if self.is_later and self.found is None and self.keep.is_due():
             self.keep.write(self.whole())
         return self
@@ -91,7 +95,9 @@ class AttemptsKept:
         found, self.found = self.found, None
         return found
 
-    def went_on(self, num_levels: int) -> None:  # noqa: D102
+    def went_on(self, num_levels: int) -> None:
+        """Note from where, and that another process drew a part of the attempt underway."""
+        self.is_taken_over = True
         self.keep.went_on(self.num_before + num_levels)
 
     def pass_over(self, reason: str) -> None:  # noqa: D102
@@ -104,18 +110,20 @@ class AttemptsKept:
         """Keep the attempt underway, with those before it."""
         self.keep.write(self.whole(underway=state) if self.is_later else state)
 
-    def remove(self) -> None:  # noqa: D102
-        self.keep.remove()
-
     def whole(self, **underway: State) -> State:
         """The state of a later attempt; what came of those before it is put together once."""
         self.before = self.before or state_of(self.attempts, self.waiting, self.meaning)
         return State.of_parts({}, before=self.before, **underway)
 
+    def accepted(self) -> Rows:
+        """The rows accepted so far, by place, but for those that were there from the beginning."""
+        return {place: row for place, row in self.attempts.rows.items() if place not in self.copied}
+
     def num_accepted(self) -> int:
-        """Levels of the rows accepted so far, but for those that were there from the beginning."""
-        rows = [row for place, row in self.attempts.rows.items() if place not in self.copied]
-        return sum(len(row["levels"]) for row in rows) // level_type(self.meaning.num_levels).itemsize
+        """Their levels."""
+        return (
+            sum(len(row["levels"]) for row in self.accepted().values()) // level_type(self.meaning.num_levels).itemsize
+        )
 
 
 def state_of(attempts: Attempts, waiting: Waiting, meaning: Conventions) -> State:
@@ -128,9 +136,6 @@ def state_of(attempts: Attempts, waiting: Waiting, meaning: Conventions) -> Stat
         "waiting": [list(one) for one in waiting.items()],
     }
     return State({"rows": torch.frombuffer(bytearray(data), dtype=torch.uint8)}, facts)
-
-
-Rows = dict[int, dict[str, Any]]
 
 
 def come_to(state: State) -> tuple[Rows, dict[tuple[int, int], Failure], Waiting]:

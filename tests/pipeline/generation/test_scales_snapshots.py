@@ -60,11 +60,11 @@ def test_a_killed_scale_goes_on_and_a_finished_one_is_not_drawn_again(
         draw_scale_kept(folder, 1, plan, small, model, CONFIG, Canary(model, CONFIG))
     went_on = list[int]()
     monkeypatch.setattr(Snapshots, "went_on", lambda snapshots, num_levels: went_on.append(num_levels))
-    assert same(draw_scale_kept(folder, 1, plan, small, model, CONFIG), whole)
+    assert same(draw_scale_kept(folder, 1, plan, small, model, CONFIG, Canary(model, CONFIG)), whole)
     assert went_on[0] > 0
     assert (folder / FOLDER).names() == ["000000-scale1.safetensors"]
     monkeypatch.setattr("pipeline.generation.scales_snapshots.draw_scale", None)
-    assert same(draw_scale_kept(folder, 1, plan, small, model, CONFIG), whole)
+    assert same(draw_scale_kept(folder, 1, plan, small, model, CONFIG, Canary(model, CONFIG)), whole)
 
 
 def test_what_was_drawn_at_once_is_not_kept(folder: Location, model: ExportedModel) -> None:

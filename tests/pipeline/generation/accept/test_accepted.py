@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.generation.accept.attempts import attempt_of, number_of_attempt
 from pipeline.generation.accept.config import AcceptConfig
-from pipeline.generation.accept.duplicates import find_duplicates
+from pipeline.generation.accept.duplicates import verdicts
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import items_of, shard_plans
 from pipeline.generation.requests import parse_request
@@ -37,10 +37,10 @@ def generated(
     plans = list(shard_plans(requests_of(exported), exported.info.digest, config, 60))
     for plan in plans:
         generate_shard(folder, plan, exported, config)
-    while accept.among_items and (found := find_duplicates(folder, [plan.name for plan in plans], accept.same_bits)):
+    while accept.among_items and (found := verdicts(folder, [plan.name for plan in plans], accept)):
         for plan in plans:
             if plan.name in found:
-                redraw_shard(Drawing(folder, plan, exported, config), found[plan.name])
+                redraw_shard(Drawing(folder, plan, exported, config), found[plan.name].near)
     rows = [row for plan in plans for row in read_rows(folder, plan.name)]
     rejected = [failure for plan in plans for failure in read_commit(folder, plan.name).failures]  # type: ignore[union-attr]
     return rows, rejected
@@ -85,25 +85,26 @@ def test_no_two_items_are_nearly_the_same_whatever_the_shards(
     assert len(rows) == 17
     assert len(rejected) > 2
     assert all(failure.reason.startswith("nearly the same as 00000") for failure in rejected)
-    assert find_duplicates(folder / "whole", ["000000"], SAME_BITS) == {}
     assert generated(folder / "cut", digit_model, items_per_shard, accept) == (rows, rejected)
 
 
 def test_a_redraw_that_was_lost_before_its_commit_is_begun_anew(folder: Location, digit_model: ExportedModel) -> None:
     accept = AcceptConfig(against="items", same_bits=SAME_BITS, max_attempts=50)
+    whole = generated(folder / "whole", digit_model, 100, accept)
     config = GenerateConfig(items_per_shard=100, accept=accept)
     (plan,) = shard_plans(requests_of(digit_model), digit_model.info.digest, config, 60)
     generate_shard(folder, plan, digit_model, config)
     drawing, before = Drawing(folder, plan, digit_model, config), (folder / commit_file(plan.name)).read_bytes()
-    duplicates = find_duplicates(folder, [plan.name], SAME_BITS)[plan.name]
-    redraw_shard(drawing, duplicates)
+    near = verdicts(folder, [plan.name], accept)[plan.name].near
+    assert near
+    redraw_shard(drawing, near)
     (folder / commit_file(plan.name)).write_bytes(before)
-    redraw_shard(drawing, duplicates)
-    while found := find_duplicates(folder, [plan.name], SAME_BITS):
-        redraw_shard(drawing, found[plan.name])
+    redraw_shard(drawing, near)
+    while found := verdicts(folder, [plan.name], accept):
+        redraw_shard(drawing, found[plan.name].near)
     commit = read_commit(folder, plan.name)
     assert commit is not None
-    assert set(duplicates) <= {failure.item_id for failure in commit.failures}
+    assert (read_rows(folder, plan.name), list(commit.failures)) == whole
 
 
 def test_attempts_are_items_of_their_own(digit_model: ExportedModel) -> None:

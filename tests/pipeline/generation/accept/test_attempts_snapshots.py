@@ -12,7 +12,7 @@ from models.sampling.state import State
 from pipeline.errors import DisagreementError
 from pipeline.generation.accept.attempts_snapshots import AttemptsKept
 from pipeline.generation.accept.config import AcceptConfig
-from pipeline.generation.accept.duplicates import find_duplicates
+from pipeline.generation.accept.duplicates import verdicts
 from pipeline.generation.columns import BITS
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import PlannedItem
@@ -180,7 +180,7 @@ def test_a_redraw_goes_on_too(folder: Location, digit_model: ExportedModel) -> N
     plan, calm = plan_of(PICTURES, digit_model, config), Watch()
     for name in ("calm", "killed"):
         generate_shard(folder / name, plan, digit_model, config)
-    duplicates = find_duplicates(folder / "calm", [plan.name], 8)[plan.name]
+    duplicates = verdicts(folder / "calm", [plan.name], config.accept)[plan.name].near
     whole = redraw_shard(Drawing(folder / "calm", plan, digit_model, config, calm), duplicates)
     assert max(calm.told) <= 60 * len(duplicates)
     standing = (folder / "killed" / commit_file(plan.name)).read_bytes()
