@@ -4,6 +4,7 @@ generate(model, out, requests, GenerateConfig(num_actors=2), cluster, console)
 """
 
 import contextlib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
@@ -111,6 +112,7 @@ def draw(run: Run, num_actors: int) -> None:
         ):
             run.drawn(commit)
             view.update(round(run.advance.items(0), 1), run.advance.rates())
+    deque(plans, maxlen=0)  # where there was no time for all: what stands further on is a part of the dataset too
 
 
 def redraw_duplicates(run: Run, num_actors: int) -> None:
@@ -145,8 +147,9 @@ def remake(run: Run, redraws: Iterator[Redraw], num_actors: int) -> None:
     """
     reopen(run.work.out)
     crew = crew_for(run.work, num_actors)
+    quarantine = Quarantine[Redraw](was_compared, lambda redraw: run.withdraw(redraw.plan), run.tell_of_distrust)
     with at_work(crew, run):
-        for commit in fan_out_actors(redraws, crew.actors, submit_redraw):
+        for commit in fan_out_actors(redraws, crew.actors, submit_redraw, quarantine=quarantine):
             run.redrawn(commit)
 
 
@@ -161,9 +164,9 @@ def at_work(crew: Crew, run: Run) -> Iterator[ProgressView]:
         crew.end()
 
 
-def was_compared(commit: Commit) -> bool:
+def was_compared(commit: Commit | None) -> bool:
     """Whether the actor that made a shard was compared with the model's definition on the way."""
-    return bool(commit.run.get("num_compared"))
+    return commit is not None and bool(commit.run.get("num_compared"))
 
 
 def submit_redraw(actor: Any, redraw: Redraw) -> Any:

@@ -115,8 +115,11 @@ class Run:
 
     def redrawn(self, commit: Commit | None) -> None:
         """A shard was made again and stands, also where it was withdrawn meanwhile; None where none could be."""
-        if commit is not None:
-            self.is_done[int(commit.name)] = True
+        if commit is None:
+            return
+        if not self.is_done[int(commit.name)]:
+            self.advance.found(commit)
+        self.is_done[int(commit.name)] = True
 
     def settle_for_less(self, near: Mapping[str, Verdict]) -> None:
         """Note what is owed once these shards have been thinned; one of which nothing could be kept stands no more."""

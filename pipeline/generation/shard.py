@@ -79,7 +79,7 @@ class Drawing:
             self.snapshots.remove()  # no one is to go on from what is not trusted
             if not self.snapshots.was_used:
                 raise
-            attempts = self.draw_on(first, before.copy())
+            attempts = self.draw(first, before)
             self.snapshots.pass_over(f"what was drawn of it is not the model's ({error})")
             return attempts
 

@@ -17,8 +17,9 @@ from jobs.actor_pool import fan_out_actors
 from jobs.cluster import RunningCluster
 from jobs.fan_out import TASK_RETRIES
 from jobs.generation_run import Run
+from jobs.generation_work import Work
 from jobs.sampler import ACTOR_OPTIONS, Plan, Sampler
-from jobs.scales import Pools
+from jobs.scales import Crew, Pools, crew_for
 from pipeline.errors import (
     ClusterError,
     ConfigError,
@@ -310,6 +311,24 @@ def test_items_that_no_attempt_of_was_accepted_are_told(
     assert "9 of 9 items were not accepted" in said
 
 
+def test_what_stands_behind_the_place_where_the_limit_ends_a_run_stays(
+    model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first shard is missing, and there is no time: those behind it, which nobody came to, are not dropped."""
+    out = Location(str(tmp_path / "out"))
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "draw", draw_here)
+        run(model, out, requests)
+    (out / "commits/000000.json").remove()
+    monkeypatch.setattr(job, "crew_for", lambda *given: Crew([]))
+    monkeypatch.setattr(job, "longest_first", lambda plans, picture_levels: plans)
+    monkeypatch.setattr(job, "fan_out_actors", lambda plans, *given, **more: iter(list(plans)))
+    monkeypatch.setattr(Run, "is_out_of_time", True)
+    info, said = run(model, out, requests)
+    assert (info.num_rows, len(info.shards)) == (7, 4)
+    assert "its limit was reached, of 9 that are asked for" in said
+
+
 @pytest.mark.slow
 @pytest.mark.ray
 def test_near_duplicates_are_drawn_again_on_actors(ray_local: None, tmp_path: Path) -> None:
@@ -328,6 +347,40 @@ def test_near_duplicates_are_drawn_again_on_actors(ray_local: None, tmp_path: Pa
 
 
 TWINS = AcceptConfig(against="items", same_bits=5, max_attempts=30)
+
+
+class WrongCanary:
+    """Sits in an actor that draws something else."""
+
+    def compare(self, *given: Any, at_least_one: bool) -> int:
+        raise DisagreementError("2 is not 3")
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_an_actor_that_disagrees_while_it_draws_near_duplicates_again_is_put_out(
+    ray_local: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, requests = pictures(tmp_path)
+    settings: dict[str, Any] = {"items_per_shard": 2, "accept": TWINS}
+    out, whole = Location(str(tmp_path / "out")), Location(str(tmp_path / "whole"))
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "draw", draw_here)
+        run(model, out, requests, **settings, num_actors=1, stop_after_s=1e-9)
+        patched.setattr(job, "remake", remake_here)
+        run(model, whole, requests, **settings)
+
+    def one_is_wrong(work: Work, num_actors: int) -> Crew:
+        crew = crew_for(work, num_actors)
+        if len(crew.actors) > 1:
+            ray.get(crew.actors[0].__ray_call__.remote(lambda self: self.__dict__.update(canary=WrongCanary())))
+        return crew
+
+    monkeypatch.setattr(job, "draw", draw_here)
+    monkeypatch.setattr(job, "crew_for", one_is_wrong)
+    _, said = run(model, out, requests, **settings, num_actors=2)
+    assert "An actor was put out, and 0 finished shards are drawn again: 2 is not 3" in said
+    assert contents(out) == contents(whole)
 
 
 def pictures(folder: Path) -> tuple[Location, Location]:

@@ -72,7 +72,7 @@ def test_who_was_found_to_lie_makes_nothing_more(monkeypatch: pytest.MonkeyPatch
         made.append("shard")
         raise DisagreementError("it lies")
 
-    monkeypatch.setattr("jobs.sampler.generate_shard", lies)
+    monkeypatch.setattr("jobs.sampler.draw_from_the_first", lies)
     monkeypatch.setattr("jobs.sampler.levels_at_peak", lambda *given: 1.0)
     monkeypatch.setattr("jobs.sampler.Canary", lambda *given: None)
     helps: list[list[Any]] = [[{}], [{}], [], [], [{}]]

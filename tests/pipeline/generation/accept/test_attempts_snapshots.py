@@ -1,11 +1,14 @@
 """A run that is killed within any attempt goes on within it: the same rows, the same failures, little drawn twice."""
 
+import io
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+import torch
 
 import pipeline.generation.shard as shard
 from models.sampling.state import State
@@ -13,6 +16,7 @@ from pipeline.errors import DisagreementError
 from pipeline.generation.accept.attempts_snapshots import AttemptsKept
 from pipeline.generation.accept.config import AcceptConfig
 from pipeline.generation.accept.duplicates import verdicts
+from pipeline.generation.canary import Canary
 from pipeline.generation.columns import BITS
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.plan import PlannedItem
@@ -21,6 +25,7 @@ from pipeline.generation.snapshots import FOLDER, Snapshots, packed, snapshots_o
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.commit import Commit, Failure, commit_file, shard_file
 from pipeline.shards.plan import ShardPlan
+from pipeline.shards.writer import parquet_bytes
 from pipeline.storage import Location
 from tests.pipeline.generation.test_snapshots import ALWAYS, PICTURES, Killed, Watch, place_in, plan_of
 from tests.pipeline.generation.tiny_scales import save_multiscale
@@ -147,7 +152,9 @@ class Compared:
         self.num_items: list[int] = []
         self.kill_at = kill_at
 
-    def compare(self, items: Sequence[PlannedItem], *_: Any) -> int:
+    def compare(self, items: Sequence[PlannedItem], *_: Any, at_least_one: bool) -> int:
+        if at_least_one:
+            return 0  # what another process had come to
         self.num_items.append(len(items))
         if len(self.num_items) == self.kill_at:
             raise Killed
@@ -251,7 +258,7 @@ def test_where_the_sampler_cannot_go_on_the_attempts_before_it_are_kept(killed_l
 
 def test_an_actor_that_is_wrong_leaves_nothing_to_go_on_from(killed_late: Asked) -> None:
     class Wrong:
-        def compare(self, *_: Any) -> int:
+        def compare(self, *_: Any, at_least_one: bool) -> int:
             raise DisagreementError("2 is not 3")
 
     assert place_in(killed_late.folder / "killed").exists()
@@ -265,3 +272,22 @@ def test_an_actor_that_is_wrong_leaves_nothing_to_go_on_from(killed_late: Asked)
     with pytest.raises(DisagreementError):
         shard.draw_from_the_first(drawing)
     assert (killed_late.folder / "killed" / FOLDER).names() == []
+
+
+def test_accepted_rows_of_a_wrong_process_are_found_by_the_one_that_takes_them_over(killed_late: Asked) -> None:
+    """It has been compared already and would not be again for long; all is drawn anew, and nobody is put out."""
+    folder, asked = killed_late.folder / "killed", killed_late
+    snapshots = snapshots_of(folder, asked.plan, asked.exported.info, asked.config)
+    state = snapshots.find()
+    assert state is not None
+    table = pq.read_table(io.BytesIO(state.tensors["before.rows"].numpy().tobytes()))
+    rows = [{**row, "nll_nats": row["nll_nats"] + 9} for row in table.to_pylist()]
+    data = parquet_bytes(rows, asked.exported.info.conventions)
+    lies = {"before.rows": torch.frombuffer(bytearray(data), dtype=torch.uint8)}
+    place_in(folder).write_bytes(packed(State(state.tensors | lies, state.facts), snapshots.identity))
+    canary = Canary(asked.exported, replace(asked.config, canary_one_in=10**9))
+    canary.num_unproven = 0
+    commit = generate_shard(folder, asked.plan, asked.exported, asked.config, watch := Watch(), canary)
+    assert watch.told == asked.calm.told
+    assert "is not the model's" in commit.run["snapshot_passed_over"]
+    asked.check("killed", commit)
