@@ -6,6 +6,7 @@ of the pool, with what it has made since it was last found right (`jobs/quaranti
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import ray
@@ -18,6 +19,15 @@ from pipeline.errors import DisagreementError
 Plan = TypeVar("Plan")
 
 NO_HELPERS = NoHelpers()
+
+
+@dataclass(frozen=True)
+class Ended(Generic[Plan]):
+    """A plan that has ended, who made it, and who else had begun with it: it may be theirs that stands."""
+
+    makers: Makers
+    plan: Plan
+    others: Makers
 
 
 class ActorPool(Generic[Plan]):
@@ -50,14 +60,15 @@ class ActorPool(Generic[Plan]):
         """Whether an actor that does not have this plan has nothing to do."""
         return any(self._load(number) == 0 for number in self._others(plan))
 
-    def end(self, reference: Any) -> tuple[Makers, Plan]:
-        """The makers and the plan of what has finished; its place is free, and that of the plan's other start.
+    def end(self, reference: Any) -> "Ended[Plan]":
+        """Who has finished what; its place is free, and that of the plan's other start.
 
         No more comes of that one: it was called back, or its actor was lost.
         """
-        number, helpers, plan = self._out[reference]
+        number, helpers, plan = self._out.pop(reference)
+        others = [(other, *by) for other, by, held in self._out.values() if held is plan]
         self._out = {other: held for other, held in self._out.items() if held[2] is not plan}
-        return (number, *helpers), plan
+        return Ended((number, *helpers), plan, [maker for makers in others for maker in makers])
 
     def trusts(self, makers: Makers) -> bool:
         """Whether all of these are still in the pool."""
@@ -87,13 +98,15 @@ class ActorPool(Generic[Plan]):
 
 
 class Again(Iterator[Plan]):
-    """A stream of plans into which some can be put back."""
+    """A stream of plans into which some can be put back; it ends once `is_over`."""
 
-    def __init__(self, plans: Iterable[Plan]) -> None:
-        self._plans = iter(plans)
+    def __init__(self, plans: Iterable[Plan], is_over: Callable[[], bool] = lambda: False) -> None:
+        self._plans, self._is_over = iter(plans), is_over
         self._back: deque[Plan] = deque()
 
     def __next__(self) -> Plan:
+        if self._is_over():
+            raise StopIteration
         return self._back.popleft() if self._back else next(self._plans)
 
     def put_back(self, *plans: Plan) -> None:
@@ -111,27 +124,35 @@ def fan_out_actors(
     quarantine: Quarantine[Plan] | None = None,
     helpers: Helpers = NO_HELPERS,
 ) -> Iterator[Any]:
-    """What the actors make of the plans, as it finishes, each once; plans are drawn as places come free.
+    """What the actors make of the plans, as it finishes, each once; plans are drawn as places come free, if they are
+    an `Again` as long as that is not over.
 
     `hedge` starts the last ones a second time where they are slow and another actor idles. With a quarantine a
     DisagreementError puts its actor out of the pool, or the helpers that it had; it is raised where no actor is left.
     """
-    pool, stream = ActorPool(actors, submit, depth, helpers), Again(plans)
+    pool, stream = ActorPool(actors, submit, depth, helpers), plans if isinstance(plans, Again) else Again(plans)
     start = Hedges(pool.start, pool.has_idle) if hedge else pool.start
     for reference in finished(stream, start, lambda: pool.num_places):
-        makers, plan = pool.end(reference)
+        ended = pool.end(reference)
         if quarantine is None:
             yield fetch(reference)
-        elif not pool.trusts(makers):
-            quarantine.withdraw(plan)  # it may have been finished before its maker was put out
-            stream.put_back(plan)
+        elif pool.trusts(ended.makers):
+            yield from made(reference, ended, pool, stream, quarantine)
         else:
-            try:
-                result = fetch(reference)
-            except DisagreementError as error:
-                stream.put_back(plan, *quarantine.distrust(makers, error))
-                if not pool.put_out(makers):
-                    raise
-            else:
-                quarantine.passed(makers, plan, result)
-                yield result
+            quarantine.withdraw(ended.plan)  # it may have been finished before its maker was put out
+            stream.put_back(ended.plan)
+
+
+def made(
+    reference: Any, ended: Ended[Plan], pool: ActorPool[Plan], stream: Again[Plan], quarantine: Quarantine[Plan]
+) -> Iterator[Any]:
+    """What was made of a plan; nothing where its makers disagree: then it is made again, with all that is in doubt."""
+    try:
+        result = fetch(reference)
+    except DisagreementError as error:
+        stream.put_back(ended.plan, *quarantine.distrust(ended.makers, error))
+        if not pool.put_out(ended.makers):
+            raise
+        return
+    quarantine.passed(ended.makers, ended.plan, result, ended.others)
+    yield result

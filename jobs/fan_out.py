@@ -94,6 +94,8 @@ def fetch(reference: Any) -> Any:
 def explain_ray(error: RayError) -> Exception:
     """What Ray raised, as the error that a user can act on; a bug of ours stays as it is, with its traceback."""
     if isinstance(error, RayTaskError):
+        if isinstance(error.cause, RayError):  # of what it was to be given: who makes that was lost
+            return explain_ray(error.cause)
         return error.cause if isinstance(error.cause, AncestralError) else error
     if isinstance(error, RayActorError) and error.actor_init_failed:
         return our_error_in(str(error)) or error

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from jobs.actor_pool import fan_out_actors
+from jobs.actor_pool import Again, fan_out_actors
 from jobs.cluster import Cluster
 from jobs.generation_run import Run
 from jobs.generation_work import checked_work
@@ -22,7 +22,7 @@ from jobs.sampler_watch import watched
 from jobs.scales import Crew, crew_for
 from models.native import best, why_none
 from pipeline.errors import Interrupted, TooManyFailures
-from pipeline.generation.accept.duplicates import Redraw, Verdict
+from pipeline.generation.accept.duplicates import LOST, Redraw, Verdict
 from pipeline.generation.advance import Advance, levels_of_a_picture
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.export import drop_exported
@@ -65,18 +65,26 @@ def generate(
 
 def conclude(run: Run) -> DatasetInfo:
     """Make one dataset of all shards that stand, and say what it is."""
-    work, advance = run.work, run.advance
+    work = run.work
     drop_exported(work.out, work.num_shards if work.config.export == "files" else 0)
     dataset = finish(work.out, run.standing, work.info.conventions, work.settings)
     if run.is_whole:
         drop_snapshots(work.out)
-    pace = advance.rates(is_over=True) if advance.num_shards else "all of them stood already"
-    if not run.is_whole:
-        pace += f"; its limit was reached, of {work.totals.num_items} that are asked for. The same command goes on"
-    say(run.console, f"{work.out}: {dataset.num_rows} items, {pace}")
+    say(run.console, f"{work.out}: {dataset.num_rows} items, {told(run)}")
     if run.is_whole and dataset.num_rows < work.totals.num_items:
         tell_of_the_missing(run, dataset)
     return dataset
+
+
+def told(run: Run) -> str:
+    """What the run has done, and whether there is more to do."""
+    before = (
+        f"shards made again for near-duplicates: {run.num_redrawn}" if run.num_redrawn else "all of them stood already"
+    )
+    pace = run.advance.rates(is_over=True) if run.advance.num_shards else before
+    if run.is_whole:
+        return pace
+    return f"{pace}; its limit was reached, of {run.work.totals.num_items} that are asked for. The same command goes on"
 
 
 def tell_of_the_missing(run: Run, dataset: DatasetInfo) -> None:
@@ -103,7 +111,7 @@ def draw(run: Run, num_actors: int) -> None:
     quarantine = Quarantine[Plan](was_compared, run.withdraw, run.tell_of_distrust)
     with at_work(crew, run) as view:
         for commit in fan_out_actors(
-            run.in_time(chain(first, plans)),
+            Again(chain(first, plans), run.is_out_of_time),
             crew.actors,
             crew.pools.start,
             hedge=True,
@@ -123,12 +131,13 @@ def redraw_duplicates(run: Run, num_actors: int) -> None:
     on from there.
     """
     while near := run.verdicts():
-        if run.is_out_of_time:
+        if run.is_out_of_time():
             leave_out(run, near, num_actors)
             return
-        if num_owed := sum(verdict.num_owed for verdict in near.values()):
+        if num_owed := sum(verdict.num_owed for verdict in near.values() if verdict != LOST):
             say(run.console, f"{num_owed} near-duplicates are drawn again")
-        remake(run, run.in_time(run.redraws(near, draw=True)), min(num_actors, len(near)))
+        redraws = Again(run.redraws(near, draw=True), run.is_out_of_time)
+        remake(run, redraws, min(num_actors, len(near)))
 
 
 def leave_out(run: Run, near: Mapping[str, Verdict], num_actors: int) -> None:
@@ -146,8 +155,8 @@ def remake(run: Run, redraws: Iterator[Redraw], num_actors: int) -> None:
     could meet, one writing the shard while the other goes by the commit of before.
     """
     reopen(run.work.out)
-    crew = crew_for(run.work, num_actors)
-    quarantine = Quarantine[Redraw](was_compared, lambda redraw: run.withdraw(redraw.plan), run.tell_of_distrust)
+    crew = crew_for(run.work, num_actors, has_pools=False)
+    quarantine = Quarantine[Redraw](was_compared, run.withdraw_redrawn, run.tell_of_distrust)
     with at_work(crew, run):
         for commit in fan_out_actors(redraws, crew.actors, submit_redraw, quarantine=quarantine):
             run.redrawn(commit)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from rich.console import Console
 
@@ -17,15 +16,13 @@ from pipeline.shards.commit import Commit, commit_file, done_commit, read_commit
 from pipeline.shards.dataset import reopen
 from pipeline.shards.plan import numbered
 
-Given = TypeVar("Given")
-
 
 @dataclass
 class Run:
     """What is known of a run while it goes on.
 
     `is_done[index]`: whether this shard stands. `num_owed`: places of shards that stand which are empty, since there
-    was no time to draw near-duplicates again.
+    was no time to draw near-duplicates again. `num_redrawn`: shards that were made again for them.
     """
 
     work: Work
@@ -33,6 +30,7 @@ class Run:
     console: Console
     is_done: bytearray = field(init=False)
     num_owed: int = 0
+    num_redrawn: int = 0
 
     def __post_init__(self) -> None:
         self.is_done = bytearray(self.work.num_shards)
@@ -68,6 +66,12 @@ class Run:
         self.is_done[int(commit.name)] = True
         self.advance.drawn(commit)
 
+    def withdraw_redrawn(self, redraw: Redraw) -> None:
+        """The same of a shard that was made again; one that nobody has come to yet is as it was found."""
+        commit = read_commit(self.work.out, redraw.plan.name)
+        if commit is not None and commit.sha256 != redraw.sha256:
+            self.withdraw(redraw.plan)
+
     def withdraw(self, plan: Plan) -> None:
         """What was made of a plan is not trusted: it stands no longer."""
         if self.is_done[plan.index] and (commit := read_commit(self.work.out, plan.name)):
@@ -81,14 +85,6 @@ class Run:
         text = f"{who} put out, and {num_plans} finished shards are drawn again: {error}"
         say(self.console, text, "yellow")
 
-    def in_time(self, plans: Iterator[Given]) -> Iterator[Given]:
-        """The plans, as long as there is time for more."""
-        for plan in plans:
-            if self.is_out_of_time:
-                return
-            yield plan
-
-    @property
     def is_out_of_time(self) -> bool:
         """Whether the limit is reached that the config sets."""
         return self.advance.elapsed_s > self.work.config.time_limit_s
@@ -111,7 +107,7 @@ class Run:
         """The shards of these verdicts, with their plans, as they are to be made again."""
         for plan in self.plans():
             if verdict := near.get(plan.name):
-                yield Redraw(plan, verdict.near, draw)
+                yield Redraw(plan, verdict.near, verdict.sha256, draw)
 
     def redrawn(self, commit: Commit | None) -> None:
         """A shard was made again and stands, also where it was withdrawn meanwhile; None where none could be."""
@@ -120,6 +116,7 @@ class Run:
         if not self.is_done[int(commit.name)]:
             self.advance.found(commit)
         self.is_done[int(commit.name)] = True
+        self.num_redrawn += 1
 
     def settle_for_less(self, near: Mapping[str, Verdict]) -> None:
         """Note what is owed once these shards have been thinned; one of which nothing could be kept stands no more."""

@@ -24,7 +24,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 
 SECONDS_TO_END = 10.0
 """Given to what was called back, so that it writes no more when the dataset is finished. Ray interrupts a task between
-two steps of Python: one that blocks in C goes on until it comes back."""
+two steps of Python: one that blocks in C goes on until it comes back, and one of an actor to its end."""
 
 MEDIAN_OF = 1000
 """The last ones: a job of ten million plans keeps no more."""
@@ -91,8 +91,8 @@ def is_lost(reference: Any) -> bool:
     """Whether the worker was lost, so that the other one is still to be waited for."""
     try:
         ray.get(reference)
-    except RayTaskError:
-        return False
+    except RayTaskError as error:
+        return isinstance(error.cause, RayError)  # of what it was to be given
     except RayError:
         return True
     return False

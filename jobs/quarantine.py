@@ -51,10 +51,10 @@ class Quarantine(Generic[Plan]):
         self._was_compared, self.withdraw, self._tell = was_compared, withdraw, tell
         self._since: dict[Hashable, list[Plan]] = {}
 
-    def passed(self, makers: Makers, plan: Plan, result: Any) -> None:
-        """These have made a plan, and where it was compared, rightly."""
+    def passed(self, makers: Makers, plan: Plan, result: Any, others: Makers = ()) -> None:
+        """These have made a plan, and where it was compared, rightly; where not, it may be what `others` made of it."""
         is_proven = self._was_compared(result)
-        for maker in makers:
+        for maker in makers if is_proven else [*makers, *others]:
             if is_proven:
                 self._since[maker] = []
             else:

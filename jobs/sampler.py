@@ -42,7 +42,7 @@ class Sampler:
 
         It may stand already, where the actor that made it was lost before it could say so.
         """
-        if commit := made_by_another(self.out, plan):
+        if commit := made_by_another(self.out, plan, with_help=bool(below)):
             return commit
         # Once a shard: others who use the machine may slow a probe down, and none makes it too fast.
         self.peak = max(self.peak, levels_at_peak(self.exported, self.config))

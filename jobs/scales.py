@@ -76,9 +76,9 @@ class Crew:
             ray.kill(actor)
 
 
-def crew_for(work: Work, num_actors: int) -> Crew:
+def crew_for(work: Work, num_actors: int, *, has_pools: bool = True) -> Crew:
     """Actors for a run, as many as share the CPUs or GPUs of `num_actors`."""
-    *lower, last = sizes_for(work.info, num_actors)
+    *lower, last = sizes_for(work.info, num_actors) if has_pools else [num_actors]
     resources = shared(resources_of(work.config), num_actors / (sum(lower) + last))
     sampler = work.model, work.out, work.config
     actors = iter(lambda: SamplerActor.options(**resources).remote(*sampler), None)

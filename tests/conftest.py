@@ -20,6 +20,8 @@ settings.load_profile("patient")
 # Set before anything imports ray or a BLAS: the test machine is shared, and its Ray listens on loopback alone.
 os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"  # as in a worker of Ray: on some processors two threads add up otherwise than one
 for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
     os.environ.pop(name, None)
 

@@ -19,7 +19,7 @@ TOLERANCE_NATS = {"float32": 1e-3, "bfloat16": 5e-2}
 """A level, in the mean over an item: what rounding leaves of it is far below, since it goes either way, and other
 weights than the model's are far above (`tests/pipeline/generation/test_canary.py`)."""
 
-MOST_UNPROVEN = 64
+MOST_UNPROVEN = 16
 """Shards without a comparison, where chance chooses none: a run keeps their plans in mind, to have them made again."""
 
 
@@ -30,35 +30,43 @@ class Canary:
         self.exported, self.config = exported, config
         self.num_unproven = MOST_UNPROVEN
 
-    def compare(self, items: Sequence[PlannedItem], rows: Sequence[Row], *, at_least_one: bool = False) -> int:
-        """How many of these were compared; DisagreementError for one that the model scores otherwise."""
-        chosen = self._chosen({row["item_id"]: len(row["levels"]) for row in rows}, at_least_one)
+    def compare(self, items: Sequence[PlannedItem], rows: Sequence[Row], *, of_others: bool = False) -> int:
+        """How many of these were compared; DisagreementError for one that the model scores otherwise.
+
+        `of_others`: another process drew a part of these. Then the shortest and the longest are compared, whatever
+        chance says, and nothing is proven of this process: 0.
+        """
+        chosen = self._chosen({row["item_id"]: len(row["levels"]) for row in rows}, of_others)
         pairs = ((item, row) for item, row in zip(items, rows, strict=True) if row["item_id"] in chosen)
-        return self._agree(scored_item(*pair, self.exported) for pair in pairs)
+        return self._agree((scored_item(*pair, self.exported) for pair in pairs), of_others)
 
     def compare_pictures(
-        self, number: int, items: Sequence[PlannedItem], pictures: Pictures, *, at_least_one: bool = False
+        self, number: int, items: Sequence[PlannedItem], pictures: Pictures, *, of_others: bool = False
     ) -> int:
         """The same for the pictures of one scale of a multi-scale model, which others draw around."""
         by_id = {id_at(item, number): item for item in items}
-        chosen = self._chosen(dict.fromkeys(by_id, 1), at_least_one)
-        return self._agree(scored_picture(number, by_id[name], pictures[name], self.exported) for name in chosen)
+        chosen = self._chosen(dict.fromkeys(by_id, 1), of_others)
+        scored = (scored_picture(number, by_id[name], pictures[name], self.exported) for name in chosen)
+        return self._agree(scored, of_others)
 
-    def _chosen(self, sizes: Mapping[str, int], at_least_one: bool) -> list[str]:
+    def _chosen(self, sizes: Mapping[str, int], of_others: bool) -> set[str]:
         """Of ids that were drawn together, with how much each is, those to compare; where it must be one, the least."""
-        chosen = [name for name in sizes if evenly(name) * self.config.canary_one_in < 1]
-        if at_least_one or self.num_unproven >= MOST_UNPROVEN:
-            return chosen or sorted(sizes, key=sizes.__getitem__)[:1]
+        chosen = {name for name in sizes if evenly(name) * self.config.canary_one_in < 1}
+        by_size = sorted(sizes, key=sizes.__getitem__)
+        if of_others:
+            return chosen.union(by_size[:1], by_size[-1:])
+        if self.num_unproven >= MOST_UNPROVEN:
+            return chosen or set(by_size[:1])
         return chosen
 
-    def _agree(self, scored: Iterable[Scored]) -> int:
+    def _agree(self, scored: Iterable[Scored], of_others: bool) -> int:
         """How many these were. One that is found wrong is followed by a comparison of what is drawn next."""
         num_unproven, self.num_unproven = self.num_unproven, MOST_UNPROVEN
         num_compared = 0
         for one in scored:
             require_agreement(one, TOLERANCE_NATS[self.config.precision])
-            num_compared += 1
-        self.num_unproven = 0 if num_compared else num_unproven + 1
+            num_compared += not of_others
+        self.num_unproven = 0 if num_compared else num_unproven + (not of_others)
         return num_compared
 
 

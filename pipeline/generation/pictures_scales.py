@@ -49,6 +49,8 @@ def draw_pictures(
     for number, told in told_by_scale(len(below), items, scales_at(exported)):
         if number < found.number:
             continue  # its pictures are not even needed
+        if state is not None and number == found.number:
+            told(keep.went_on)(0)  # at the least; the sampler's own state says how much of this scale there is
         place = ScaleKeep(keep, number, pictures, state if number == found.number else None, told(keep.went_on))
         pictures = draw_scale(number, items, pictures, exported, config, told(on_levels), place)
     drawn = [pictures[item.item_id] for item in items]

@@ -6,6 +6,7 @@ It is gone once the shard is committed. Where an actor disagrees with the model,
 them is not known to be right.
 """
 
+from pipeline.errors import DisagreementError
 from pipeline.generation.canary import Canary
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.pictures_scales import draw_scale, id_at
@@ -30,16 +31,22 @@ def draw_scale_kept(
 ) -> Pictures:
     """The pictures of a scale that a shard's are drawn around, as far as they are not there already.
 
-    Some are compared with the model's definition, and always where another process drew a part: DisagreementError.
+    Some are compared with the model's definition: DisagreementError. Where another process drew a part and that is not
+    the model's, all are drawn anew.
     """
     snapshots = snapshots_of(folder, plan, exported.info, config, f"{MARK}{number}")
-    started = snapshots.clock()
-    if drawn := drawn_before(snapshots, number, plan):
-        canary.compare_pictures(number, plan.entries, drawn, at_least_one=True)
-        return drawn
-    pictures = draw_scale(number, plan.entries, below, exported, config, keep=snapshots)
-    canary.compare_pictures(number, plan.entries, pictures, at_least_one=snapshots.was_used)
-    if snapshots.stands or snapshots.clock() - started > config.snapshot_every_s:
+    try:
+        if pictures := drawn_before(snapshots, number, plan):
+            canary.compare_pictures(number, plan.entries, pictures, of_others=True)
+            return pictures
+        pictures = draw_scale(number, plan.entries, below, exported, config, keep=snapshots)
+        canary.compare_pictures(number, plan.entries, pictures, of_others=snapshots.was_used)
+    except DisagreementError:
+        snapshots.remove()
+        if not snapshots.was_used:
+            raise
+        return draw_scale_kept(folder, number, plan, below, exported, config, canary)
+    if snapshots.stands or snapshots.age_s > config.snapshot_every_s:
         snapshots.write(state_of(pictures))
     return pictures
 
@@ -53,7 +60,10 @@ def drawn_before(snapshots: Snapshots, number: int, plan: ShardPlan[PlannedItem]
         pictures = pictures_of(state)
     except (ValueError, LookupError, TypeError, AttributeError, RuntimeError):
         return None
-    return pictures if set(pictures) == {id_at(item, number) for item in plan.entries} else None
+    if set(pictures) != {id_at(item, number) for item in plan.entries}:
+        return None
+    snapshots.went_on(sum(picture.item.levels.numel() for picture in pictures.values()))
+    return pictures
 
 
 def remove_scales(folder: Location, name: str = "") -> None:

@@ -90,7 +90,7 @@ class Drawing:
         self.kept = AttemptsKept(self.snapshots, items, attempts, info.conventions)
         waiting = self.kept.resumed(first)
         if self.canary is not None and (taken_over := self.kept.accepted()):
-            self.canary.compare([items[place] for place in taken_over], list(taken_over.values()), at_least_one=True)
+            self.canary.compare([items[place] for place in taken_over], list(taken_over.values()), of_others=True)
         draw_accepted(items, waiting, self.make_rows, self.judge, attempts)
         return attempts
 
@@ -102,7 +102,7 @@ class Drawing:
         rows, _ = make_rows(items, self.exported, self.config, kept.told(self.on_levels), below, kept)
         kept.ends()
         if self.canary is not None:
-            self.num_compared += self.canary.compare(items, rows, at_least_one=kept.is_taken_over)
+            self.num_compared += self.canary.compare(items, rows, of_others=kept.is_taken_over)
         return rows
 
     def commit(self, attempts: Attempts) -> Commit:
@@ -110,7 +110,11 @@ class Drawing:
         rows, conventions = attempts.in_order(), self.exported.info.conventions
         if self.config.export == "files":
             export_shard(self.folder, self.plan.index, rows, conventions)
-        run = {"drawn_in_s": round(time.monotonic() - self.started, 3), "num_compared": self.num_compared}
+        run = {
+            "drawn_in_s": round(time.monotonic() - self.started, 3),
+            "num_compared": self.num_compared,
+            "had_help": bool(self.below),
+        }
         commit = write_shard(
             self.folder,
             self.plan,
@@ -162,13 +166,19 @@ def draw_from_the_first(drawing: Drawing) -> Commit:
     stays, for it may be known by now that this one is not to be trusted.
     """
     attempts = drawing.draw(dict.fromkeys(range(len(drawing.plan.entries)), 0), Attempts())
-    return made_by_another(drawing.folder, drawing.plan) or drawing.commit(attempts)
+    with_help = bool(drawing.below)
+    return made_by_another(drawing.folder, drawing.plan, with_help=with_help) or drawing.commit(attempts)
 
 
-def made_by_another(folder: Location, plan: Plan) -> Commit | None:
-    """The commit of a shard that stands; whoever was compared on the way, it was not the one that finds it."""
+def made_by_another(folder: Location, plan: Plan, *, with_help: bool) -> Commit | None:
+    """The commit of a shard that stands; whoever was compared on the way, it was not the one that finds it.
+
+    Who is to draw it without help takes none that was drawn with help: those who helped may have been given up.
+    """
     commit = done_commit(folder, plan.name, plan.digest)
-    return commit and replace(commit, run={**commit.run, "num_compared": 0})
+    if commit is None or (commit.run.get("had_help") and not with_help):
+        return None
+    return replace(commit, run={**commit.run, "num_compared": 0})
 
 
 def redraw_shard(drawing: Drawing, near: Mapping[str, str]) -> Commit:

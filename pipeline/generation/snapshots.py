@@ -27,11 +27,11 @@ import torch
 
 from models.sampling.state import State
 from pipeline.code_digest import code_digest
-from pipeline.errors import DatasetError, StorageError
+from pipeline.errors import StorageError
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.paths import paths_here
 from pipeline.model_folder import ModelInfo
-from pipeline.shards.commit import read_commit
+from pipeline.shards.commit import done_commit
 from pipeline.shards.plan import ShardPlan
 from pipeline.storage import Location
 
@@ -88,6 +88,11 @@ class Snapshots:
         """Note why it is not used."""
         self.run["snapshot_passed_over"] = reason
 
+    @property
+    def age_s(self) -> float:
+        """How long ago the last one was taken, or this one begun."""
+        return self.clock() - self.taken_at
+
     def is_due(self) -> bool:
         """Whether another span like the last one would end later than a snapshot is to be taken."""
         now = self.clock()
@@ -136,12 +141,8 @@ def snapshots_of(
 
 
 def is_made(folder: Location, plan: ShardPlan[Any]) -> bool:
-    """Whether a commit says that this plan's shard stands."""
-    try:
-        commit = read_commit(folder, plan.name)
-    except DatasetError:
-        return False
-    return commit is not None and commit.plan_digest == plan.digest
+    """Whether this plan's shard stands, whole."""
+    return done_commit(folder, plan.name, plan.digest) is not None
 
 
 def drop_snapshots(folder: Location) -> None:

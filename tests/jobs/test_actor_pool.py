@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import actor_pool, fan_out, hedging
-from jobs.actor_pool import NO_HELPERS, ActorPool, fan_out_actors
+from jobs.actor_pool import NO_HELPERS, ActorPool, Again, Ended, fan_out_actors
 from jobs.quarantine import Helpers, Makers, Quarantine
 from pipeline.errors import DisagreementError, ModelError
 
@@ -106,9 +106,9 @@ def test_a_plan_that_was_started_twice_can_be_made_again(monkeypatch: pytest.Mon
     first = pool.start(plan)
     pool.start(plan)
     assert not pool.has_idle(plan)
-    assert pool.end(first) == ((0,), plan)
+    assert pool.end(first) == Ended((0,), plan, [1])
     assert pool.put_out((0,))
-    assert pool.end(pool.start(plan)) == ((1,), plan)
+    assert pool.end(pool.start(plan)) == Ended((1,), plan, [])
 
 
 class FakeHelpers:
@@ -181,6 +181,25 @@ def test_what_a_liar_had_finished_before_it_was_heard_of_is_made_again() -> None
     assert set(made_by.values()) == {"actor 1"}
     assert late == [0]
     assert distrusted == [[]]
+
+
+def test_what_a_twin_may_have_made_is_in_doubt_with_both() -> None:
+    """Actor 1 hands in, uncompared, what stands; actor 0 had begun with it, and is found out."""
+    withdrawn: list[int] = []
+    quarantine = Quarantine[int](bool, withdrawn.append, lambda makers, error, num_plans: None)
+    quarantine.passed([1], 7, False, others=[0])
+    assert quarantine.distrust([0], DisagreementError("it lies")) == [7] == withdrawn
+    quarantine.passed([1], 8, True, others=[0])
+    assert quarantine.distrust([0], DisagreementError("it lies")) == [], "this one actor 1 made itself"
+
+
+def test_what_is_put_back_is_not_made_once_it_is_over() -> None:
+    left = [3]
+    plans = Again(iter(range(9)), lambda: not left[0])
+    assert next(plans) == 0
+    plans.put_back(0)
+    left[0] = 0
+    assert list(plans) == []
 
 
 def test_where_no_actor_is_left_the_disagreement_is_told() -> None:

@@ -164,6 +164,15 @@ class TestOnRay:
         assert type(explained) is ModelError
         assert str(explained) == "no such model"
 
+    def test_a_worker_lost_whose_result_was_waited_for_is_told_as_lost(self) -> None:
+        def lost() -> None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        given = ray.remote(lost).options(max_retries=0).remote()
+        with pytest.raises(RayError) as caught:
+            ray.get(ray.remote(lambda given: given).remote(given))
+        assert isinstance(explain_ray(caught.value), ClusterError)
+
     def test_a_bug_of_ours_keeps_its_traceback(self) -> None:
         def fail() -> None:
             raise KeyError("bug")

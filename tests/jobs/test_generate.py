@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations, islice
+from itertools import combinations, islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import ray
 from rich.console import Console
 
 import jobs.generate as job
-from jobs.actor_pool import fan_out_actors
+from jobs.actor_pool import Again, fan_out_actors
 from jobs.cluster import RunningCluster
 from jobs.fan_out import TASK_RETRIES
 from jobs.generation_run import Run
@@ -260,7 +260,7 @@ def test_a_run_that_is_out_of_time_leaves_a_valid_dataset(
 
     def draw_slowly(run: Run, num_actors: int) -> None:
         run.advance.clock, run.advance.started = (lambda: now[0]), 0.0
-        for plan in run.in_time(run.pending()):
+        for plan in takewhile(lambda plan: not run.is_out_of_time(), run.pending()):
             run.drawn(generate_shard(run.work.out, plan, load_model(run.work.model), run.work.config))
             now[0] += 100.0
 
@@ -323,7 +323,7 @@ def test_what_stands_behind_the_place_where_the_limit_ends_a_run_stays(
     monkeypatch.setattr(job, "crew_for", lambda *given: Crew([]))
     monkeypatch.setattr(job, "longest_first", lambda plans, picture_levels: plans)
     monkeypatch.setattr(job, "fan_out_actors", lambda plans, *given, **more: iter(list(plans)))
-    monkeypatch.setattr(Run, "is_out_of_time", True)
+    monkeypatch.setattr(Run, "is_out_of_time", lambda run: True)
     info, said = run(model, out, requests)
     assert (info.num_rows, len(info.shards)) == (7, 4)
     assert "its limit was reached, of 9 that are asked for" in said
@@ -352,7 +352,7 @@ TWINS = AcceptConfig(against="items", same_bits=5, max_attempts=30)
 class WrongCanary:
     """Sits in an actor that draws something else."""
 
-    def compare(self, *given: Any, at_least_one: bool) -> int:
+    def compare(self, *given: Any, of_others: bool) -> int:
         raise DisagreementError("2 is not 3")
 
 
@@ -370,8 +370,8 @@ def test_an_actor_that_disagrees_while_it_draws_near_duplicates_again_is_put_out
         patched.setattr(job, "remake", remake_here)
         run(model, whole, requests, **settings)
 
-    def one_is_wrong(work: Work, num_actors: int) -> Crew:
-        crew = crew_for(work, num_actors)
+    def one_is_wrong(work: Work, num_actors: int, **more: Any) -> Crew:
+        crew = crew_for(work, num_actors, **more)
         if len(crew.actors) > 1:
             ray.get(crew.actors[0].__ray_call__.remote(lambda self: self.__dict__.update(canary=WrongCanary())))
         return crew
@@ -416,9 +416,16 @@ def test_a_limit_leaves_near_duplicates_out_and_the_next_run_draws_them(
             left[0] -= 1
             yield one
 
-    monkeypatch.setattr(Run, "in_time", lambda self, given: timed(given))
-    monkeypatch.setattr(Run, "is_out_of_time", property(lambda self: not left[0]))
-    monkeypatch.setattr(job, "draw", draw_here_in_time)
+    def draw_timed(run: Run, num_actors: int) -> None:
+        for plan in timed(run.pending()):
+            run.drawn(generate_shard(run.work.out, plan, load_model(run.work.model), run.work.config))
+
+    def remake_timed(run: Run, redraws: Iterator[Redraw], num_actors: int) -> None:
+        remake_here(run, timed(redraws) if isinstance(redraws, Again) else redraws, num_actors)
+
+    monkeypatch.setattr(Run, "is_out_of_time", lambda run: not left[0])
+    monkeypatch.setattr(job, "draw", draw_timed)
+    monkeypatch.setattr(job, "remake", remake_timed)
     info, said = run(model, out, requests, **settings)
     assert "The limit is reached: near-duplicates are left out and not drawn again" in said
     assert "its limit was reached, of 12 that are asked for. The same command goes on" in said
@@ -438,11 +445,6 @@ def test_a_limit_leaves_near_duplicates_out_and_the_next_run_draws_them(
     monkeypatch.setattr(job, "crew_for", None)
     run(model, out, requests, **settings)
     assert contents(out) == contents(whole), "no actor is started where nothing is near"
-
-
-def draw_here_in_time(run: Run, num_actors: int) -> None:
-    for plan in run.in_time(run.pending()):
-        run.drawn(generate_shard(run.work.out, plan, load_model(run.work.model), run.work.config))
 
 
 def prints(out: Location) -> list[int]:

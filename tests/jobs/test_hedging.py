@@ -126,6 +126,18 @@ def test_an_attempt_whose_worker_is_lost_leaves_it_to_the_other() -> None:
     assert fake.cancelled == [("slow", 2)]
 
 
+def test_an_attempt_for_which_another_worker_is_lost_leaves_it_to_the_other() -> None:
+    """It was to be given what that worker makes."""
+
+    class TaskError(RayTaskError):
+        def __init__(self) -> None:
+            self.cause = WorkerCrashedError()
+
+    fake = TimedRay({**quick(6), "slow": [100.0, 10.0, 500.0]}, {("slow", 1): TaskError()})
+    assert len(run(fake, 3)) == 7
+    assert fake.cancelled == [("slow", 2)]
+
+
 def test_a_plan_whose_worker_is_lost_each_time_ends_it() -> None:
     fake = TimedRay(
         {**quick(6), "bad": [50.0, 10.0, 5.0]}, {("bad", number): WorkerCrashedError() for number in range(9)}

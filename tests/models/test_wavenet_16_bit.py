@@ -116,7 +116,7 @@ def test_it_learns_a_periodic_waveform() -> None:
     model = model_of(dilations=(1, 2), num_components=2)
     x = (torch.tensor([0, 20, 45, 60, 50, 30, 10, 5] * 6) * 1000)[None]
     optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
-    for _ in range(100):
+    for _ in range(200):
         optimiser.zero_grad()
         loss = model.nll_nats(x)[:, 8:].mean()
         loss.backward()

@@ -25,12 +25,14 @@ class Verdict:
     """How a shard is to be made again.
 
     near: items that are near to one before them → the reason. num_owed: places whose item is still to be drawn.
-    is_listed: whether the shard has rejected just these, so that it lacks items and has none too many.
+    is_listed: whether the shard has rejected just these, so that it lacks items and has none too many. sha256: of the
+    shard that it is on.
     """
 
     near: dict[str, str]
     num_owed: int
     is_listed: bool
+    sha256: str = ""
 
     @property
     def is_met(self) -> bool:
@@ -44,10 +46,11 @@ LOST = Verdict({}, 1, is_listed=False)
 
 @dataclass(frozen=True)
 class Redraw:
-    """A shard to make again; `draws` is False where there is no time for more than to leave out what goes."""
+    """A shard to make again, `sha256` as it is; `draws` is False where there is only time to leave out what goes."""
 
     plan: ShardPlan[PlannedItem]
     near: dict[str, str]
+    sha256: str = ""
     draws: bool = True
 
 
@@ -75,7 +78,7 @@ def verdict_on(commit: Commit | None, seen: Seen, max_attempts: int) -> Verdict:
             last = attempt_id(first, max_attempts - 1)
             num_owed += last not in reasons and last not in near
     listed = {item_id: reason for item_id, reason in reasons.items() if item_id in commit.fingerprints}
-    return Verdict(near, num_owed, is_listed=listed == near)
+    return Verdict(near, num_owed, listed == near, commit.sha256)
 
 
 def item_among(attempts: Iterable[str], prints: Mapping[str, str], seen: Seen, near: dict[str, str]) -> str:

@@ -61,7 +61,17 @@ def test_the_first_item_is_compared_and_then_few(speech_model: ExportedModel) ->
     found = drawn(SPOKEN, speech_model, config)
     assert [canary.compare(*found), canary.compare(*found)] == [1, 0]
     assert canary.compare([], []) == 0
-    assert canary.compare(*found, at_least_one=True) == 1
+
+
+def test_what_another_process_drew_is_compared_and_proves_nothing_of_this_one(speech_model: ExportedModel) -> None:
+    config = GenerateConfig(canary_one_in=10**9)
+    canary, found = Canary(speech_model, config), drawn(SPOKEN, speech_model, config)
+    assert canary.compare(*found, of_others=True) == 0
+    assert [canary.compare(*found), canary.compare(*found)] == [1, 0], "its own first is"
+    items, rows = found
+    last = [*rows[:-1], {**rows[-1], "nll_nats": rows[-1]["nll_nats"] + 0.1}]
+    with pytest.raises(DisagreementError, match="item '000001-0005'"):
+        canary.compare(items, last, of_others=True)
 
 
 def test_where_chance_chooses_none_for_long_one_is_compared(
@@ -80,7 +90,7 @@ def test_after_a_disagreement_the_next_is_compared(speech_model: ExportedModel) 
     found = drawn(SPOKEN, speech_model, config)
     assert canary.compare(*found) == 1
     with pytest.raises(DisagreementError):
-        canary.compare(*with_wrong(found, 0.1), at_least_one=True)
+        canary.compare(*with_wrong(found, 0.1), of_others=True)
     assert [canary.compare(*found), canary.compare(*found)] == [1, 0]
 
 

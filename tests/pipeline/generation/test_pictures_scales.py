@@ -190,8 +190,21 @@ def test_a_killed_run_goes_on_within_any_scale(model: ExportedModel, config: Gen
     ):
         assert torch.equal(one.levels, other.levels)
         assert (one.nll_nats, path) == (other.nll_nats, other_path)
-    assert again.said == ["went on"]
+    assert set(again.said) == {"went on"}
     assert again.went_on_from == told_levels[-1], "as it was told, lower scales and all"
+
+
+def test_pictures_below_are_gone_on_from_where_the_samplers_state_is_not(model: ExportedModel) -> None:
+    """Another process drew them, which is to be known."""
+    items = items_for([SHARED | {"count": 12}], target_of(model))
+    place = InMemory(11)
+    with suppress(Stopped):
+        draw_pictures(items, model, TORCH, ON, keep=place)
+    assert place.state is not None
+    again = InMemory(-1, State(place.state.tensors, place.state.facts | {"underway": {"part": 7}}))
+    draw_pictures(items, model, TORCH, ON, keep=again)
+    assert again.said[0] == "went on"
+    assert "not a state of these items" in again.said[1]
 
 
 def test_a_state_of_other_pictures_is_passed_over(model: ExportedModel) -> None:

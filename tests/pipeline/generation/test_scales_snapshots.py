@@ -12,8 +12,8 @@ from pipeline.generation.config import GenerateConfig
 from pipeline.generation.pictures_scales import draw_scale, scales_at
 from pipeline.generation.pictures_snapshots import Pictures
 from pipeline.generation.plan import PlannedItem, shard_plans
-from pipeline.generation.scales_snapshots import draw_scale_kept
-from pipeline.generation.snapshots import FOLDER, Snapshots
+from pipeline.generation.scales_snapshots import draw_scale_kept, drawn_before
+from pipeline.generation.snapshots import FOLDER, Snapshots, snapshots_of
 from pipeline.model_folder import ExportedModel
 from pipeline.shards.plan import ShardPlan
 from pipeline.storage import Location
@@ -101,13 +101,20 @@ def test_what_a_wrong_process_left_is_found_by_the_one_that_takes_it_over(
 ) -> None:
     """It died before it was compared. The other one has just been, and would not be again for long."""
     plan, sampler = plan_of(model), Sampler(model.folder, folder, replace(CONFIG, canary_one_in=10**9))
-    sampler.draw_scale(0, plan)
+    small = sampler.draw_scale(0, plan)
     scale = scales_at(model)[0]
     with monkeypatch.context() as patched:
         patched.setitem(vars(scale), "drawn_from", negated(scale.model))
         patched.setattr(Canary, "compare_pictures", lambda *given, **more: 0)
         (folder / FOLDER / "000000-scale0.safetensors").remove()
         draw_scale_kept(folder, 0, plan, {}, model, replace(CONFIG, sampler="torch"), Canary(model, CONFIG))
-    with pytest.raises(DisagreementError, match=r"scale 0 of '000001-0000'"):
-        sampler.draw_scale(0, plan)
-    assert (folder / FOLDER).names() == []
+    assert not same(drawn_of(folder, plan, model), small)
+    assert same(sampler.draw_scale(0, plan), small)
+    assert same(drawn_of(folder, plan, model), small), "in its place"
+
+
+def drawn_of(folder: Location, plan: ShardPlan[PlannedItem], model: ExportedModel) -> Pictures:
+    """What is kept of the smallest scale."""
+    pictures = drawn_before(snapshots_of(folder, plan, model.info, CONFIG, "-scale0"), 0, plan)
+    assert pictures is not None
+    return pictures

@@ -152,8 +152,8 @@ class Compared:
         self.num_items: list[int] = []
         self.kill_at = kill_at
 
-    def compare(self, items: Sequence[PlannedItem], *_: Any, at_least_one: bool) -> int:
-        if at_least_one:
+    def compare(self, items: Sequence[PlannedItem], *_: Any, of_others: bool) -> int:
+        if of_others:
             return 0  # what another process had come to
         self.num_items.append(len(items))
         if len(self.num_items) == self.kill_at:
@@ -258,7 +258,7 @@ def test_where_the_sampler_cannot_go_on_the_attempts_before_it_are_kept(killed_l
 
 def test_an_actor_that_is_wrong_leaves_nothing_to_go_on_from(killed_late: Asked) -> None:
     class Wrong:
-        def compare(self, *_: Any, at_least_one: bool) -> int:
+        def compare(self, *_: Any, of_others: bool) -> int:
             raise DisagreementError("2 is not 3")
 
     assert place_in(killed_late.folder / "killed").exists()
