@@ -15,6 +15,7 @@ from jobs.actor_pool import Again, fan_out_actors
 from jobs.cluster import Cluster
 from jobs.generation_run import Run
 from jobs.generation_work import checked_work
+from jobs.leaks import tell_leaks
 from jobs.progress import ProgressView, progress, say
 from jobs.quarantine import Quarantine
 from jobs.sampler import Plan, room_for
@@ -71,6 +72,7 @@ def conclude(run: Run) -> DatasetInfo:
     if run.is_whole:
         drop_snapshots(work.out)
     say(run.console, f"{work.out}: {dataset.num_rows} items, {told(run)}")
+    tell_leaks(work.out, dataset, run.console)
     if run.is_whole and dataset.num_rows < work.totals.num_items:
         tell_of_the_missing(run, dataset)
     return dataset

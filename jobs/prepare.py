@@ -16,6 +16,7 @@ from rich.console import Console
 from jobs.align import train_aligner
 from jobs.cluster import Cluster
 from jobs.fan_out import TASK_RETRIES, fan_out
+from jobs.leaks import tell_leaks
 from jobs.progress import ProgressView, progress, say
 from pipeline.errors import CorpusError, PassingStorageError, TooManyFailures
 from pipeline.items import Item
@@ -37,17 +38,13 @@ from pipeline.preparation.extras import require_extras
 from pipeline.preparation.make import Made, make_shard
 from pipeline.preparation.plan import Survey, settings_of, shard_plans, survey
 from pipeline.shards.commit import Failure
-from pipeline.shards.dataset import FAILURES_FILE, Dataset, DatasetInfo, claim, commits, finish, reopen, write_failures
-from pipeline.shards.leaks import leaks
+from pipeline.shards.dataset import FAILURES_FILE, DatasetInfo, claim, commits, finish, reopen, write_failures
 from pipeline.shards.plan import ShardPlan
 from pipeline.shards.schema import AudioConventions, Conventions
 from pipeline.storage import Location
 
 Runner = Callable[[Iterable[ShardPlan[Item]]], Iterable[Made]]
 """Runs plans in any order and yields what is to be known of each shard once it is committed."""
-
-MOST_SHARDS_FOR_LEAKS = 1000
-"""Two columns of each are read again, one after the other: seconds."""
 
 SHARDS_IN_FLIGHT_PER_CPU = 2
 """One at work and one waiting, so that no worker idles and few plans stand in memory."""
@@ -134,17 +131,8 @@ class Preparation:
         files = [file] if (file := file_of(self.found.conventions)) else []
         info = finish(self.out, self.names, self.found.conventions, self.lineage(), files)
         say(self.console, summary(self.out, info, advance))
-        self.tell_leaks(info)
+        tell_leaks(self.out, info, self.console)
         return info
-
-    def tell_leaks(self, info: DatasetInfo) -> None:
-        """Say what splits share: no error, since many corpora are made so, and `verify` can be told to refuse it."""
-        if len(info.shards) > MOST_SHARDS_FOR_LEAKS:
-            say(self.console, f"whether splits share anything: ancestral verify {self.out} --set 'disjoint=[texts]'")
-            return
-        kinds = ["texts", *(["speakers"] if len(info.vocabulary("speaker")) > 1 else [])]
-        for leak in leaks(Dataset(self.out, info), kinds):
-            say(self.console, str(leak))
 
     def lineage(self) -> dict[str, object]:
         """Where the dataset comes from."""

@@ -10,7 +10,6 @@ import ray
 import torch
 
 from jobs.cluster import Cluster
-from jobs.fan_out import TASK_RETRIES
 from pipeline.errors import ConfigError, DisagreementError
 from pipeline.generation.accept.duplicates import Redraw
 from pipeline.generation.canary import Canary
@@ -135,12 +134,16 @@ class Sampler:
         return self.peak
 
 
+SHARD_RETRIES = 20
+"""More than of other tasks: a long shard goes on from its snapshot, and where machines may be taken away at any time it
+may well see several of them off."""
+
 ACTOR_OPTIONS: Mapping[str, Any] = {
     "concurrency_groups": {"watch": 1},
     "max_restarts": 100,
-    "max_task_retries": TASK_RETRIES,
+    "max_task_retries": SHARD_RETRIES,
 }
-"""An actor that is lost is started again and its shard redone: neither loses anything, and Ray's defaults would.
+"""An actor that is lost is started again and its shard gone on with: neither loses anything, and Ray's defaults would.
 
 A shard that takes its actor with it every time, for lack of memory most likely, ends the run after so many tries. An
 actor may be lost to other causes far more often in a run of days, though not without end.

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from pipeline.shards.dataset import Dataset
 
-COLUMNS = {"speakers": "speaker", "texts": "text_normalised", "contents": "levels"}
-"""What may be held apart → the column that tells it. Contents are shared where two rows have the very same levels."""
+COLUMNS = {"speakers": ("speaker",), "texts": ("text_normalised", "text"), "contents": ("levels",)}
+"""What may be held apart → the columns that tell it, the first that has a value: what was generated has its text as it
+was asked for. Contents are shared where two rows have the very same levels."""
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -40,35 +41,41 @@ def leaks(dataset: Dataset, kinds: Sequence[str]) -> Iterator[Leak]:
     """
     known = {field.name for field in dataset.schema}
     for kind in kinds:
-        if COLUMNS[kind] in known:
-            yield from leaks_of(dataset, kind)
+        if columns := [column for column in COLUMNS[kind] if column in known]:
+            yield from leaks_of(dataset, kind, columns)
 
 
-def leaks_of(dataset: Dataset, kind: str) -> Iterator[Leak]:
+def leaks_of(dataset: Dataset, kind: str, columns: Sequence[str]) -> Iterator[Leak]:
     """The same for one kind."""
-    seen = hashes_by_split(dataset, COLUMNS[kind])
+    seen = hashes_by_split(dataset, columns)
     for one, other in combinations(sorted(seen), 2):
         shared = np.intersect1d(seen[one], seen[other], assume_unique=True)
         if len(shared):
-            yield Leak(kind, (one, other), len(shared), example_of(dataset, COLUMNS[kind], int(shared[0])))
+            yield Leak(kind, (one, other), len(shared), example_of(dataset, columns, int(shared[0])))
 
 
-def hashes_by_split(dataset: Dataset, column: str) -> dict[str, Hashes]:
-    """The hashes of a column's values in each split, every one once."""
+def hashes_by_split(dataset: Dataset, columns: Sequence[str]) -> dict[str, Hashes]:
+    """The hashes of the values in each split, every one once."""
     found: dict[str, list[Hashes]] = defaultdict(list)
-    for table in dataset.tables(["split", column]):
-        for split, values in by_split(table, column).items():
+    for table in dataset.tables(["split", *columns]):
+        for split, values in by_split(table, columns).items():
             found[split].append(np.unique(np.fromiter(map(hash_of, values), np.uint64, len(values))))
     return {split: np.unique(np.concatenate(parts)) for split, parts in found.items()}
 
 
-def by_split(table: pa.Table, column: str) -> dict[str, list[str | bytes]]:
+def by_split(table: pa.Table, columns: Sequence[str]) -> dict[str, list[str | bytes]]:
     """A shard's values that are there, by split."""
     found: dict[str, list[str | bytes]] = defaultdict(list)
-    for split, value in zip(table["split"].to_pylist(), table[column].to_pylist(), strict=True):
+    for split, value in zip(table["split"].to_pylist(), values_of(table, columns), strict=True):
         if value:
             found[str(split)].append(value)
     return found
+
+
+def values_of(table: pa.Table, columns: Sequence[str]) -> list[str | bytes | None]:
+    """A row's value: of the first of these columns that has one."""
+    each = zip(*(table[column].to_pylist() for column in columns), strict=True)
+    return [next(filter(None, values), None) for values in each]
 
 
 def hash_of(value: str | bytes) -> int:
@@ -77,10 +84,10 @@ def hash_of(value: str | bytes) -> int:
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
 
-def example_of(dataset: Dataset, column: str, wanted: int) -> str:
+def example_of(dataset: Dataset, columns: Sequence[str], wanted: int) -> str:
     """A value of this hash; of content, the item that has it."""
-    for table in dataset.tables(["item_id", column]):
-        for item_id, value in zip(table["item_id"].to_pylist(), table[column].to_pylist(), strict=True):
+    for table in dataset.tables(["item_id", *columns]):
+        for item_id, value in zip(table["item_id"].to_pylist(), values_of(table, columns), strict=True):
             if value and hash_of(value) == wanted:
                 return repr(item_id if isinstance(value, bytes) else value)
     return "none that is left"

@@ -18,7 +18,7 @@ from jobs.cluster import RunningCluster
 from jobs.fan_out import TASK_RETRIES
 from jobs.generation_run import Run
 from jobs.generation_work import Work
-from jobs.sampler import ACTOR_OPTIONS, Plan, Sampler
+from jobs.sampler import ACTOR_OPTIONS, SHARD_RETRIES, Plan, Sampler
 from jobs.scales import Crew, Pools, crew_for
 from pipeline.errors import (
     ClusterError,
@@ -157,10 +157,11 @@ def test_a_shard_that_takes_its_actor_with_it_every_time_ends_the_run(ray_local:
         def levels_underway(self) -> int:
             return 0
 
-    actor: Any = ray.remote(**ACTOR_OPTIONS)(Doomed).remote()
+    actor: Any = ray.remote(**{**ACTOR_OPTIONS, "max_task_retries": 3})(Doomed).remote()
     with pytest.raises(ClusterError, match="lost again and again"):
         list(fan_out_actors(["plan"], [actor], lambda doomed, plan: doomed.generate.remote(plan)))
-    assert len((tmp_path / "tries").read_text()) == 1 + TASK_RETRIES
+    assert len((tmp_path / "tries").read_text()) == 1 + 3
+    assert ACTOR_OPTIONS["max_task_retries"] == SHARD_RETRIES > TASK_RETRIES, "a shard goes on from its snapshot"
     ray.kill(actor)
 
 
@@ -309,6 +310,50 @@ def test_items_that_no_attempt_of_was_accepted_are_told(
     info, said = run(model, Location(str(tmp_path / "once")), requests, accept=once)
     assert (info.num_rows, info.num_failures) == (0, 9)
     assert "9 of 9 items were not accepted" in said
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.parametrize(("num_actors", "num_wrong"), [(5, 0), (3, 1), (5, 4)])
+def test_five_actors_and_some_that_disagree_make_what_one_makes(
+    ray_local: None,
+    model: Location,
+    requests: Location,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    num_actors: int,
+    num_wrong: int,
+) -> None:
+    """Each of those that disagree is put out, and what it had is drawn by the others."""
+    whole, out = Location(str(tmp_path / "whole")), Location(str(tmp_path / "out"))
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "draw", draw_here)
+        run(model, whole, requests, items_per_shard=1)
+
+    def some_are_wrong(work: Work, num_actors: int) -> Crew:
+        crew = crew_for(work, num_actors)
+        for actor in crew.actors[:num_wrong]:
+            ray.get(actor.__ray_call__.remote(lambda self: self.__dict__.update(canary=WrongCanary())))
+        return crew
+
+    monkeypatch.setattr("jobs.scales.resources_of", lambda config: {"num_cpus": 0.2})
+    monkeypatch.setattr(job, "room_for", lambda config, cluster: config.num_actors)
+    monkeypatch.setattr(job, "crew_for", some_are_wrong)
+    _, said = run(model, out, requests, items_per_shard=1, num_actors=num_actors)
+    assert said.count("An actor was put out") <= num_wrong
+    assert ("An actor was put out" in said) == bool(num_wrong)
+    assert contents(out) == contents(whole)
+
+
+def test_what_splits_share_is_told(
+    model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "draw", draw_here)
+    apart = REQUESTS.replace("LONG", "0.02")
+    assert " share " not in run(model, Location(str(tmp_path / "one")), requests)[1]
+    requests.write_text(apart + apart.splitlines()[0].replace('{"count": 5', '{"count": 5, "split": "test"') + "\n")
+    said = run(model, Location(str(tmp_path / "two")), requests)[1]
+    assert "test and train share 1 of speakers, 'ann' for one" in said
 
 
 def test_what_stands_behind_the_place_where_the_limit_ends_a_run_stays(

@@ -45,6 +45,15 @@ def test_what_two_splits_share_is_found_across_shards(folder: Location) -> None:
     assert list(verify_folder(folder)) == []
 
 
+def test_texts_that_were_asked_for_are_texts_too(folder: Location) -> None:
+    """What was generated has them as they were given, and none that is normalised."""
+    rows = [
+        audio_row("a", text="Good day", text_normalised=None),
+        audio_row("b", bytes([2]), text="good day", text_normalised=None, split="test"),
+    ]
+    assert list(leaks(dataset_of(folder, rows), ["texts"])) == [Leak("texts", ("test", "train"), 1, "'Good day'")]
+
+
 def test_splits_that_share_nothing_are_sound(folder: Location) -> None:
     rows = [audio_row("a", speaker="ann"), audio_row("b", bytes([9, 9]), speaker="bob", split="test")]
     rows[1] |= {"phone": None, "phone_start": None, "phone_end": None}
