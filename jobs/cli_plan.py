@@ -12,6 +12,7 @@ from jobs.cli_places import place, print_config, settings
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Say what a run would take; nothing is written.")
 
 Seconds = Annotated[float, typer.Option("--seconds", min=0.5, metavar="S", help="How long to measure.")]
+Out = Annotated[str | None, typer.Argument(metavar="[OUT]", help="Where it would go: is there room for it?")]
 Price = Annotated[float, typer.Option("--price-per-hour", min=0.0, metavar="P", help="Of all machines together.")]
 
 
@@ -60,6 +61,7 @@ def generate(
 def prepare(
     context: typer.Context,
     corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="The folder of recordings or pictures.")],
+    out: Out = None,
     seconds: Seconds = 5.0,
     price_per_hour: Price = 0.0,
     config: ConfigFile = None,
@@ -67,11 +69,11 @@ def prepare(
     address: Address = "local",
     show_config: ShowConfig = False,
 ) -> None:
-    """Items, bytes, time and cost of a preparation: a few items from all over the corpus are prepared for it.
+    """Items, shards, memory, bytes, time and cost of a preparation: a few items from all over the corpus are prepared for it.
 
     [bold]Examples[/bold]
 
-    ancestral plan prepare LJSpeech-1.1 --set audio.sample_rate_hz=16000
+    ancestral plan prepare LJSpeech-1.1 lj --set audio.sample_rate_hz=16000
     """
     from pipeline.preparation.config import PrepareConfig
 
@@ -79,14 +81,17 @@ def prepare(
     from jobs.cluster import connect
     from jobs.plan_prepare import plan_prepare
 
+    where = place(context, out) if out else None
     with connect(address) as cluster:
-        plan_prepare(place(context, corpus), chosen, (seconds, price_per_hour), cluster, Console())
+        plan_prepare(place(context, corpus), chosen, (seconds, price_per_hour), cluster, Console(), where)
 
 
 @app.command(cls=VerbCommand)
 def train(
     context: typer.Context,
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="What `prepare` or `generate` made.")],
+    out: Out = None,
+    *,
     recipe: Annotated[str, typer.Option("--recipe", metavar="NAME", help="A named, complete config.")],
     seconds: Seconds = 10.0,
     price_per_hour: Price = 0.0,
@@ -94,11 +99,11 @@ def train(
     sets: Sets = None,
     show_config: ShowConfig = False,
 ) -> None:
-    """Steps, epochs, memory, time and cost of a training: its own first steps are taken, in one process.
+    """Steps, epochs, memory, bytes, time and cost of a training: its own first steps are taken, in one process.
 
     [bold]Examples[/bold]
 
-    ancestral plan train lj --recipe wavenet-small
+    ancestral plan train lj voice --recipe wavenet-small
     """
     from jobs.recipes import in_full, load_recipe
 
@@ -108,4 +113,5 @@ def train(
         print_config(in_full(chosen))
     from jobs.plan_train import plan_train
 
-    plan_train(place(context, dataset), chosen, (seconds, price_per_hour), Console())
+    where = place(context, out) if out else None
+    plan_train(place(context, dataset), chosen, (seconds, price_per_hour), Console(), where)

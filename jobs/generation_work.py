@@ -25,7 +25,10 @@ MOST_SHARDS = 10**8
 
 @dataclass(frozen=True)
 class Work:
-    """A generation run: what is drawn from what, where it goes and how; and the requests, once they are checked."""
+    """A generation run: what is drawn from what, where it goes and how; and the requests, once they are checked.
+
+    longest: timesteps of the longest item; 0 for pictures.
+    """
 
     model: Location
     out: Location
@@ -34,6 +37,7 @@ class Work:
     info: ModelInfo
     totals: Totals
     num_shards: int
+    longest: int = 0
 
     @property
     def target(self) -> Target:
@@ -83,7 +87,7 @@ def checked_work(model: Location, out: Location, requests: Location, config: Gen
             f"{requests} asks for {totals.num_items:,} items, which are {shards.num_shards:,} shards, and a run has "
             f"{MOST_SHARDS:,} at most. Ask for less, or raise items_per_shard and levels_per_shard."
         )
-    return Work(model, out, requests, config, info, totals, shards.num_shards)
+    return Work(model, out, requests, config, info, totals, shards.num_shards, shards.longest)
 
 
 def with_places(config: GenerateConfig, base: str) -> GenerateConfig:

@@ -5,6 +5,7 @@ each scale of a picture, which share the same processors, actors that draw all s
 """
 
 import time
+from dataclasses import dataclass
 from itertools import islice
 
 import ray
@@ -19,6 +20,9 @@ from jobs.sampler import SamplerActor, resources_of, room_for
 from jobs.scales import sizes_for
 from pipeline.generation.advance import levels_of_a_picture
 from pipeline.generation.probe import Probe
+from pipeline.generation.standing import requests_before
+from pipeline.shards.commit import read_commit
+from pipeline.shards.plan import numbered
 from pipeline.shards.schema import AudioConventions
 
 SHARDS_PROBED = 4
@@ -36,13 +40,15 @@ def plan_generate(work: Work, seconds: float, begun: float, cluster: Cluster, co
     num_actors = min(room_for(work.config, cluster), work.num_shards)
     probes = probe_on_actors(work, num_actors, seconds)
     started_s = time.monotonic() - begun - seconds
-    num_levels = total_levels(work)
+    stands = standing(work)
+    num_levels = total_levels(work) - stands.num_levels
     levels_s = sum(probe.levels_per_s for probe in probes)
     bytes_out = num_levels * max(probe.bytes_per_level or RAW_BYTES for probe in probes)
     refuse_full_disk(work.out, bytes_out)
     took_s = started_s + num_levels / levels_s
     lines = [
-        *what(work, num_levels),
+        *what(work, total_levels(work)),
+        *([("of these stand already", f"{stands.num_items:,} items")] if stands.num_items else []),
         *how(work, probes),
         ("bytes out", size(bytes_out)),
         ("start", f"{started_s:.0f} s"),
@@ -58,10 +64,27 @@ def probe_on_actors(work: Work, num_actors: int, seconds: float) -> list[Probe]:
     sampler = work.model, work.out, work.config
     actors = [SamplerActor.options(**resources_of(work.config)).remote(*sampler) for _ in range(num_actors)]
     try:
-        return [fetch(asked) for asked in [actor.probe.remote(plans, seconds) for actor in actors]]
+        return [fetch(asked) for asked in [actor.probe.remote(plans, seconds, work.longest) for actor in actors]]
     finally:
         for actor in actors:
             ray.kill(actor)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What an earlier run of the same requests has left in the folder."""
+
+    num_items: int = 0
+    num_levels: int = 0
+
+
+def standing(work: Work) -> Standing:
+    """As the commits say, by a look at each; nothing in a folder of other requests."""
+    if requests_before(work.out) != work.totals.sha256:
+        return Standing()
+    commits = (read_commit(work.out, numbered(index)) for index in range(work.num_shards))
+    counts = [(one.num_rows, sum(one.tally.num_levels.values())) for one in commits if one is not None]
+    return Standing(*(sum(each) for each in zip(*counts, strict=True)))
 
 
 def total_levels(work: Work) -> int:
@@ -97,6 +120,7 @@ def how(work: Work, probes: list[Probe]) -> Lines:
         ("a step of all lanes", f"{lanes * num_actors / levels_s * 1e6:,.1f} µs"),
         ("memory of a lane", size(first.lane_bytes)),
         ("memory of an actor's lanes", size(first.lane_bytes * lanes)),
+        ("memory of an actor, so far", size(max(probe.process_bytes for probe in probes))),
     ]
 
 

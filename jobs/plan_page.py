@@ -1,5 +1,6 @@
 """A plan as it is shown: what, and how much of it."""
 
+import resource
 import shutil
 from collections.abc import Sequence
 
@@ -36,6 +37,11 @@ def size(num_bytes: float) -> str:
         if num_bytes >= factor:
             return f"{num_bytes / factor:,.1f} {unit}"
     return f"{num_bytes:,.0f} bytes"
+
+
+def process_memory() -> tuple[str, str]:
+    """The line of what this process has needed at the most, which is about what each worker would."""
+    return "memory of a worker, about", size(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 def refuse_full_disk(out: Location, num_bytes: float) -> None:

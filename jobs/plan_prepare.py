@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from jobs.cluster import Cluster
-from jobs.plan_page import Lines, show, size, time_and_cost
+from jobs.plan_page import Lines, process_memory, refuse_full_disk, show, size, time_and_cost
 from jobs.progress import say
 from pipeline.generation.advance import duration
 from pipeline.items import Item
@@ -31,9 +31,17 @@ GROUPS_TRIED = 64
 
 
 def plan_prepare(
-    corpus: Location, config: PrepareConfig, limits: tuple[float, float], cluster: Cluster, console: Console
+    corpus: Location,
+    config: PrepareConfig,
+    limits: tuple[float, float],
+    cluster: Cluster,
+    console: Console,
+    out: Location | None = None,
 ) -> float:
-    """Print what a preparation would take; the time in seconds. `limits`: seconds to measure for, price of an hour."""
+    """Print what a preparation would take; the time in seconds. `limits`: seconds to measure for, price of an hour.
+
+    StorageError where it is said where the dataset would go, and it has no room there.
+    """
     seconds, price_per_hour = limits
     found = survey(corpus, config)
     if found.layout.kind == "audio":
@@ -51,7 +59,13 @@ def plan_prepare(
         shutil.rmtree(folder)
     measured = measured if measured.num_items else warming
     took_s = measured.seconds / measured.num_items * found.num_items / cluster.num_cpus
-    show(console, f"prepare {corpus}", [*lines_of(found, measured, cluster), *time_and_cost(took_s, price_per_hour)])
+    if out is not None:
+        refuse_full_disk(out, measured.num_bytes / measured.num_items * found.num_items)
+    show(
+        console,
+        f"prepare {corpus}",
+        [*lines_of(found, config, measured, cluster), *time_and_cost(took_s, price_per_hour)],
+    )
     if config.speech.alignment != "uniform" and found.has_texts:
         say(console, "Texts are to be aligned: the aligner's training comes on top, some passes over all recordings.")
     return took_s
@@ -84,7 +98,7 @@ def groups(found: Survey, config: PrepareConfig) -> Iterator[ShardPlan[Item]]:
             yield replace(plan, entries=plan.entries[start : start + ITEMS_AT_ONCE])
 
 
-def lines_of(found: Survey, measured: Measured, cluster: Cluster) -> Lines:
+def lines_of(found: Survey, config: PrepareConfig, measured: Measured, cluster: Cluster) -> Lines:
     """What the corpus holds, as far as the items that were prepared tell."""
     whole = found.num_items / measured.num_items
     lines = [
@@ -96,6 +110,8 @@ def lines_of(found: Survey, measured: Measured, cluster: Cluster) -> Lines:
         lines.append(("audio, about", duration(measured.num_levels * whole / found.conventions.sample_rate_hz)))
     if measured.num_failures:
         lines.append(("of these failed", f"{measured.num_failures:,}"))
+    lines.append(("shards", f"{sum(1 for _ in shard_plans(found, config)):,}"))
     lines.append(("workers", f"{cluster.num_cpus}"))
+    lines.append(process_memory())
     lines.append(("speed of each", f"{measured.num_items / measured.seconds:,.1f} items/s"))
     return [*lines, ("bytes out, about", size(measured.num_bytes * whole))]

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from jobs.plan_page import Lines, show, size, time_and_cost
+from jobs.plan_page import Lines, process_memory, refuse_full_disk, show, size, time_and_cost
 from jobs.progress import say
 from jobs.recipes import Recipe
 from models import build
@@ -28,10 +28,13 @@ WARM_UP_STEPS = 2
 """Memory is taken and code compiled in the first ones."""
 
 
-def plan_train(dataset: Location, recipe: Recipe, limits: tuple[float, float], console: Console) -> float:
+def plan_train(
+    dataset: Location, recipe: Recipe, limits: tuple[float, float], console: Console, out: Location | None = None
+) -> float:
     """Print what a training would take; the time in seconds. `limits`: seconds to measure for, price of an hour.
 
-    DatasetError, ConfigError as `train` raises them.
+    DatasetError, ConfigError as `train` raises them; StorageError where it is said where the model would go, and its
+    checkpoints have no room there.
     """
     seconds, price_per_hour = limits
     torch.set_num_threads(1)
@@ -44,6 +47,8 @@ def plan_train(dataset: Location, recipe: Recipe, limits: tuple[float, float], c
     finally:
         shutil.rmtree(folder)
     steps = recipe.training.num_steps
+    if out is not None:
+        refuse_full_disk(out, bytes_of_checkpoints(recipe, num_weights(plan)))
     took_s = steps * watch.step_s / recipe.num_workers
     show(
         console, f"train on {dataset}", [*lines_of(opened, plan, recipe, watch), *time_and_cost(took_s, price_per_hour)]
@@ -95,14 +100,24 @@ def lines_of(dataset: Dataset, plan: RunPlan, recipe: Recipe, watch: Watch) -> L
     num_levels = dataset.info.tally.num_levels["train"]
     weights = num_weights(plan)
     lines = [("items", f"{dataset.info.tally.num_rows['train']:,}"), ("steps", f"{recipe.training.num_steps:,}")]
-    lines += [("weights", f"{weights:,}"), ("memory of weights and optimiser", size(COPIES * 4 * weights))]
+    lines += [
+        ("weights", f"{weights:,}"),
+        ("memory of weights and optimiser", size(COPIES * 4 * weights)),
+        process_memory(),
+    ]
     lines += [("a step", f"{watch.step_s * 1e3:,.1f} ms")]
     if watch.last is not None:
         unit = "timesteps" if is_audio else "levels"
         lines.append(("speed", f"{watch.last.levels_per_s:,.0f} {unit}/s, {watch.last.peak_share:.0%} of peak"))
         levels_per_step = watch.last.levels_per_s * watch.step_s
         lines.append(("epochs, about", f"{recipe.training.num_steps * levels_per_step / max(num_levels, 1):,.1f}"))
-    return [*lines, ("workers", f"{recipe.num_workers}"), ("bytes of the model", size(4 * weights))]
+    lines += [("workers", f"{recipe.num_workers}"), ("bytes of the model", size(4 * weights))]
+    return [*lines, ("bytes of checkpoints, at most", size(bytes_of_checkpoints(recipe, weights)))]
+
+
+def bytes_of_checkpoints(recipe: Recipe, weights: int) -> int:
+    """Those that are kept, the best one, and the one that is being written: weights, Adam's means, the average."""
+    return (recipe.training.keep_checkpoints + 2) * (COPIES - 1) * 4 * weights
 
 
 def num_weights(plan: RunPlan) -> int:

@@ -96,9 +96,9 @@ class Sampler:
         if name:
             remove_scales(self.out, name)
 
-    def probe(self, plans: list[Plan], seconds: float) -> Probe:
-        """How fast these would be drawn here; nothing is written."""
-        return probe(plans, self.exported, self.config, seconds)
+    def probe(self, plans: list[Plan], seconds: float, longest: int) -> Probe:
+        """How fast these would be drawn here; nothing is written. ConfigError unless the longest item has room."""
+        return probe(plans, self.exported, self.config, seconds, longest)
 
     @cached_property
     def exported(self) -> ExportedModel:

@@ -103,6 +103,8 @@ class ShardCount:
     def __init__(self, config: GenerateConfig, picture_levels: int = 0) -> None:
         self._config, self._picture_levels = config, picture_levels
         self._num_full = self._num_items = self._num_levels = 0
+        self.longest = 0
+        """Timesteps of the longest item; 0 for pictures."""
 
     @property
     def num_shards(self) -> int:
@@ -112,6 +114,7 @@ class ShardCount:
     def add(self, request: Request) -> None:
         """The items of one more request."""
         each, left = request.num_timesteps or self._picture_levels, request.count
+        self.longest = max(self.longest, request.num_timesteps)
         while left:
             taken = min(left, self._room(each))
             left -= taken

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from models.multiscale import Multiscale
 from pipeline.generation.config import GenerateConfig
 from pipeline.generation.drawing import shape_of
 from pipeline.generation.drawn_rows import make_rows
-from pipeline.generation.memory import measured
+from pipeline.generation.memory import measured, require_memory
 from pipeline.generation.paths import why_not_by_kernel
 from pipeline.generation.pictures_scales import lane_bytes_at
 from pipeline.generation.plan import PlannedItem
@@ -30,6 +31,7 @@ class Probe:
 
     levels_per_s: timesteps or pixel channels drawn, with all that a shard needs around it. bytes_per_level: of a
     finished shard, 0 where none was finished in time. lane_bytes: the memory of the longest item's lane.
+    process_bytes: the most that the process had at a time, the model and all.
     levels_at_peak: what could be drawn in a second if all there were to it were the model's products. load_s: how long
     the model took to load and its weights to be packed.
     """
@@ -39,6 +41,7 @@ class Probe:
     lane_bytes: int
     levels_at_peak: float
     load_s: float
+    process_bytes: int = 0
 
 
 class TimeIsUp(Exception):
@@ -46,9 +49,20 @@ class TimeIsUp(Exception):
 
 
 def probe(
-    plans: Sequence[ShardPlan[PlannedItem]], exported: ExportedModel, config: GenerateConfig, seconds: float
+    plans: Sequence[ShardPlan[PlannedItem]],
+    exported: ExportedModel,
+    config: GenerateConfig,
+    seconds: float,
+    longest: int = 0,
 ) -> Probe:
-    """Draw these plans, one after the other and again, for so many seconds. ConfigError, ModelError."""
+    """Draw these plans, one after the other and again, for so many seconds. ConfigError, ModelError.
+
+    `longest`: timesteps of the longest item of the run, which may be in none of these plans; there must be room for it.
+    """
+    if longest:
+        require_memory(
+            exported, config, config.num_lanes, (longest,), by_kernel=not why_not_by_kernel(exported, config)
+        )
     loading = time.perf_counter()
     draw_until(plans[0], exported, config, 0.0)
     begun = time.perf_counter()
@@ -62,9 +76,10 @@ def probe(
     return Probe(
         levels_per_s=num_levels / (time.perf_counter() - begun),
         bytes_per_level=num_bytes / num_of_bytes if num_of_bytes else 0.0,
-        lane_bytes=lane_bytes_of(plans, exported, config),
+        lane_bytes=lane_bytes_of(plans, exported, config, longest),
         levels_at_peak=levels_at_peak(exported, config),
         load_s=begun - loading,
+        process_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
 
 
@@ -86,11 +101,14 @@ def draw_until(
     return done, b""
 
 
-def lane_bytes_of(plans: Sequence[ShardPlan[PlannedItem]], exported: ExportedModel, config: GenerateConfig) -> int:
+def lane_bytes_of(
+    plans: Sequence[ShardPlan[PlannedItem]], exported: ExportedModel, config: GenerateConfig, longest: int
+) -> int:
     """The memory of the longest item's lane, of several scales the largest."""
     if isinstance(exported.model, Multiscale):
         return lane_bytes_at(exported, config)
-    return measured(exported.model, longest_shape(plans, exported), kernel_dtype(exported, config))
+    shape = (longest,) if longest else longest_shape(plans, exported)
+    return measured(exported.model, shape, kernel_dtype(exported, config))
 
 
 def longest_shape(plans: Sequence[ShardPlan[PlannedItem]], exported: ExportedModel) -> tuple[int, ...]:

@@ -4,7 +4,9 @@ import io
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,12 +22,16 @@ from jobs.recipes import Recipe
 from jobs.sampler import Sampler
 from pipeline.errors import ConfigError, RequestError, StorageError
 from pipeline.generation.config import GenerateConfig
+from pipeline.generation.memory import measured
 from pipeline.generation.probe import Probe
 from pipeline.preparation.config import PrepareConfig, SpeechConfig
+from pipeline.shards.dataset import claim
+from pipeline.shards.writer import write_shard
 from pipeline.storage import Location
 from tests.jobs.builders import write_tones
 from tests.pipeline.generation.tiny_models import SPEECH, save_tiny
 from tests.pipeline.generation.tiny_scales import save_multiscale
+from tests.pipeline.shards.dataset_builders import audio_row
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.runs import TRAINING, WAVENET
 
@@ -108,7 +114,61 @@ def test_what_does_not_fit_is_refused(model: Location, tmp_path: Path, monkeypat
     monkeypatch.setattr("pipeline.generation.memory.available_bytes", lambda: 100_000)
     wanted = work(model, tmp_path)
     with pytest.raises(ConfigError, match=r"lanes of .* MiB take"):
-        Sampler(wanted.model, wanted.out, wanted.config).probe(list(wanted.plans()), 0.1)
+        Sampler(wanted.model, wanted.out, wanted.config).probe(list(wanted.plans()), 0.1, wanted.longest)
+
+
+def test_an_item_that_does_not_fit_is_refused_also_where_it_comes_late(
+    model: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plans that are probed have short ones alone."""
+    (tmp_path / "requests.jsonl").write_text(
+        '{"count": 40, "speaker": "ann", "emotion": "glad", "phones": [["a", 0.01]]}\n'
+        '{"count": 1, "speaker": "ann", "emotion": "glad", "phones": [["a", 60.0]]}\n'
+    )
+    places = model, Location(str(tmp_path / "out")), Location(str(tmp_path / "requests.jsonl"))
+    config = GenerateConfig(items_per_shard=10, sampler="torch", max_timesteps=10**6)
+    wanted = checked_work(*places, config, Console(file=io.StringIO()))
+    first, sampler = list(wanted.plans())[:1], Sampler(wanted.model, wanted.out, wanted.config)
+    assert wanted.longest == 60_000
+    room = 4 * config.num_lanes * measured(sampler.exported.model, (10_000,), None) * (config.num_actors + 1)
+    monkeypatch.setattr("pipeline.generation.memory.available_bytes", lambda: room)
+    assert sampler.probe(first, 0.0, 10).lane_bytes > 0
+    with pytest.raises(ConfigError, match=r"lanes of .* MiB take"):
+        sampler.probe(first, 0.0, wanted.longest)
+
+
+def test_what_stands_already_is_not_planned_again(
+    model: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "probe_on_actors", lambda work, num_actors, seconds: [PROBE] * num_actors)
+    wanted = work(model, tmp_path, count=96, items_per_shard=8, num_lanes=8)
+    took_s, said = planned(wanted)
+    assert "stand already" not in said
+    claim(wanted.out, "generate", wanted.settings, {})
+    plans = list(wanted.plans())
+    for plan in plans[: len(plans) // 2]:
+        rows = [audio_row(item.item_id, bytes(1000)) for item in plan.entries]
+        write_shard(wanted.out, plan, rows, [], wanted.info.conventions)
+    less_s, said = planned(wanted)
+    assert "48 items" in said
+    assert less_s == pytest.approx(took_s / 2, abs=0.2)
+
+
+@pytest.mark.parametrize("verb", ["prepare", "train"])
+def test_what_has_no_room_where_it_would_go_is_refused_by_each_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10))
+    out, console = Location(str(tmp_path / "out")), Console(file=io.StringIO())
+    if verb == "train":
+        audio_dataset(tmp_path / "corpus")
+        planned_with = partial(plan_train, Location(str(tmp_path / "corpus")), Recipe(WAVENET, TRAINING), (0.3, 0.0))
+    else:
+        write_tones(tmp_path / "corpus", 20)
+        config = PrepareConfig(speech=SpeechConfig(phones="off"))
+        planned_with = partial(plan_prepare, Location(str(tmp_path / "corpus")), config, (10.0, 0.0), ROOM)
+    with pytest.raises(StorageError, match=r"takes about .* and 10 bytes are free there"):
+        planned_with(console, out)
 
 
 def test_a_preparation_is_measured_on_items_of_its_own(tmp_path: Path) -> None:
