@@ -69,7 +69,7 @@ def prepare(
     address: Address = "local",
     show_config: ShowConfig = False,
 ) -> None:
-    """Items, shards, memory, bytes, time and cost of a preparation: a few items from all over the corpus are prepared for it.
+    """Items, shards, memory, bytes, time and cost of a preparation: some items of the corpus are prepared for it.
 
     [bold]Examples[/bold]
 
