@@ -209,15 +209,10 @@ def last_line(error: Exception | None) -> str:
 def told(measured: Measured, conventions: Conventions) -> str:
     """What stands beside the bar."""
     held_out = "" if measured.validation_bits is None else f", held out {measured.validation_bits:.3f}"
-    waiting = f", waits {measured.waiting_share:.0%}" if measured.waiting_share >= MENTIONED else ""
     return (
-        f"{measured.train_bits:.3f} bits{held_out}, {speed(measured, conventions)}, {measured.peak_share:.0%} of peak"
-        f"{waiting}, {time_left(measured)} left"
+        f"{measured.train_bits:.3f} bits{held_out}, {speed(measured, conventions)}, {measured.peak_share:.0%} of peak, "
+        f"waits {measured.waiting_share:.0%} for batches, {time_left(measured)} left"
     )
-
-
-MENTIONED = 0.01
-"""From this share on, waiting for batches is said."""
 
 
 def speed(measured: Measured, conventions: Conventions) -> str:

@@ -179,9 +179,11 @@ def test_what_stands_beside_the_bar() -> None:
         peak_share=0.314,
     )
     audio, pictures = AudioConventions(16_000), ImageConventions(num_levels=256, height=4, width=5, channels=3)
-    assert told(line, audio) == "3.913 bits, 24,000 timesteps/s, 31% of peak, 5 min left"
+    assert told(line, audio) == "3.913 bits, 24,000 timesteps/s, 31% of peak, waits 0% for batches, 5 min left"
     later = replace(line, step=199, validation_bits=4.0, waiting_share=0.25)
-    assert told(later, pictures) == ("3.913 bits, held out 4.000, 400.0 pictures/s, 31% of peak, waits 25%, 1 s left")
+    assert told(later, pictures) == (
+        "3.913 bits, held out 4.000, 400.0 pictures/s, 31% of peak, waits 25% for batches, 1 s left"
+    )
 
 
 class Answer:
