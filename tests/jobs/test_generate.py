@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import os
@@ -27,6 +28,7 @@ from pipeline.errors import (
     Interrupted,
     OccupiedError,
     RequestError,
+    StorageError,
     TooManyFailures,
 )
 from pipeline.generation.accept.config import AcceptConfig
@@ -37,7 +39,7 @@ from pipeline.generation.shard import generate_shard
 from pipeline.model_folder import load_model
 from pipeline.shards.dataset import DatasetInfo, claim, open_dataset
 from pipeline.shards.verify import verify_folder
-from pipeline.storage import Location
+from pipeline.storage import PARTIAL_PREFIX, Location
 from tests.pipeline.generation.tiny_models import DIGITS, SPEECH, save_tiny
 
 REQUESTS = """\
@@ -201,6 +203,34 @@ def test_what_stands_is_not_made_again(
 def draw_here(run: Run, num_actors: int) -> None:
     for plan in run.pending():
         run.drawn(generate_shard(run.work.out, plan, load_model(run.work.model), run.work.config))
+
+
+@pytest.mark.parametrize("export", ["none", "files"])
+def test_a_disk_that_fills_up_at_any_write_loses_nothing(
+    model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, export: str
+) -> None:
+    """One message each time, nothing half-written, and the same command goes on where there is room again."""
+    monkeypatch.setattr(job, "draw", draw_here)
+    whole, plain, most = Location(str(tmp_path / "whole")), os.fsync, [0]
+
+    def sync_until_full(file: int) -> None:
+        most[0] -= 1
+        if not most[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        plain(file)
+
+    monkeypatch.setattr(os, "fsync", sync_until_full)
+    run(model, whole, requests, export=export)
+    num_writes = -most[0]
+    assert num_writes > 10
+    for full_at in range(1, num_writes + 1):
+        out, most[0] = Location(str(tmp_path / f"out-{full_at}")), full_at
+        with pytest.raises(StorageError, match=r"the disk is full; nothing is half-written\. Free some space"):
+            run(model, out, requests, export=export)
+        assert not (out / "dataset.json").exists()
+        assert list(tmp_path.rglob(PARTIAL_PREFIX + "*")) == []
+        run(model, out, requests, export=export)
+        assert contents(out) == contents(whole)
 
 
 def test_nothing_is_drawn_and_nothing_claimed_when_a_late_request_is_bad(
