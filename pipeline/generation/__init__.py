@@ -14,10 +14,10 @@ What is drawn
     paths.py           which sampling paths there are; memory.py whether their lanes fit
     drawing.py         items by the path that suits each, in parts (parts.py)
     pictures_scales.py pictures scale by scale
-    snapshots.py       how far a shard is, so that a killed run goes on
+    snapshots.py       how far a shard is, so that a killed run goes on; scales_snapshots.py its lower scales
 What comes of it
     drawn_rows.py      rows; columns.py what is particular to a kind
-    canary.py          some of them scored again by the model's definition
+    canary.py          some of them scored again by the model's definition (scoring.py)
     accept/            which of them are accepted, and what is drawn in place of the others
     shard.py           one shard: rows, commit; export.py WAV and PNG files beside the dataset
     advance.py         how far a run is; probe.py how fast it would be
