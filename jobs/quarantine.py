@@ -53,12 +53,11 @@ class Quarantine(Generic[Plan]):
 
     def passed(self, makers: Makers, plan: Plan, result: Any, others: Makers = ()) -> None:
         """These have made a plan, and where it was compared, rightly; where not, it may be what `others` made of it."""
-        is_proven = self._was_compared(result)
-        for maker in makers if is_proven else [*makers, *others]:
-            if is_proven:
-                self._since[maker] = []
-            else:
-                self._since.setdefault(maker, []).append(plan)
+        if self._was_compared(result):
+            self._since |= {maker: [] for maker in makers}
+            return
+        for maker in [*makers, *others]:
+            self._since.setdefault(maker, []).append(plan)
 
     def distrust(self, makers: Makers, error: DisagreementError) -> list[Plan]:
         """What each of these has made since it was last found right, withdrawn."""

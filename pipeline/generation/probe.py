@@ -60,9 +60,8 @@ def probe(
     `longest`: timesteps of the longest item of the run, which may be in none of these plans; there must be room for it.
     """
     if longest:
-        require_memory(
-            exported, config, config.num_lanes, (longest,), by_kernel=not why_not_by_kernel(exported, config)
-        )
+        # In one lane of a kernel: how many like it are drawn at once, the plans here do not say.
+        require_memory(exported, config, 1, (longest,), by_kernel=not why_not_by_kernel(exported, config))
     loading = time.perf_counter()
     draw_until(plans[0], exported, config, 0.0)
     begun = time.perf_counter()
