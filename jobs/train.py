@@ -116,7 +116,8 @@ def summary(info: ModelInfo) -> str:
     figures, bits = info.figures, info.figures["validation_bits"]
     held_out = f"held out {bits:.3f} (after step {figures['best_step']}), " if bits is not None else ""
     size = f"{info.name}, {figures['num_parameters']:,} weights"
-    work = f"{figures['num_steps']} steps in {figures['seconds']:.0f} s ({figures['levels_per_s']:,.0f} {level}s/s)"
+    work = f"{figures['num_steps']} steps in {figures['seconds']:.0f} s ({figures['levels_per_s']:,.0f} {level}s/s"
+    work += f", {figures['waiting_share']:.0%} of it waiting for batches)" if "waiting_share" in figures else ")"
     return f"{size}, {work}; bits per {level}: {held_out}training {figures['train_bits']:.3f}."
 
 

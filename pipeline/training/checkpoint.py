@@ -62,6 +62,7 @@ class Tally:
 class Position:
     """How far a run has come: `step` steps are done, `num_levels` levels were scored in them, in `seconds`.
 
+    `waited_s` of those were spent waiting for batches, on average over the workers.
     Its random numbers are functions of seed and step alone. `train_bits` is that of the last line of metrics, kept here
     so that the end of a run needs nothing of `metrics.jsonl`, which is for people.
     """
@@ -74,6 +75,7 @@ class Position:
     tally: Tally = field(default_factory=Tally)
     seconds: float = 0.0
     train_bits: float | None = None
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True)

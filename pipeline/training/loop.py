@@ -156,6 +156,7 @@ class Run:
             step=before.step + 1,
             num_levels=before.num_levels + of_step.num_levels,
             seconds=before.seconds + of_step.seconds,
+            waited_s=before.waited_s + of_step.waited_s,
             tally=before.tally.plus(of_step),
         )
 
@@ -245,6 +246,7 @@ class Run:
             "num_steps": self.position.step,
             "seconds": round(self.position.seconds, 1),
             "levels_per_s": round(self.position.num_levels / max(self.position.seconds, 1e-9), 1),
+            "waiting_share": round(self.position.waited_s / max(self.position.seconds, 1e-9), 4),
             "stopped": "early" if self.position.step < self.config.num_steps else "at the last step",
             "weights": "averaged" if self.config.ema_decay else "last",
         }

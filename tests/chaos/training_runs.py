@@ -1,6 +1,7 @@
-"""A small training by processes over gloo, that can be killed and started again; and what an undisturbed one leaves.
+"""A small training that can be killed and started again; and what an undisturbed one leaves.
 
-The processes are forked from one that has imported torch: starting them again costs no time.
+Plain processes over gloo do it, forked from one that has imported torch: starting them again costs no time. Ray's
+workers do the same (`tests/chaos/training_on_ray.py`), and are held to what the plain ones leave.
 """
 
 import os
@@ -21,12 +22,10 @@ from pipeline.training.execution import ExecutionConfig
 from pipeline.training.loop import run
 from pipeline.training.plan import RunPlan
 from pipeline.training.world import Alone, Distributed
+from tests.chaos.flaky_storage import flaky_disk
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.fleet import context
 from tests.pipeline.training.runs import figures, small_plan
-
-CHECKPOINTS = 8
-STEPS_BETWEEN = 5
 
 Calm = tuple[bytes, list[tuple[Any, ...]]]
 """The weights, and the lines of metrics without what the clock says."""
@@ -34,29 +33,39 @@ Calm = tuple[bytes, list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Training:
-    """A plan's essentials, and by how many processes."""
+    """A plan's essentials, and by how many processes; `flaky_every` is which call fails of a storage that does."""
 
     dataset: Path
     out: Path
     size: int
     parallel: str = "ddp"
+    num_checkpoints: int = 8
+    steps_between: int = 5
+    flaky_every: int = 0
 
     def plan(self) -> RunPlan:
         """The whole plan."""
-        made = small_plan(
-            open_dataset(Location(str(self.dataset))),
-            self.out,
-            num_steps=CHECKPOINTS * STEPS_BETWEEN,
-            checkpoint_every=STEPS_BETWEEN,
-            validate_every=20,
-            log_every=3,
-        )
-        return replace(made, execution=ExecutionConfig(parallel=self.parallel))  # type: ignore[arg-type]
+        made = small_plan(open_dataset(Location(str(self.dataset))), self.out, **self.changes)
+        made = replace(made, execution=ExecutionConfig(parallel=self.parallel))  # type: ignore[arg-type]
+        return on_flaky_disk(made) if self.flaky_every else made
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """Its settings that are not those of every small run."""
+        num_steps = self.num_checkpoints * self.steps_between
+        of_steps = {"num_steps": num_steps, "checkpoint_every": self.steps_between}
+        return of_steps | {"validate_every": num_steps // 2, "log_every": 3}
 
     @property
     def checkpoints(self) -> Path:
         """Where its checkpoints lie."""
         return self.out / "run/checkpoints"
+
+
+def on_flaky_disk(plan: RunPlan) -> RunPlan:
+    """The same run, its files behind a bad line."""
+    dataset, out = (Location(f"flaky-disk://{place}") for place in (plan.dataset, plan.out))
+    return replace(plan, dataset=dataset, out=out)
 
 
 def make_dataset(folder: Path) -> Path:
@@ -68,6 +77,13 @@ def make_dataset(folder: Path) -> Path:
 def work(training: Training, rank: int, meeting: str) -> None:
     """One process."""
     torch.set_num_threads(1)
+    with flaky_disk(training.flaky_every) as disk:
+        take_part(training, rank, meeting)
+    (training.out.parent / f"failed-{rank}-{time.monotonic_ns()}").write_text(str(disk.num_failed))
+
+
+def take_part(training: Training, rank: int, meeting: str) -> None:
+    """To the end of the run."""
     if training.size == 1:
         run(training.plan(), Alone())
         return
@@ -95,7 +111,7 @@ def start(training: Training) -> list[Any]:
 def ended(workers: list[Any]) -> list[int]:
     """The exit codes, once all have ended."""
     for worker in workers:
-        worker.join(60)
+        worker.join(180)
     return [worker.exitcode for worker in workers]
 
 
@@ -128,7 +144,7 @@ def kill_and_go_on(training: Training, seed: int) -> int:
 
 def wait_until(training: Training, chance: random.Random, is_over: Callable[[], bool]) -> None:
     """Until a random checkpoint more is written; and then at once, soon after, or in the middle of the next write."""
-    wanted = chance.randrange(1, CHECKPOINTS // 2) * STEPS_BETWEEN + last_step(training)
+    wanted = chance.randrange(1, training.num_checkpoints // 2) * training.steps_between + last_step(training)
     delay_s = chance.choice([0.0, chance.uniform(0.0, 0.05), -1.0])
     while not is_over() and last_step(training) < wanted:
         time.sleep(0.001)

@@ -1,10 +1,9 @@
-"""Training on Ray's workers: what they tell, and that nothing is lost when one is killed, or on Ctrl-C."""
+"""Training on Ray's workers: what they tell, what ends them, Ctrl-C. Killed: tests/chaos/test_training_on_ray.py."""
 
 import errno
 import importlib
 import io
 import json
-import os
 import signal
 import threading
 import time
@@ -15,7 +14,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 from ray.train import WorkerGroupError
 from rich.console import Console
 
@@ -25,7 +23,7 @@ from jobs.recipes import Recipe
 from jobs.train import Training, Workers, last_line, summary, told, train, workers_of
 from jobs.training_mailbox import Mailbox, News
 from pipeline.errors import ClusterError, ConfigError, Interrupted, StorageError
-from pipeline.model_folder import ModelInfo, load_model
+from pipeline.model_folder import ModelInfo
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import AudioConventions, ImageConventions
 from pipeline.storage import Location
@@ -33,7 +31,7 @@ from pipeline.training.loop import run
 from pipeline.training.metrics import Measured
 from pipeline.training.plan import RunPlan
 from tests.pipeline.training.datasets import audio_dataset
-from tests.pipeline.training.runs import TRAINING, WAVENET, figures, small_plan
+from tests.pipeline.training.runs import TRAINING, WAVENET, small_plan
 
 LONG = replace(TRAINING, num_steps=200, log_every=20, validate_every=100, checkpoint_every=25)
 
@@ -79,36 +77,6 @@ def command_line(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""  # it has ended
-
-
-@pytest.mark.ray
-@pytest.mark.timeout(300)
-def test_a_killed_worker_costs_nothing_and_the_weights_are_those_of_an_undisturbed_run(
-    dataset: Dataset, tmp_path: Path, ray_local: None
-) -> None:
-    out = tmp_path / "out"
-
-    def kill_one() -> None:
-        wait_for(lambda: checkpoint_steps(out) and checkpoint_steps(out)[-1] >= 50)
-        os.kill(workers()[0], signal.SIGKILL)
-
-    killer = threading.Thread(target=kill_one)
-    killer.start()
-    info, said = trained(dataset, out, Recipe(WAVENET, LONG))
-    killer.join()
-    assert "Going on from step" in said
-    assert info.figures["num_steps"] == 200
-    assert not (out / "run/ray").exists()
-    plan = small_plan(dataset, tmp_path / "alone", **vars(LONG))
-    assert run(plan)
-    here, alone = figures(out), figures(tmp_path / "alone")
-    assert [line[0] for line in here] == [line[0] for line in alone]
-    assert [line[1] for line in here] == pytest.approx([line[1] for line in alone], rel=1e-8)
-    weights = [load_model(Location(str(folder))).model.state_dict() for folder in (out, tmp_path / "alone")]
-    torch.testing.assert_close(weights[0], weights[1], rtol=1e-5, atol=1e-7)
-    again, said = trained(dataset, out, Recipe(WAVENET, LONG))
-    assert again == info
-    assert "is finished already" in said
 
 
 @pytest.mark.ray
