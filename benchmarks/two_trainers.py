@@ -2,7 +2,7 @@
 
     python -m benchmarks.two_trainers [--rounds N] [--steps N] [--only "gated"] [--record]
 
-Workers are processes on one thread, each held to a core of its own. One works through the global batch of its recipe,
+Workers are processes on one thread, each held to a core of its own. One works through the global batch,
 or two through half of it each, whose gradients are averaged as in a run (`pipeline.training.world`, over gloo): the
 likelihood, the gradient, the sums over the workers, the update. The ceiling is two that do the same halves without a
 word to each other, in the same rounds: what this machine allows, with what is lost by halving a batch.
@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmarks.architectures import ARCHITECTURES
 from benchmarks.harness import hardware, record
 from benchmarks.one_and_two import HEADING, Best, line, measure_all, workers
 from models import build
@@ -37,7 +38,7 @@ WINDOW = 4096
 
 @dataclass(frozen=True)
 class Training:
-    """A recipe's network and its global batch: `shape` of an item, of which the first `context` levels count not."""
+    """A network and its global batch: `shape` of an item, of which the first `context` levels count not."""
 
     model: str
     config: Any
@@ -68,8 +69,10 @@ TRAININGS = {
         "gated_pixelcnn", GatedPixelCNNConfig(hidden=32, num_layers=7, head_channels=64), (3, 32, 32), 16
     ),
     "wavenet-small": Training("wavenet", WAVENET, (WAVENET.receptive_field + WINDOW,), 8, WAVENET.receptive_field),
+    "gated pixelcnn, 15 × 128": Training("gated_pixelcnn", GatedPixelCNNConfig(), (3, 32, 32), 8),
+    "wavenet arch i": Training("wavenet", ARCHITECTURES["arch i"], (WINDOW,), 4),
 }
-"""Both recipes without a condition."""
+"""Two recipes without a condition, and the networks that a step's speed is measured on."""
 
 
 @dataclass(frozen=True)
