@@ -119,10 +119,10 @@ def main(subject: str, cases: Callable[[], Iterable[Case]]) -> list[Figure]:
     return figures
 
 
-def record(subject: str, figures: Sequence[object], folder: Path = RESULTS, on: str = "") -> Path:
+def record(subject: str, figures: Sequence[object], folder: Path = RESULTS, on: str = "", command: str = "") -> Path:
     """Write figures (dataclasses) with what they were taken `on`, this processor unless said otherwise.
 
-    `subject` is the module's name below `benchmarks`.
+    `subject` is the module's name below `benchmarks`; `command` is told in place of the one that was typed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     on = on or hardware()
@@ -133,7 +133,7 @@ def record(subject: str, figures: Sequence[object], folder: Path = RESULTS, on: 
         "hardware": on,
         "python": platform.python_version(),
         "packages": {name: found for name in (*PACKAGES, *PEERS) if (found := installed(name))},
-        "command": " ".join(["python -m", f"benchmarks.{subject}", *without_data(sys.argv[1:])]),
+        "command": command or " ".join(["python -m", f"benchmarks.{subject}", *without_data(sys.argv[1:])]),
         "figures": [vars(figure) for figure in figures],
     }
     path.write_text(json.dumps(page, indent=1) + "\n")

@@ -1,9 +1,10 @@
 """Bulk generation as promised: within the time that the plan says, and the same bytes whatever is killed.
 
-    python -m benchmarks.quality.bulk MODEL REQUESTS FOLDER --kills 8
+    python -m benchmarks.quality.bulk MODEL REQUESTS FOLDER [--kills 8] [--record]
 
 Plans, generates undisturbed, generates again while actors and the command itself are killed at random, compares the two
 byte by byte, and reads the dataset back: by DuckDB, Hugging Face's `datasets`, `webdataset`, and our own `prepare`.
+Ends with 1 where the bytes differ, or a reader does not find every item.
 """
 
 import argparse
@@ -18,10 +19,33 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.harness import record
 
 SECONDS_TO_BEGIN = 12.0
 """Ray and the actors start meanwhile: nothing is drawn yet."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was promised and what came; `read_back` counts the items that each reader found."""
+
+    model: str
+    num_items: int
+    planned_s: float
+    took_s: float
+    took_to_planned: float
+    actors_killed: int
+    commands_killed: int
+    is_byte_identical: bool
+    read_back: dict[str, int]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was lost and nothing changed."""
+        return self.is_byte_identical and set(self.read_back.values()) == {self.num_items}
 
 
 def command(*words: str) -> list[str]:
@@ -137,6 +161,25 @@ def items_in_tars(folder: Path) -> int:
     return len(list(webdataset.WebDataset(tars, shardshuffle=False)))
 
 
+def measured(given: argparse.Namespace) -> Figure:
+    """All of it, told as it goes on."""
+    sets = [word for one in given.sets for word in ("--set", one)]
+    calm, killed = given.folder / "calm", given.folder / "killed"
+    asked = command("generate", str(given.model), "--requests", str(given.requests), *sets)
+    planned = planned_s(given.model, given.requests, calm, sets)
+    took = generated_s([*asked, str(calm)])
+    print(f"planned {planned:.0f} s, took {took:.0f} s: {took / planned:.2f} of it", flush=True)
+    pause_s = max(0.5, (took - SECONDS_TO_BEGIN) / max(given.kills, 1))
+    dead = generated_under_fire([*asked, str(killed)], given.kills, pause_s, random.Random(given.seed))
+    same = contents(calm) == contents(killed)
+    print("{} actors and {} commands killed; byte-identical: {}".format(*dead, same), flush=True)
+    found = read_back(killed, given.folder / "exports")
+    print(f"read back: {found}")
+    name = json.loads((given.model / "model.json").read_text())["name"]
+    num_items = sum(json.loads((calm / "dataset.json").read_text())["tally"]["num_rows"].values())
+    return Figure(name, num_items, round(planned, 1), round(took, 1), round(took / planned, 3), *dead, same, found)
+
+
 def main() -> None:
     """Measure, kill, compare, read back."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -146,21 +189,13 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], dest="sets")
+    parser.add_argument("--record", action="store_true", help="write the figures below benchmarks/results/")
     given = parser.parse_args()
-    sets = [word for one in given.sets for word in ("--set", one)]
-    calm, killed = given.folder / "calm", given.folder / "killed"
-    asked = ("generate", str(given.model), "--requests", str(given.requests), *sets)
-    planned = planned_s(given.model, given.requests, calm, sets)
-    took = generated_s(command(*asked, str(calm)))
-    print(f"planned {planned:.0f} s, took {took:.0f} s: {took / planned:.2f} of it", flush=True)
-    pause_s = max(0.5, (took - SECONDS_TO_BEGIN) / max(given.kills, 1))
-    actors, commands = generated_under_fire(
-        command(*asked, str(killed)), given.kills, pause_s, random.Random(given.seed)
-    )
-    same = contents(calm) == contents(killed)
-    print(f"{actors} actors and {commands} commands killed; byte-identical: {same}", flush=True)
-    print(f"read back: {read_back(killed, given.folder / 'exports')}")
-    if not same:
+    figure = measured(given)
+    if given.record:
+        typed = f"python -m benchmarks.quality.bulk MODEL REQUESTS FOLDER --kills {given.kills} --record"
+        print(f"recorded in {record(f'quality.bulk.{figure.model}', [figure], command=typed)}")
+    if not figure.holds:
         raise SystemExit(1)
 
 

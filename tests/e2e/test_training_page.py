@@ -52,7 +52,7 @@ DRAWN: dict[str, dict[str, Any]] = {
     "LJSpeech-1.1": {"phones": [["HH", 0.02], ["AY1", 0.03]], "f0_hz": 200.0},
     "RAVDESS": {"speaker": "01", "emotion": "angry", "num_timesteps": 400},
     "recordings": {"speaker": "jackson", "num_timesteps": 400},
-    "mnist": {},
+    "mnist": {"label": "7"},
     "cifar10": {},
 }
 

@@ -127,7 +127,6 @@ def test_the_best_come_first_and_those_that_failed_last() -> None:
     assert [outcome.trial for outcome in sorted(outcomes, key=rank_of)] == [2, 0, 1]
 
 
-@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(300)
 def test_the_hopeless_are_ended_early_and_the_best_can_be_used(
