@@ -49,7 +49,7 @@ FEWER = [
 """What makes a training of minutes or days one of seconds. Network, windows and batches are the recipe's."""
 
 DRAWN: dict[str, dict[str, Any]] = {
-    "LJSpeech-1.1": {"phones": [["HH", 0.02], ["AY1", 0.03]], "f0_hz": 200.0},
+    "LJSpeech-1.1": {"speaker": "LJ", "text": "No.", "duration_s": 0.1},
     "RAVDESS": {"speaker": "01", "emotion": "angry", "num_timesteps": 400},
     "recordings": {"speaker": "jackson", "num_timesteps": 400},
     "mnist": {"label": "7"},
