@@ -129,8 +129,12 @@ class TestOnAHead:
         assert "3 rows" in said.text
         assert said.text.rstrip().endswith("succeeded")
 
-    def test_a_verb_that_fails_is_told_by_its_own_message(self, head: Head, said: Submitted, tmp_path: Path) -> None:
+    def test_a_verb_that_fails_is_told_by_its_own_message_whatever_address_the_environment_has(
+        self, head: Head, said: Submitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:1")
         assert submit(["prepare", "none", "out"], True, str(tmp_path), head.url, said.console) == 1
+        assert os.environ["RAY_ADDRESS"] == "http://127.0.0.1:1"
         assert f"error: {tmp_path}/none does not exist" in said.text
         assert "Traceback" not in said.text
         assert said.text.rstrip().endswith("failed")
@@ -151,14 +155,6 @@ class TestOnAHead:
         with pytest.raises(Interrupted, match="was stopped; what is finished is kept"):
             submit(words, True, str(tmp_path), head.url, said.console)
         assert not [line for line in command_lines() if f"-C {tmp_path} prepare" in line], "the job's process lives on"
-
-    def test_another_rays_address_in_the_environment_does_not_win(
-        self, head: Head, said: Submitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:1")
-        assert submit(["verify", "none"], True, str(tmp_path), head.url, said.console) == 1
-        assert "holds no dataset" in said.text
-        assert os.environ["RAY_ADDRESS"] == "http://127.0.0.1:1"
 
 
 @pytest.mark.slow
@@ -256,6 +252,7 @@ def test_a_job_that_waits_for_a_place_says_so(said: Submitted, monkeypatch: pyte
     assert "job_1 waits: no node has 8 CPUs. Ctrl-C withdraws it." in said.text
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_ctrl_c_ends_the_job_and_the_ray_that_was_started_for_it(tmp_path: Path) -> None:
     """Ctrl-C reaches the whole process group, as in a terminal: our own Ray's processes too."""

@@ -8,10 +8,21 @@ import torch
 from models import MODELS, build
 from models.conditioning import Condition, ConditionConfig
 from tests.models.contract_checks import causality_faults, forwarded, influence, rolled, stepped
-from tests.models.tiny import CASES, COLOURS, CONDITIONS, TINY, perturb, tiny_condition, tiny_levels, tiny_model
+from tests.models.tiny import (
+    CASES,
+    COLOURS,
+    CONDITIONS,
+    EACH_ONCE,
+    TINY,
+    perturb,
+    tiny_condition,
+    tiny_levels,
+    tiny_model,
+)
 
 all_cases = pytest.mark.parametrize(("name", "kind"), CASES)
 all_models = pytest.mark.parametrize("name", TINY)
+models_and_conditions = pytest.mark.parametrize(("name", "kind"), EACH_ONCE)
 coloured = pytest.mark.parametrize("name", [name for name, tiny in TINY.items() if tiny.shape[0] == len(COLOURS)])
 
 
@@ -45,7 +56,7 @@ def test_the_nine_colour_pairs(name: str) -> None:
         assert torch.equal(seen[pixel, pixel], torch.ones(3, 3).tril(-1).bool()), f"pixel {first // len(COLOURS)}"
 
 
-@all_cases
+@models_and_conditions
 def test_causal_by_perturbation(name: str, kind: str) -> None:
     model, x, condition = tiny_model(name, kind), tiny_levels(name), tiny_condition(kind)
     before = forwarded(model, x, condition)
@@ -69,7 +80,7 @@ def test_step_equals_forward(name: str, kind: str, batch_size: int) -> None:
         )
 
 
-@all_cases
+@models_and_conditions
 def test_step_equals_forward_after_the_weights_change(name: str, kind: str) -> None:
     model, x, condition = tiny_model(name, kind), tiny_levels(name), tiny_condition(kind)
     before = stepped(model, x, condition)
@@ -79,14 +90,14 @@ def test_step_equals_forward_after_the_weights_change(name: str, kind: str) -> N
     torch.testing.assert_close(after, forwarded(model, x, condition), rtol=0, atol=1e-10)
 
 
-@all_cases
+@models_and_conditions
 def test_step_equals_forward_in_float32(name: str, kind: str) -> None:
     # 2e-5: sums of tens of numbers of the order of 1, in another order.
     model, x, condition = tiny_model(name, kind).float(), tiny_levels(name), tiny_condition(kind)
     torch.testing.assert_close(stepped(model, x, condition), forwarded(model, x, condition), rtol=1e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize(("name", "kind"), [(n, k) for n, k in CASES if TINY[n].enumerated])
+@pytest.mark.parametrize(("name", "kind"), [(n, k) for n, k in EACH_ONCE if TINY[n].enumerated])
 def test_probabilities_of_all_items_sum_to_one(name: str, kind: str) -> None:
     enumerated = TINY[name].enumerated
     assert enumerated is not None

@@ -43,11 +43,16 @@ def test_scores_stay_where_the_model_is(name: str, kind: str) -> None:
 
 @all_models
 def test_steps_stay_where_the_model_is(name: str, kind: str) -> None:
-    model, x, condition = elsewhere(name, kind)
-    cache, previous = model.init_cache(3, condition, TINY[name].shape), None
-    for _ in range(math.prod(TINY[name].shape)):
+    """Pictures are as small as the scales of a model allow: a step on this device takes twenty times its time."""
+    shape = TINY[name].shape
+    if len(shape) == 3 and name != "multiscale of three":
+        shape = (shape[0], 2, 2)
+    condition = tiny_condition(kind, size=(shape[-2], shape[-1]) if len(shape) == 3 else (0, 0))
+    model, previous = tiny_model(name, kind).to(META), None
+    cache = model.init_cache(3, condition.to(META) if condition else None, shape)
+    for _ in range(math.prod(shape)):
         parameters, cache = model.step(previous, cache)
-        previous = x.flatten(1)[:, 0]
+        previous = torch.zeros(3, dtype=torch.int64, device=META)
         assert parameters.device == META
 
 

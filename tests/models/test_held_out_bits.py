@@ -123,6 +123,8 @@ SUBJECTS = {
 }
 LEVELS: dict[Callable[[Path], Tensor], int] = {mnist: 2, cifar10: 16, digits: 256}
 CASES = [(name, corpus.__name__) for name, subject in SUBJECTS.items() for corpus in subject.corpora]
+LONG = (("row_lstm", "mnist"), ("gated_pixelcnn", "mnist"))
+"""Left to the long tests: the same networks on coloured pictures, and PixelCNN on these, stand among the others."""
 
 
 @cache
@@ -158,7 +160,9 @@ def test_every_model_of_the_registry_is_held_to_its_bits() -> None:
     assert json.loads(PAGE.read_text()).keys() == {f"{name} {corpus}" for name, corpus in CASES}
 
 
-@pytest.mark.parametrize(("name", "corpus"), CASES)
+@pytest.mark.parametrize(
+    ("name", "corpus"), [pytest.param(*case, marks=[pytest.mark.slow] * (case in LONG)) for case in CASES]
+)
 def test_held_out_bits_are_no_worse_than_recorded(name: str, corpus: str, shared_data: Path) -> None:
     recorded = json.loads(PAGE.read_text())[f"{name} {corpus}"]
     assert held_out_bits(name, corpus, shared_data) < recorded * (1 + TOLERANCE)

@@ -43,9 +43,10 @@ def trained(model: Autoregressive, x: Tensor, num_steps: int = 200, batch_size: 
 QUICK: dict[str, dict[str, int | bool]] = {
     "wavenet": {"residual_channels": 16, "gate_channels": 32, "skip_channels": 24, "head_channels": 24},
     "pixelcnn_pp": {"filters": 16, "num_resolutions": 1},
-    "pixelrnn": {"residual": True, "skip": False},
+    "pixelrnn": {"residual": True, "skip": False, "num_layers": 1},
 }
-"""What learns quickly whatever it starts from: wider than the contract needs, and with the stream that runs through."""
+"""What learns quickly whatever it starts from: wider than the contract needs, and with the stream that runs through.
+Of layers that go through a picture pixel by pixel one sees all of it, and is learned in half the time of two."""
 
 
 def fresh(name: str, num_levels: int, **settings: Any) -> Autoregressive:
@@ -152,7 +153,7 @@ def test_one_batch_is_learned_by_heart(name: str) -> None:
     sequence = model.to_sequence(x)
     sequence[:, 0] = torch.tensor([0, 4])
     x = model.from_sequence(sequence, TINY[name].shape)
-    trained(model, x, num_steps=150, batch_size=8)
+    trained(model, x, num_steps=150 if isinstance(model, PixelCNNPP) else 100, batch_size=8)
     with torch.no_grad():
         assert model.to_sequence(model.nll_nats(x))[:, 1:].mean().item() < 0.03
 

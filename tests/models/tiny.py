@@ -141,6 +141,17 @@ TINY = {
 CASES = [(name, kind) for name, tiny in TINY.items() for kind in tiny.conditions]
 
 
+def each_once() -> list[tuple[str, str]]:
+    """Every variant under the last of its kinds of condition, and every kind that is then left out, under one."""
+    last = [(name, tiny.conditions[-1]) for name, tiny in TINY.items()]
+    others = {kind: (name, kind) for name, kind in CASES if kind not in {kind for _, kind in last}}
+    return [*last, *others.values()]
+
+
+EACH_ONCE = each_once()
+"""For what takes long: variants and kinds of condition, but not each with each."""
+
+
 def tiny_model(name: str, kind: str = "none", num_levels: int = 5, seed: int = 0) -> Autoregressive:
     """A small model in float64, its parameters far from symmetric."""
     torch.manual_seed(seed)

@@ -26,7 +26,7 @@ from models.sampling.state import State
 from models.wavenet import WaveNet, WaveNetConfig
 from models.wavenet_context import ContextStackConfig
 from tests.models.native.levels import in_every_precision, library_of, needs_kernels
-from tests.models.tiny import CASES, TINY, perturb, tiny_condition, tiny_model
+from tests.models.tiny import EACH_ONCE, TINY, perturb, tiny_condition, tiny_model
 
 
 def travelled(state: State) -> State:
@@ -151,7 +151,7 @@ def test_pictures_by_the_kernels(level: str, dtype: torch.dtype, name: str) -> N
         is_equal_from_any_stop(lambda: PictureLanes(model, requests, 2, library_of(level), dtype), f"{level} {dtype}")
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES)
+@pytest.mark.parametrize(("name", "kind"), EACH_ONCE)
 def test_any_model_by_torch(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three items in eight rows: a guided one, one that is given in part, and an uneven length where there can be."""
     for module in ("cached", "draws"):

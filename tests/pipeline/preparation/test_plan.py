@@ -1,6 +1,6 @@
 """Which settings a shard's digest covers: all that its rows depend on, each by itself."""
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +105,21 @@ def digests(folder: Path, config: PrepareConfig) -> set[str]:
     return {plan.digest for plan in shard_plans(survey(locate(str(folder)), config), config)}
 
 
-@pytest.fixture
-def corpora(tmp_path: Path) -> dict[str, Path]:
+@dataclass(frozen=True)
+class Corpus:
+    """Where it lies, and its digests by default."""
+
+    folder: Path
+    digests: set[str]
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Corpus]:
+    folder = tmp_path_factory.mktemp("corpora")
     for name in ("cat/1.png", "dog/2.png"):
-        write_png(tmp_path / "pictures" / name)
-    return {"speech": fsdd_corpus(tmp_path / "speech"), "pictures": tmp_path / "pictures"}
+        write_png(folder / "pictures" / name)
+    folders = {"speech": fsdd_corpus(folder / "speech"), "pictures": folder / "pictures"}
+    return {name: Corpus(place, digests(place, PrepareConfig())) for name, place in folders.items()}
 
 
 def test_every_setting_is_tried_here() -> None:
@@ -122,9 +132,9 @@ def test_every_setting_is_tried_here() -> None:
 )
 @pytest.mark.parametrize("name", OTHER)
 def test_a_digest_covers_what_the_rows_depend_on_and_nothing_else(
-    corpora: dict[str, Path], corpus: str, covered: dict[str, Any], name: str
+    corpora: dict[str, Corpus], corpus: str, covered: dict[str, Any], name: str
 ) -> None:
-    before, after = digests(corpora[corpus], PrepareConfig()), digests(corpora[corpus], changed(name, corpus))
+    before, after = corpora[corpus].digests, digests(corpora[corpus].folder, changed(name, corpus))
     if (corpus, name) == ("pictures", "shards.levels_per_shard"):
         assert before == after  # pictures are small against it: their number or their work comes first
     elif name in covered:

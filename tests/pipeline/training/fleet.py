@@ -13,7 +13,10 @@ Job = Callable[[], None]
 """What every process does; it can be sent to one."""
 
 context: Any = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["tests.pipeline.training.fleet", "pipeline.training.loop", "tests.models.tiny"])
+LATE = ["pandas", "torch._dynamo", "torch.distributed.checkpoint", "torch.distributed.tensor"]
+"""What every process of a training would import as it goes, for seconds: the first optimiser needs torch._dynamo."""
+
+context.set_forkserver_preload(["tests.pipeline.training.fleet", "pipeline.training.loop", "tests.models.tiny", *LATE])
 
 
 def work(rank: int, size: int, meeting: str, jobs: Sequence[Job]) -> None:

@@ -21,7 +21,7 @@ from pipeline.training.network import network_of, recompute_units
 from pipeline.training.plan import RunPlan, make_plan
 from pipeline.training.step import backward
 from pipeline.training.world import Alone
-from tests.models.tiny import CASES, tiny_condition, tiny_levels, tiny_model
+from tests.models.tiny import EACH_ONCE, tiny_condition, tiny_levels, tiny_model
 from tests.pipeline.training.datasets import audio_dataset, image_dataset
 from tests.pipeline.training.runs import TRAINING, Played, Watcher, figures, small_plan
 
@@ -130,7 +130,7 @@ def test_a_run_goes_on_with_another_execution_to_the_same_losses(
         assert other[1] == pytest.approx(one[1], rel=1e-10)
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES)
+@pytest.mark.parametrize(("name", "kind"), EACH_ONCE)
 def test_parameters_under_autocast_are_near_those_of_full_precision(name: str, kind: str) -> None:
     model = tiny_model(name, kind).float()
     x = tiny_levels(name)

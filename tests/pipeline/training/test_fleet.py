@@ -26,7 +26,7 @@ from pipeline.training.loop import Run, run
 from pipeline.training.plan import RunPlan, make_plan
 from pipeline.training.supply import Supply
 from pipeline.training.world import Alone, Distributed, Parallel
-from tests.models.tiny import CASES, tiny_condition, tiny_levels, tiny_model
+from tests.models.tiny import EACH_ONCE, tiny_condition, tiny_levels, tiny_model
 from tests.pipeline.training.datasets import audio_dataset, uneven_dataset
 from tests.pipeline.training.fleet import run_jobs
 from tests.pipeline.training.runs import TRAINING, Watcher, figures, small_plan
@@ -67,7 +67,7 @@ def noting(page: Path) -> Iterator[None]:
 def score_every_model(out: Path) -> None:
     """The loss of every tiny model and the norm of its gradient, its weights spread over the processes."""
     world, found = Distributed(parallel="fsdp"), {}
-    for name, kind in CASES:
+    for name, kind in EACH_ONCE:
         found[f"{name}, {kind}"] = spread_loss(name, kind, world)
     if world.rank == 0:
         out.write_text(json.dumps(found))
@@ -235,7 +235,7 @@ def test_the_start_from_data_is_that_of_one(runs: Runs) -> None:
     assert bits(lines[1]) == pytest.approx(bits(lines[0]), rel=1e-10)
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES)
+@pytest.mark.parametrize(("name", "kind"), EACH_ONCE)
 def test_every_model_has_its_loss_and_its_gradient_when_its_weights_are_spread(
     runs: Runs, name: str, kind: str
 ) -> None:

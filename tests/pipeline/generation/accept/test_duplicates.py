@@ -22,6 +22,8 @@ from tests.pipeline.generation.tiny_models import IMAGE
 SEEDS = (1, 2, 5, 8)
 """In each of these something is rejected for an item that goes itself later on. In 8 it comes back: rounds that only
 ever move on end with other rows there, and with others again after a kill."""
+FEW_SEEDS = [pytest.param(seed, marks=[pytest.mark.slow] * (seed in (2, 5))) for seed in SEEDS]
+"""For what takes long: the others are left to the long tests."""
 
 
 def scripts(folder: Location, seed: int, items_per_shard: int) -> Scripts:
@@ -67,7 +69,7 @@ def test_a_run_makes_what_the_definition_says_whatever_the_shards(folder: Locati
         assert plain(one.outcome()) == plain(expected(one))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", FEW_SEEDS)
 def test_a_run_that_is_killed_after_any_number_of_redraws_makes_the_same(folder: Location, seed: int) -> None:
     """Killed after one more redraw each time, so that each run goes on from the middle of a round of the one before;
     and killed once, after so many."""
