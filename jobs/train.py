@@ -20,7 +20,7 @@ import torch
 from ray.exceptions import RayError
 from rich.console import Console
 
-from jobs.cluster import Cluster
+from jobs.cluster import LOCAL, Cluster
 from jobs.no_effect import of_training, say_each
 from jobs.progress import ProgressView, progress, say
 from jobs.recipes import Recipe
@@ -62,6 +62,8 @@ def train(dataset: Location, out: Location, recipe: Recipe, cluster: Cluster, co
         say(console, f"{out} is finished already. {summary(info)}")
         return info
     workers = workers_of(recipe, cluster, console)
+    if cluster.address == LOCAL:  # nobody takes this machine away: an actor less that would look out for it
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     say_each(console, of_training(recipe, plan, workers.most))
     Training(plan, workers, cluster.num_gpus > 0, console).run()
     info = read_model_info(out)

@@ -133,19 +133,17 @@ def test_the_hopeless_are_ended_early_and_the_best_can_be_used(
     dataset: Dataset, tmp_path: Path, ray_local: None
 ) -> None:
     out, page = Location(str(tmp_path / "out")), io.StringIO()
-    rates = {"training.learning_rate": {"choice": [1e-6, 1e-4, 1e-2, 3e-2, 1e30]}}
-    asked = data(space=rates, num_trials=5, seed=705, reduction=2)
+    rates = {"training.learning_rate": {"choice": [1e-6, 3e-2, 1e30]}}
+    asked = data(space=rates, num_trials=3, seed=5, reduction=2)
     asked["training"] = {**TRAINING, "precision": "float32"}  # in which 1e30 is soon too much
     wanted: Sweep = parse_sweep("some", asked, "here")
     drawn = [trial["training.learning_rate"] for trial in drawn_settings(wanted.config)]
-    assert 1e30 in drawn  # one that diverges
+    assert drawn == [3e-2, 1e30, 1e-6]  # the second diverges, and leaves its place to the third
     console = Console(file=page, width=200)
     outcomes = sweep(dataset.folder, out, wanted, describe("local"), console)
-    assert [outcome.trial for outcome in outcomes[:1]] == [drawn.index(max(rate for rate in drawn if rate < 1))]
-    assert {outcome.status for outcome in outcomes} == {"finished", "stopped", "failed"}
-    assert min(outcome.step for outcome in outcomes if outcome.status == "stopped") < 40
-    (failed, *_) = [outcome for outcome in outcomes if outcome.status == "failed"]
-    assert "training diverged" in failed.reason
+    assert [(outcome.trial, outcome.status) for outcome in outcomes] == [(0, "finished"), (2, "stopped"), (1, "failed")]
+    assert (outcomes[0].step, outcomes[1].step < 40) == (40, True)
+    assert "training diverged" in outcomes[2].reason
     lines = [json.loads(line) for line in (tmp_path / "out/trials.jsonl").read_text().splitlines()]
     assert [line["trial"] for line in lines] == [outcome.trial for outcome in outcomes]
     best = load_model(out / "trials" / f"{outcomes[0].trial:03d}")

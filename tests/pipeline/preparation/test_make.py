@@ -31,7 +31,7 @@ def make(corpus: Path, guard: Guard, item_s: float) -> Made:
 def test_what_was_given_up_is_tried_again_under_other_limits_alone(tmp_path: Path, guard: Guard) -> None:
     write_wav(tmp_path / "corpus/0_ann_0.wav")
     os.mkfifo(tmp_path / "corpus/1_ann_0.wav")  # opening it waits for one who writes, for ever
-    made = [make(tmp_path / "corpus", guard, item_s) for item_s in (1.0, 1.0, 1.2, 1.2)]
+    made = [make(tmp_path / "corpus", guard, item_s) for item_s in (3.0, 3.0, 3.2, 3.2)]
     assert [one.stood for one in made] == [False, True, False, True]
     assert {one.num_failures for one in made} == {1}
 

@@ -37,5 +37,5 @@ def run_jobs(jobs: Sequence[Job], size: int, folder: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(110)
+        worker.join(300)
         assert worker.exitcode == 0
