@@ -11,7 +11,7 @@ go on from their checkpoints.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from jobs.progress import ProgressView, progress, say
 from jobs.recipes import Recipe, parse_recipe
 from jobs.sweep_space import SweepConfig, drawn_settings, nested
 from jobs.train import ray_storage
-from pipeline.errors import AncestralError, ConfigError, Interrupted, OccupiedError
+from pipeline.errors import ConfigError, Interrupted, ModelError, OccupiedError
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.shards.plan import digest_of
 from pipeline.storage import Location
@@ -119,7 +119,7 @@ def plan_trial(dataset: Dataset, out: Location, wanted: Sweep, number: int, sett
     data, where = dict(wanted.data), f"{wanted.where}, trial {number} ({shown(settings)})"
     for name, value in settings.items():
         data = overlay(data, nested(name, value))
-    recipe = parse_recipe(data, where)
+    recipe = with_checkpoints(parse_recipe(data, where))
     if recipe.training.validate_every > wanted.config.grace_steps:
         raise ConfigError(
             f"{where}: training.validate_every is {recipe.training.validate_every} and sweep.grace_steps "
@@ -127,6 +127,14 @@ def plan_trial(dataset: Dataset, out: Location, wanted: Sweep, number: int, sett
         )
     plan = make_plan(dataset, out / "trials" / f"{number:03d}", recipe.model, recipe.training)
     return Trial(number, settings, recipe, replace(plan, execution=recipe.execution, telling=recipe.telling))
+
+
+def with_checkpoints(recipe: Recipe) -> Recipe:
+    """A checkpoint at every validation, where a trial may be ended: there is always one to go on from."""
+    training = recipe.training
+    if training.validate_every % training.checkpoint_every:
+        training = replace(training, checkpoint_every=training.validate_every)
+    return replace(recipe, training=training)
 
 
 def claim(out: Location, wanted: Sweep, dataset_digest: str) -> None:
@@ -189,7 +197,10 @@ def run_trials(
 
 
 def train_one(config: Mapping[str, Any], plans: Mapping[int, RunPlan]) -> None:
-    """One trial on its worker. What a person could mend (divergence, above all) ends the trial and not the sweep."""
+    """One trial on its worker. What its settings lead to (divergence, above all) ends the trial and not the sweep.
+
+    What storage refuses is no answer to the question that a trial is: it is tried again, now and by the next command.
+    """
     import torch
     from ray import tune
 
@@ -197,8 +208,8 @@ def train_one(config: Mapping[str, Any], plans: Mapping[int, RunPlan]) -> None:
     plan = plans[config["trial"]]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        run(plan, Alone(device), Reporter())
-    except AncestralError as error:
+        run(plan, Alone(device), Reporter(tune.report))
+    except (ConfigError, ModelError) as error:
         tune.report({"step": 0, "bits": float("inf"), "reason": str(error)})
         return
     info = finished(plan)
@@ -208,22 +219,26 @@ def train_one(config: Mapping[str, Any], plans: Mapping[int, RunPlan]) -> None:
 
 
 class Reporter:
-    """Tells Ray Tune of each validation, which may end the trial there and then: its last checkpoint stays."""
+    """Tells Ray Tune of each validation, which may end the trial there and then.
 
-    def __init__(self) -> None:
-        self.best = float("inf")
+    It does so once the next step begins: by then the checkpoint of the validated one is written.
+    """
+
+    def __init__(self, report: Callable[[dict[str, Any]], None]) -> None:
+        self.report = report
+        self.untold: dict[str, Any] = {}
 
     def measured(self, measured: Measured) -> None:  # noqa: D102
-        from ray import tune
-
         if measured.validation_bits is not None:
-            self.best = min(self.best, measured.validation_bits)
-            tune.report({"step": measured.step, "bits": self.best})
+            self.untold = {"step": measured.step, "bits": measured.best_bits}
 
     def note(self, text: str) -> None:  # noqa: D102
         pass
 
     def stop_asked(self, step: int) -> bool:  # noqa: D102
+        untold, self.untold = self.untold, {}
+        if untold:
+            self.report(untold)
         return False
 
 

@@ -8,13 +8,14 @@ A checkpoint that is torn or has a bit flipped is passed over for the one before
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from torch import Tensor
 
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, StorageError
 from pipeline.shards.plan import digest_of
 from pipeline.storage import Location
 from pipeline.training.sharded_files import Tensors, save_tensors, tensors_from
@@ -23,6 +24,10 @@ from pipeline.training.world import World
 FORMAT = "ancestral-checkpoint"
 FORMAT_VERSION = 2
 FOLDER = "checkpoints"
+
+MOST_LOOKS = 5
+SECONDS_BETWEEN_LOOKS = 0.5
+"""For checkpoints, where others come and go meanwhile: another command writes them, or a listing is late."""
 
 
 @dataclass(frozen=True)
@@ -109,30 +114,56 @@ def save_checkpoint(run: Location, position: Position, tensors: Mapping[str, Ten
 
 
 def find_checkpoint(run: Location, plan_digest: str, world: World) -> tuple[Checkpoint | None, list[str]]:
-    """The last whole checkpoint of this plan, if any, and a note on each that was passed over; alike on all workers."""
-    folder, notes = run / FOLDER, list[str]()
-    steps = sorted(steps_in(folder), reverse=True)
-    require_agreement(run, len(steps), world)
-    for step in steps:
-        require_agreement(run, step, world)
+    """The last whole checkpoint of this plan, if any, and a note on each that was passed over; alike on all workers.
+
+    Another command may train into the same folder, and drop what was just found: then it is looked for again.
+    """
+    for _ in range(MOST_LOOKS):
+        checkpoint, notes, are_gone = look_for_checkpoint(run, plan_digest, world)
+        if checkpoint or not are_gone:
+            break
+    return checkpoint, notes
+
+
+def look_for_checkpoint(run: Location, plan_digest: str, world: World) -> tuple[Checkpoint | None, list[str], bool]:
+    """One look; and whether something was gone before it could be read."""
+    folder, notes, are_gone = run / FOLDER, list[str](), False
+    for step in sorted(found_together(run, world), reverse=True):
         try:
             checkpoint = read_page_together(folder, step, plan_digest, world)
             require_whole(folder, checkpoint.tensors.files, world)
-            return checkpoint, notes
+            return checkpoint, notes, are_gone
         except PassedOver as error:
-            notes.append(f"{error} Going on from the checkpoint before it.")
-    return None, notes
+            if world.sum([float(not (folder / page_name(step)).is_file())])[0]:
+                are_gone = True
+            else:
+                notes.append(f"{error} Going on from the checkpoint before it.")
+    return None, notes, are_gone
 
 
 class PassedOver(ModelError):
     """A checkpoint that cannot be gone on from; the one before may."""
 
 
-def require_agreement(run: Location, number: int, world: World) -> None:
-    """A ModelError on every worker unless all of them have found the same number."""
-    is_other = world.sum([float(number)])[0] != number * world.size
-    if world.sum([float(is_other)])[0]:
-        raise ModelError(f"{run}: the workers found different checkpoints; expected a folder that all can read.")
+def found_together(run: Location, world: World) -> list[int]:
+    """The steps that the first worker finds a page of, on every worker.
+
+    ModelError where others find none at all, however often they look: the folder is not the same for all.
+    """
+    for _ in range(MOST_LOOKS):
+        steps = steps_in(run / FOLDER)
+        num_with_some = world.sum([float(bool(steps))])[0]
+        if num_with_some in (0, world.size):
+            return shared_by_first(steps, world)
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    raise ModelError(f"{run}: some workers find checkpoints and others none; expected a folder that all can read.")
+
+
+def shared_by_first(numbers: list[int], world: World) -> list[int]:
+    """The first worker's numbers, on every worker."""
+    is_first = world.rank == 0
+    count = int(world.sum([float(len(numbers)) * is_first])[0])
+    return [int(number) for number in world.sum([float(n) for n in numbers] if is_first else [0.0] * count)]
 
 
 def read_page_together(folder: Location, step: int, plan_digest: str, world: World) -> Checkpoint:
@@ -151,7 +182,7 @@ def read_page(folder: Location, step: int, plan_digest: str) -> Checkpoint:
     """A checkpoint's page; PassedOver says what is wrong with it."""
     place = folder / page_name(step)
     try:
-        page = json.loads(place.read_bytes())
+        page = json.loads(bytes_of_page(place))
         digest = page.pop("digest")
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise PassedOver(f"{place}: this checkpoint is damaged ({error}).") from error
@@ -161,6 +192,16 @@ def read_page(folder: Location, step: int, plan_digest: str) -> Checkpoint:
     if position.plan_digest != plan_digest:
         raise PassedOver(f"{place}: this checkpoint is of another run.")
     return Checkpoint(position, tensors_from(page))
+
+
+def bytes_of_page(place: Location) -> bytes:
+    """The page; PassedOver where it is gone since it was found."""
+    try:
+        return place.read_bytes()
+    except StorageError:
+        if place.is_file():
+            raise
+        raise PassedOver(f"{place}: this checkpoint is gone.") from None
 
 
 def position_from(page: Mapping[str, Any], where: str) -> Position:

@@ -36,7 +36,7 @@ from pipeline.training.step import Learner, backward, on_device
 from pipeline.training.store import Store
 from pipeline.training.supply import Supply
 from pipeline.training.validation import bits_per_level, measure_bits
-from pipeline.training.world import Alone, World
+from pipeline.training.world import Alone, World, adds_up_anew
 
 
 def run(plan: RunPlan, world: World | None = None, observer: Observer | None = None) -> bool:
@@ -67,6 +67,7 @@ class Run:
         self.position = Position(seed=config.seed, plan_digest=plan.digest)
         self.best: dict[str, Tensor] = {}
         self.record: Record | None = None
+        self.is_rehearsed = False
 
     def go(self) -> bool:
         """From where the run stands to its end; False if asked to stop before."""
@@ -90,11 +91,22 @@ class Run:
         network = network_of(self.learner.model, self.plan.execution, self.world)
         with self.supply.ahead(self.position.step, self.world) as parts:
             while not self.is_over():
-                if self.take_step(network, parts.take()):
+                if self.take_step(network, self.rehearsed(network, parts.take())):
                     self.save()
                     return False
         self.export()
         return True
+
+    def rehearsed(self, network: torch.nn.Module, taken: Taken) -> Taken:
+        """What was taken; the first of a start has given a gradient once that is thrown away, where that matters.
+
+        So the first step after a restart is added up in the same order as it was without one.
+        """
+        if not self.is_rehearsed and adds_up_anew(network):
+            backward(self.learner.model, network, taken.part, self.config.precision, self.world)
+            self.learner.optimiser.zero_grad(set_to_none=True)
+        self.is_rehearsed = True
+        return taken
 
     def is_over(self) -> bool:
         """Whether all steps are taken, or enough of them."""
@@ -161,7 +173,10 @@ class Run:
         )
 
     def diverged(self, slots: list[Slot], nats: float, norm: float) -> ConfigError:
-        """The error of a loss over these windows that is no finite number, or has no such gradient; written down."""
+        """The error of a loss over these windows that is no finite number, or has no such gradient; written down.
+
+        Nobody goes on before it is: workers that raise are ended, and with them the one that still writes.
+        """
         divergence = Divergence(
             step=self.position.step,
             seed=self.config.seed,
@@ -173,6 +188,7 @@ class Run:
         )
         if self.world.rank == 0:
             write_divergence(self.plan.run_folder, divergence)
+        self.world.sum([0.0])
         return explain_divergence(self.plan.run_folder, divergence)
 
     def after_step(self) -> None:

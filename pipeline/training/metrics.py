@@ -18,11 +18,12 @@ from typing import Protocol
 from pipeline.storage import Location
 
 METRICS_FILE = "metrics.jsonl"
+NOT_IN_LINES = ("num_steps", "best_bits")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One line of metrics; `num_steps` is how many the run will take."""
+    """One line of metrics; `num_steps` is how many the run will take, `best_bits` the best held-out bits so far."""
 
     step: int
     num_steps: int
@@ -34,10 +35,11 @@ class Measured:
     waiting_share: float = 0.0
     peak_share: float = 0.0
     validation_bits: float | None = None
+    best_bits: float | None = None
 
     def to_line(self) -> str:
         """The line, without its end."""
-        data = {key: value for key, value in asdict(self).items() if value is not None and key != "num_steps"}
+        data = {key: value for key, value in asdict(self).items() if value is not None and key not in NOT_IN_LINES}
         return json.dumps(data)
 
 

@@ -12,13 +12,13 @@ from pipeline.errors import MissingExtra
 from pipeline.shards.schema import AudioConventions
 from pipeline.training.checkpoint import Position
 from pipeline.training.items import ShownItem
-from pipeline.training.metrics import Measured, MetricsFile, Observer
+from pipeline.training.metrics import NOT_IN_LINES, Measured, MetricsFile, Observer
 from pipeline.training.plan import RunPlan, flat
 from pipeline.training.schedule import learning_rate
 from pipeline.training.sinks import Sinks, as_picture, open_sink, side_by_side
 from pipeline.training.validation import bits_per_level
 
-NOT_FOR_SINKS = ("step", "num_steps")
+NOT_FOR_SINKS = ("step", *NOT_IN_LINES)
 
 
 class Record:
@@ -60,6 +60,7 @@ class Record:
             waiting_share=round(tally.waited_s / seconds, 4),
             peak_share=round(tally.num_levels / seconds / self.levels_at_peak, 4),
             validation_bits=validation_bits,
+            best_bits=position.best.bits if position.best else None,
         )
 
     def show_weights(self, step: int, average: nn.Module) -> None:

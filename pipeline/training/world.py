@@ -100,6 +100,15 @@ class Distributed:
         return cast("list[float]", total.tolist())
 
 
+def adds_up_anew(network: nn.Module) -> bool:
+    """Whether its first gradient is added up in another order than those that follow.
+
+    DistributedDataParallel lays gradients out anew after its first one, in the order in which they came. Where they
+    lie decides in which order three workers and more add them up; the sum of two knows no order.
+    """
+    return isinstance(network, DistributedDataParallel) and torch.distributed.get_world_size() > 2
+
+
 @contextmanager
 def unshared_fsdp(network: FSDPModule) -> Iterator[None]:
     """The same where weights are spread: gradients stay whole on every worker until they are shared."""

@@ -5,6 +5,7 @@
 left, and by two again.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -61,8 +62,10 @@ def kill_a_rank(training: Training, chance: random.Random, is_over: Callable[[],
     wait_until(training, chance, is_over)
     if is_over() or not (found := ranks(os.getpid())):
         return 0
-    os.kill(chance.choice(found), signal.SIGKILL)
-    return 1
+    with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+        os.kill(chance.choice(found), signal.SIGKILL)
+        return 1
+    return 0
 
 
 class Nodes:
@@ -133,7 +136,8 @@ HOW = {"lose_nodes": lose_nodes, "shrink": shrink}
 def main(how: str, dataset: Path, out: Path, seed: int) -> None:
     """Train on nodes that come and go."""
     nodes, is_elastic = Nodes(), how == "shrink"
-    training = on_ray(dataset, out, **{"num_checkpoints": 200, "steps_between": 100} if is_elastic else {})
+    length = {"num_checkpoints": 200, "steps_between": 100} if is_elastic else {"num_checkpoints": 40}
+    training = on_ray(dataset, out, **length)
     ray.init(address=nodes.cluster.address, log_to_driver=False)
 
     def run() -> None:

@@ -85,13 +85,13 @@ def test_a_row(prepare: str, train: str, shared_data: Path, tmp_path: Path) -> N
 
 
 def learns(model: Path, num_levels: int) -> None:
-    """What it knows after eight steps is more than nothing, and more than after the first."""
+    """What it knows after eight steps is more than a guess would be, and more than after the first."""
     bits = [json.loads(line)["train_bits"] for line in (model / "metrics.jsonl").read_text().splitlines()]
     assert len(bits) == 8
     assert all(math.isfinite(value) for value in bits)
     assert min(bits[4:]) < bits[0]
     held_out = load_model(Location(str(model))).info.figures["validation_bits"]
-    assert held_out < math.log2(num_levels) + 1
+    assert held_out < math.log2(num_levels)
 
 
 def draws(model: Path, folder: Path, wish: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,25 @@ from rich.console import Console
 from jobs.cluster import describe
 from jobs.config import parse_yaml
 from jobs.recipes import parse_recipe
-from jobs.sweep import Outcome, Sweep, claim, parse_sweep, plan_trials, rank_of, sweep
+from jobs.sweep import (
+    Outcome,
+    Reporter,
+    Sweep,
+    claim,
+    parse_sweep,
+    plan_trials,
+    rank_of,
+    sweep,
+    train_one,
+    with_checkpoints,
+)
 from jobs.sweep_space import SweepConfig, drawn_settings
-from pipeline.errors import ConfigError, Interrupted, OccupiedError
+from pipeline.errors import ConfigError, Interrupted, OccupiedError, StorageError
 from pipeline.model_folder import load_model
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
+from pipeline.training.checkpoint import last_step
+from pipeline.training.loop import run
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.runs import WAVENET
 
@@ -127,6 +141,61 @@ def test_the_best_come_first_and_those_that_failed_last() -> None:
     assert [outcome.trial for outcome in sorted(outcomes, key=rank_of)] == [2, 0, 1]
 
 
+class Ended(Exception):
+    """Ray Tune ends a trial where it tells of itself."""
+
+
+@pytest.mark.parametrize("validate_every", [4, 5])
+def test_a_trial_that_is_ended_can_be_gone_on_with_and_knows_its_best(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validate_every: int
+) -> None:
+    """It is ended at its second validation, and its best; all that come after it are worse."""
+    bits = iter([3.0, 2.5, *[2.8] * 10])
+    monkeypatch.setattr("pipeline.training.loop.measure_bits", lambda *given: next(bits))
+    settings = data(num_trials=1, grace_steps=5)
+    settings["training"] = {**TRAINING, "validate_every": validate_every, "checkpoint_every": 100}
+    (trial,) = plan_trials(dataset, Location(str(tmp_path)), parse_sweep("some", settings, "here"))
+    told: list[dict[str, Any]] = []
+
+    def report(line: dict[str, Any]) -> None:
+        told.append(line)
+        if len(told) == 2:
+            raise Ended
+
+    with pytest.raises(Ended):
+        run(trial.plan, observer=Reporter(report))
+    assert [line["step"] for line in told] == [validate_every, 2 * validate_every]
+    assert last_step(trial.plan.run_folder) == 2 * validate_every
+    lines = [json.loads(line) for line in (trial.plan.out / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == 2 * validate_every
+    assert run(trial.plan, observer=Reporter(told.append))
+    assert [line["bits"] for line in told] == [3.0, *[2.5] * (40 // validate_every - 2)]
+    assert load_model(trial.plan.out).info.figures["validation_bits"] == 2.5
+
+
+def test_a_trial_keeps_a_recipe_s_checkpoints_where_one_comes_with_each_validation() -> None:
+    recipe = parse_recipe({"model": WAVENET, "training": {"validate_every": 8, "checkpoint_every": 4}}, "here")
+    assert with_checkpoints(recipe) == recipe
+
+
+@pytest.mark.parametrize(("error", "is_an_answer"), [(ConfigError("diverged"), True), (StorageError("full"), False)])
+def test_what_storage_refuses_is_no_answer(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, is_an_answer: bool
+) -> None:
+    """A trial that failed by its own settings is done; one that had no room is tried again."""
+    (trial,) = plan_trials(dataset, Location(str(tmp_path)), parse_sweep("some", data(num_trials=1), "here"))
+    told: list[dict[str, Any]] = []
+
+    def fail(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ray.tune.report", told.append)
+    monkeypatch.setattr("jobs.sweep.run", fail)
+    with nullcontext() if is_an_answer else pytest.raises(StorageError, match="full"):
+        train_one({"trial": 0}, {0: trial.plan})
+    assert [line["reason"] for line in told] == (["diverged"] if is_an_answer else [])
+
+
 @pytest.mark.ray
 @pytest.mark.timeout(300)
 def test_the_hopeless_are_ended_early_and_the_best_can_be_used(
@@ -144,6 +213,9 @@ def test_the_hopeless_are_ended_early_and_the_best_can_be_used(
     assert [(outcome.trial, outcome.status) for outcome in outcomes] == [(0, "finished"), (2, "stopped"), (1, "failed")]
     assert (outcomes[0].step, outcomes[1].step < 40) == (40, True)
     assert "training diverged" in outcomes[2].reason
+    ended = tmp_path / "out/trials/002"
+    assert (ended / "metrics.jsonl").exists()
+    assert list(ended.glob("run/checkpoints/*.json"))
     lines = [json.loads(line) for line in (tmp_path / "out/trials.jsonl").read_text().splitlines()]
     assert [line["trial"] for line in lines] == [outcome.trial for outcome in outcomes]
     best = load_model(out / "trials" / f"{outcomes[0].trial:03d}")

@@ -23,7 +23,7 @@ from jobs.recipes import Recipe
 from jobs.train import Training, Workers, last_line, summary, told, train, workers_of
 from jobs.training_mailbox import Mailbox, News
 from pipeline.errors import ClusterError, ConfigError, Interrupted, StorageError
-from pipeline.model_folder import ModelInfo
+from pipeline.model_folder import ModelInfo, read_model_info
 from pipeline.shards.dataset import Dataset
 from pipeline.shards.schema import AudioConventions, ImageConventions
 from pipeline.storage import Location
@@ -306,4 +306,15 @@ def test_the_summary_tells_the_figures(dataset: Dataset, tmp_path: Path) -> None
     screen, page = console()
     info = train(dataset.folder, plan.out, Recipe(WAVENET, TRAINING), RunningCluster("local", 2, 0), screen)
     assert f"held out {data['figures']['validation_bits']:.3f}" in page.getvalue()
-    assert summary(info) in page.getvalue()
+    assert f"{plan.out} is finished already. {summary(info)}" in page.getvalue()
+    assert read_model_info(plan.out) == info
+
+
+def test_the_summary_tells_what_share_of_the_run_was_waiting(dataset: Dataset, tmp_path: Path) -> None:
+    plan = small_plan(dataset, tmp_path / "out")
+    run(plan)
+    info = read_model_info(plan.out)
+    waited = replace(info, figures={**info.figures, "seconds": 10.0, "levels_per_s": 1500.0, "waiting_share": 0.25})
+    assert "8 steps in 10 s (1,500 timesteps/s, 25% of it waiting for batches); bits" in summary(waited)
+    del waited.figures["waiting_share"]  # a model of before
+    assert "8 steps in 10 s (1,500 timesteps/s); bits" in summary(waited)

@@ -4,6 +4,7 @@ One is also gone on with by the others, whatever their number and however weight
 """
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from pipeline.model_folder import load_model
 from pipeline.shards.dataset import Dataset
 from pipeline.storage import Location
 from pipeline.training.execution import ExecutionConfig
+from pipeline.training.guards import Divergence, write_divergence
 from pipeline.training.index import Slot
 from pipeline.training.loop import Run, run
 from pipeline.training.plan import RunPlan, make_plan
@@ -42,11 +44,20 @@ def train(plan: RunPlan, stop_after: int = 10**9) -> None:
 
 
 def diverge(plan: RunPlan) -> None:
-    """A run whose second step has no loss; what each process is told of it is noted."""
+    """A run whose second step has no loss; what each process is told of it is noted.
+
+    It takes a while to write down, and nobody raises before it is: Ray ends all workers once one has.
+    """
     world = Distributed(parallel=plan.execution.parallel)
-    with pytest.raises(ConfigError) as told:
+    with patch("pipeline.training.loop.write_divergence", write_slowly), pytest.raises(ConfigError) as told:
         run(plan, world)
+    assert (Path(str(plan.out)) / "run/diverged.json").exists()
     (Path(str(plan.out)) / f"told-{world.rank}.txt").write_text(str(told.value))
+
+
+def write_slowly(run_folder: Location, divergence: Divergence) -> None:
+    time.sleep(0.5)
+    write_divergence(run_folder, divergence)
 
 
 @contextmanager

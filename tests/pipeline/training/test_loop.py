@@ -16,7 +16,7 @@ from pipeline.storage import PARTIAL_PREFIX, Location
 from pipeline.training.checkpoint import Position, save_checkpoint
 from pipeline.training.loop import Run, run
 from pipeline.training.plan import make_plan
-from pipeline.training.prefetch import Taken
+from pipeline.training.prefetch import Ahead, Taken
 from pipeline.training.step import Learner
 from pipeline.training.world import Alone
 from tests.pipeline.training.datasets import audio_dataset, image_dataset
@@ -101,6 +101,19 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
     straight = tmp_path / "straight"
     run(small_plan(dataset, straight, log_every=2))
     assert figures(out) == figures(straight)  # a line that spans the restart is the same, too
+
+
+def test_what_was_waited_for_batches_is_told_of_the_whole_run(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a second before each of its steps, also of those before a restart."""
+    take = Ahead.take
+    monkeypatch.setattr(Ahead, "take", lambda ahead: replace(take(ahead), waited_s=0.5))
+    assert not run(small_plan(dataset, tmp_path / "out"), observer=Watcher(3))
+    assert run(small_plan(dataset, tmp_path / "out"))
+    figures = read_model_info(Location(str(tmp_path / "out"))).figures
+    assert figures["seconds"] >= 8 * 0.5
+    assert figures["waiting_share"] * figures["seconds"] == pytest.approx(8 * 0.5, rel=0.05)
 
 
 def test_what_a_killed_process_left_half_written_beside_the_model_is_gone_at_the_end(
