@@ -166,7 +166,7 @@ def test_two_commands_at_once_end_with_the_same_weights(
     data: Path, calm: dict[tuple[int, str], Calm], tmp_path: Path, world: tuple[int, str], after: int
 ) -> None:
     """The second begins with the first, or while that writes checkpoints and drops others."""
-    training = Training(data, tmp_path / "out", *world)
+    training = Training(data, tmp_path / "out", *world, num_checkpoints=40, steps_between=1)
     first = start(training)
     while last_step(training) < after and all(worker.exitcode is None for worker in first):
         time.sleep(0.001)
