@@ -242,7 +242,7 @@ def test_ctrl_c_ends_it_without_a_table_of_trials_that_were_cut_off(
 
     def interrupt() -> None:
         until = time.monotonic() + 100
-        while not list(out.glob("trials/*/metrics.jsonl")) and time.monotonic() < until:
+        while not list(out.glob("trials/*/run/checkpoints/*.json")) and time.monotonic() < until:
             time.sleep(0.1)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
