@@ -26,7 +26,7 @@ from jobs.progress import ProgressView, progress, say
 from jobs.recipes import Recipe, parse_recipe
 from jobs.sweep_space import SweepConfig, drawn_settings, nested
 from jobs.train import ray_storage
-from pipeline.errors import ConfigError, Interrupted, ModelError, OccupiedError
+from pipeline.errors import AncestralError, ConfigError, Interrupted, OccupiedError, StorageError
 from pipeline.shards.dataset import Dataset, open_dataset
 from pipeline.shards.plan import digest_of
 from pipeline.storage import Location
@@ -119,22 +119,15 @@ def plan_trial(dataset: Dataset, out: Location, wanted: Sweep, number: int, sett
     data, where = dict(wanted.data), f"{wanted.where}, trial {number} ({shown(settings)})"
     for name, value in settings.items():
         data = overlay(data, nested(name, value))
-    recipe = with_checkpoints(parse_recipe(data, where))
+    recipe = parse_recipe(data, where)
     if recipe.training.validate_every > wanted.config.grace_steps:
         raise ConfigError(
             f"{where}: training.validate_every is {recipe.training.validate_every} and sweep.grace_steps "
             f"{wanted.config.grace_steps}: they are compared at validations; lower the one, or raise the other."
         )
     plan = make_plan(dataset, out / "trials" / f"{number:03d}", recipe.model, recipe.training)
-    return Trial(number, settings, recipe, replace(plan, execution=recipe.execution, telling=recipe.telling))
-
-
-def with_checkpoints(recipe: Recipe) -> Recipe:
-    """A checkpoint at every validation, where a trial may be ended: there is always one to go on from."""
-    training = recipe.training
-    if training.validate_every % training.checkpoint_every:
-        training = replace(training, checkpoint_every=training.validate_every)
-    return replace(recipe, training=training)
+    plan = replace(plan, execution=recipe.execution, telling=recipe.telling, keeps_validated=True)
+    return Trial(number, settings, recipe, plan)
 
 
 def claim(out: Location, wanted: Sweep, dataset_digest: str) -> None:
@@ -165,6 +158,7 @@ def run_trials(
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new one prints a page of its own, however quiet it is to be
     # Ray Tune takes Ctrl-C for the end of the sweep, and trials that it has cut off for ones that it has stopped.
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+    os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")  # the table tells them, without their tracebacks
     os.environ.setdefault(
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1"
     )  # its logs are nobody's, and stay open after Ctrl-C
@@ -209,7 +203,9 @@ def train_one(config: Mapping[str, Any], plans: Mapping[int, RunPlan]) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         run(plan, Alone(device), Reporter(tune.report))
-    except (ConfigError, ModelError) as error:
+    except StorageError:
+        raise
+    except AncestralError as error:
         tune.report({"step": 0, "bits": float("inf"), "reason": str(error)})
         return
     info = finished(plan)
@@ -272,7 +268,7 @@ def outcome_of(trial: Trial, metrics: Mapping[str, Any], error: object = None) -
     step, bits = metrics.get("step", 0), metrics.get("bits")
     reason = metrics.get("reason") or (str(error).strip().splitlines()[-1] if error else "")
     status = "failed" if reason else "finished" if metrics.get("is_finished") else "stopped"
-    kept = bits if bits is not None and bits < float("inf") else None
+    kept = bits if bits is not None and bits < float("inf") and not error else None
     return Outcome(trial.number, status, step, kept, trial.settings, reason)
 
 

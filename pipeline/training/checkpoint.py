@@ -25,7 +25,7 @@ FORMAT = "ancestral-checkpoint"
 FORMAT_VERSION = 2
 FOLDER = "checkpoints"
 
-MOST_LOOKS = 5
+MOST_LOOKS = 10
 SECONDS_BETWEEN_LOOKS = 0.5
 """For checkpoints, where others come and go meanwhile: another command writes them, or a listing is late."""
 
@@ -117,53 +117,53 @@ def find_checkpoint(run: Location, plan_digest: str, world: World) -> tuple[Chec
     """The last whole checkpoint of this plan, if any, and a note on each that was passed over; alike on all workers.
 
     Another command may train into the same folder, and drop what was just found: then it is looked for again.
+    ModelError where workers do not find the same, however often they look.
     """
     for _ in range(MOST_LOOKS):
-        checkpoint, notes, are_gone = look_for_checkpoint(run, plan_digest, world)
-        if checkpoint or not are_gone:
-            break
-    return checkpoint, notes
+        try:
+            return look_for_checkpoint(run, plan_digest, world)
+        except Gone:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+    raise ModelError(f"{run}: the workers found different checkpoints; expected a folder that all can read.")
 
 
-def look_for_checkpoint(run: Location, plan_digest: str, world: World) -> tuple[Checkpoint | None, list[str], bool]:
-    """One look; and whether something was gone before it could be read."""
-    folder, notes, are_gone = run / FOLDER, list[str](), False
+def look_for_checkpoint(run: Location, plan_digest: str, world: World) -> tuple[Checkpoint | None, list[str]]:
+    """One look; Gone where a worker does not find what the first has found."""
+    folder, notes = run / FOLDER, list[str]()
     for step in sorted(found_together(run, world), reverse=True):
         try:
             checkpoint = read_page_together(folder, step, plan_digest, world)
             require_whole(folder, checkpoint.tensors.files, world)
-            return checkpoint, notes, are_gone
+            return checkpoint, notes
         except PassedOver as error:
-            if world.sum([float(not (folder / page_name(step)).is_file())])[0]:
-                are_gone = True
-            else:
-                notes.append(f"{error} Going on from the checkpoint before it.")
-    return None, notes, are_gone
+            if world.sum([float(step not in steps_in(folder))])[0]:
+                raise Gone from None
+            notes.append(f"{error} Going on from the checkpoint before it.")
+    return None, notes
 
 
 class PassedOver(ModelError):
     """A checkpoint that cannot be gone on from; the one before may."""
 
 
-def found_together(run: Location, world: World) -> list[int]:
-    """The steps that the first worker finds a page of, on every worker.
+class Gone(Exception):
+    """What was there a moment ago; the same on all workers."""
 
-    ModelError where others find none at all, however often they look: the folder is not the same for all.
-    """
-    for _ in range(MOST_LOOKS):
-        steps = steps_in(run / FOLDER)
-        num_with_some = world.sum([float(bool(steps))])[0]
-        if num_with_some in (0, world.size):
-            return shared_by_first(steps, world)
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-    raise ModelError(f"{run}: some workers find checkpoints and others none; expected a folder that all can read.")
+
+def found_together(run: Location, world: World) -> list[int]:
+    """The steps that the first worker finds a page of, on every worker; Gone where some find none at all."""
+    steps = steps_in(run / FOLDER)
+    if world.sum([float(bool(steps))])[0] not in (0, world.size):
+        raise Gone
+    return shared_by_first(steps, world)
 
 
 def shared_by_first(numbers: list[int], world: World) -> list[int]:
     """The first worker's numbers, on every worker."""
     is_first = world.rank == 0
     count = int(world.sum([float(len(numbers)) * is_first])[0])
-    return [int(number) for number in world.sum([float(n) for n in numbers] if is_first else [0.0] * count)]
+    own = [float(number) for number in numbers] if is_first else [0.0] * count
+    return [int(number) for number in world.sum(own)] if count else []
 
 
 def read_page_together(folder: Location, step: int, plan_digest: str, world: World) -> Checkpoint:
@@ -173,16 +173,22 @@ def read_page_together(folder: Location, step: int, plan_digest: str, world: Wor
         checkpoint = read_page(folder, step, plan_digest)
     except PassedOver as error:
         wrong = str(error)
-    if world.sum([float(checkpoint is None)])[0] or checkpoint is None:
-        raise PassedOver(wrong or f"{folder / page_name(step)}: another worker found this checkpoint damaged.")
+    (first,) = shared_by_first([number_of(checkpoint)], world)
+    if world.sum([float(checkpoint is None or number_of(checkpoint) != first)])[0] or checkpoint is None:
+        raise PassedOver(wrong or f"{folder / page_name(step)}: another worker found this checkpoint otherwise.")
     return checkpoint
+
+
+def number_of(checkpoint: Checkpoint | None) -> int:
+    """A number that tells checkpoints apart, and can be added up: two commands may write one of the same step."""
+    return int(digest_of(dict(checkpoint.tensors.files))[:12], 16) if checkpoint else 0
 
 
 def read_page(folder: Location, step: int, plan_digest: str) -> Checkpoint:
     """A checkpoint's page; PassedOver says what is wrong with it."""
     place = folder / page_name(step)
     try:
-        page = json.loads(bytes_of_page(place))
+        page = json.loads(bytes_of_page(folder, step))
         digest = page.pop("digest")
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise PassedOver(f"{place}: this checkpoint is damaged ({error}).") from error
@@ -194,14 +200,14 @@ def read_page(folder: Location, step: int, plan_digest: str) -> Checkpoint:
     return Checkpoint(position, tensors_from(page))
 
 
-def bytes_of_page(place: Location) -> bytes:
+def bytes_of_page(folder: Location, step: int) -> bytes:
     """The page; PassedOver where it is gone since it was found."""
     try:
-        return place.read_bytes()
+        return (folder / page_name(step)).read_bytes()
     except StorageError:
-        if place.is_file():
+        if step in steps_in(folder):
             raise
-        raise PassedOver(f"{place}: this checkpoint is gone.") from None
+        raise PassedOver(f"{folder / page_name(step)}: this checkpoint is gone.") from None
 
 
 def position_from(page: Mapping[str, Any], where: str) -> Position:
@@ -220,7 +226,7 @@ def require_whole(folder: Location, files: Mapping[str, str], world: World) -> N
     names = sorted(files)
     wrong = [0.0] * len(names)
     for at in range(world.rank, len(names), world.size):
-        wrong[at] = float(state_of(folder / names[at], files[names[at]]))
+        wrong[at] = float(state_of(folder, names[at], files[names[at]]))
     for name, state in zip(names, world.sum(wrong), strict=True):
         if state == MISSING:
             raise PassedOver(f"{folder / name}: the tensors of this checkpoint are missing.")
@@ -231,11 +237,15 @@ def require_whole(folder: Location, files: Mapping[str, str], world: World) -> N
 WHOLE, MISSING, DAMAGED = 0, 1, 2
 
 
-def state_of(place: Location, sha256: str) -> int:
-    """Whether a file is what was written."""
-    if not place.is_file():
+def state_of(folder: Location, name: str, sha256: str) -> int:
+    """Whether a file is what was written. What is not there is told by reading: a store may remember what it listed."""
+    try:
+        content = (folder / name).read_bytes()
+    except StorageError:
+        if name in folder.names():
+            raise
         return MISSING
-    return WHOLE if hashlib.sha256(place.read_bytes()).hexdigest() == sha256 else DAMAGED
+    return WHOLE if hashlib.sha256(content).hexdigest() == sha256 else DAMAGED
 
 
 def drop_others(folder: Location, last: int, keep: int) -> None:

@@ -47,7 +47,7 @@ def run(plan: RunPlan, world: World | None = None, observer: Observer | None = N
     world, observer = world or Alone(), observer or Silent()
     if world.rank == 0:
         claim(plan)
-    if finished(plan):
+    if world.sum([float(finished(plan) is not None)])[0]:
         return True
     dataset = open_dataset(plan.dataset, plan.conventions.kind)
     if dataset.info.digest != plan.dataset_digest:
@@ -119,7 +119,7 @@ class Run:
             self.initialise()
         self.learner.shard(self.world)
         if checkpoint:
-            self.position, self.best = checkpoint.position, self.store.load(checkpoint, self.learner)
+            self.position, self.best = self.store.put_back(checkpoint, self.learner)
         for note in notes if self.world.rank == 0 else ():
             self.observer.note(note)
         if self.world.rank == 0:
@@ -186,9 +186,11 @@ class Run:
             item_ids=self.supply.item_ids(slots),
             windows=[(slot.before, slot.before + slot.num_levels) for slot in slots],
         )
-        if self.world.rank == 0:
-            write_divergence(self.plan.run_folder, divergence)
-        self.world.sum([0.0])
+        try:
+            if self.world.rank == 0:
+                write_divergence(self.plan.run_folder, divergence)
+        finally:
+            self.world.sum([0.0])
         return explain_divergence(self.plan.run_folder, divergence)
 
     def after_step(self) -> None:
@@ -198,7 +200,7 @@ class Run:
         last = last or self.is_over()
         if last or bits is not None or step % self.config.log_every == 0:
             self.log(bits)
-        if last or step % self.config.checkpoint_every == 0:
+        if last or step % self.config.checkpoint_every == 0 or (self.plan.keeps_validated and bits is not None):
             self.save()
         self.show(step, last=last)
 

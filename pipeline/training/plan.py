@@ -49,7 +49,8 @@ MOST_SOFTMAX_LEVELS = 4096
 class RunPlan:
     """A run, whole: where it reads and writes, the model with every setting, how it is trained.
 
-    How the work is done and what is told of it (`execution`, `telling`) do not decide the outcome.
+    How the work is done and what is told of it (`execution`, `telling`) do not decide the outcome. Nor does
+    `keeps_validated`: a checkpoint at each validation too, for who may end the run there (a sweep).
     """
 
     dataset: Location
@@ -62,6 +63,7 @@ class RunPlan:
     conditioning: Conditioning
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     telling: TellingConfig = field(default_factory=TellingConfig)
+    keeps_validated: bool = False
 
     @property
     def digest(self) -> str:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
+from pipeline.errors import StorageError
 from pipeline.training.checkpoint import FOLDER, Checkpoint, Position, find_checkpoint, save_checkpoint
 from pipeline.training.plan import RunPlan
 from pipeline.training.sharded_files import load_tensors
@@ -24,6 +25,17 @@ class Store:
     def find(self) -> tuple[Checkpoint | None, list[str]]:
         """The last whole checkpoint, if there is one, and notes for a person."""
         return find_checkpoint(self.plan.run_folder, self.plan.digest, self.world)
+
+    def put_back(self, found: Checkpoint, learner: Learner) -> tuple[Position, dict[str, Tensor]]:
+        """What was found, or where another command has dropped it meanwhile, what stands now; and the best weights."""
+        while True:
+            try:
+                return found.position, self.load(found, learner)
+            except StorageError:
+                again, _ = self.find()
+                if again is None or again.position.step == found.position.step:
+                    raise
+                found = again
 
     def load(self, checkpoint: Checkpoint, learner: Learner) -> dict[str, Tensor]:
         """Put a checkpoint's tensors into the learner, spread as it is now; returns the best weights."""

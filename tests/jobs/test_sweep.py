@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ray import tune
 from rich.console import Console
 
 from jobs.cluster import describe
@@ -27,7 +28,6 @@ from jobs.sweep import (
     rank_of,
     sweep,
     train_one,
-    with_checkpoints,
 )
 from jobs.sweep_space import SweepConfig, drawn_settings
 from pipeline.errors import ConfigError, Interrupted, OccupiedError, StorageError
@@ -173,11 +173,6 @@ def test_a_trial_that_is_ended_can_be_gone_on_with_and_knows_its_best(
     assert load_model(trial.plan.out).info.figures["validation_bits"] == 2.5
 
 
-def test_a_trial_keeps_a_recipe_s_checkpoints_where_one_comes_with_each_validation() -> None:
-    recipe = parse_recipe({"model": WAVENET, "training": {"validate_every": 8, "checkpoint_every": 4}}, "here")
-    assert with_checkpoints(recipe) == recipe
-
-
 @pytest.mark.parametrize(("error", "is_an_answer"), [(ConfigError("diverged"), True), (StorageError("full"), False)])
 def test_what_storage_refuses_is_no_answer(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, is_an_answer: bool
@@ -199,7 +194,7 @@ def test_what_storage_refuses_is_no_answer(
 @pytest.mark.ray
 @pytest.mark.timeout(300)
 def test_the_hopeless_are_ended_early_and_the_best_can_be_used(
-    dataset: Dataset, tmp_path: Path, ray_local: None
+    dataset: Dataset, tmp_path: Path, ray_local: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, page = Location(str(tmp_path / "out")), io.StringIO()
     rates = {"training.learning_rate": {"choice": [1e-6, 3e-2, 1e30]}}
@@ -208,7 +203,9 @@ def test_the_hopeless_are_ended_early_and_the_best_can_be_used(
     wanted: Sweep = parse_sweep("some", asked, "here")
     drawn = [trial["training.learning_rate"] for trial in drawn_settings(wanted.config)]
     assert drawn == [3e-2, 1e30, 1e-6]  # the second diverges, and leaves its place to the third
-    console = Console(file=page, width=200)
+    console, with_resources = Console(file=page, width=200), tune.with_resources
+    half = {"cpu": describe("local").num_cpus / 2}  # two at once, however many there is room for
+    monkeypatch.setattr(tune, "with_resources", lambda trainable, _: with_resources(trainable, half))
     outcomes = sweep(dataset.folder, out, wanted, describe("local"), console)
     assert [(outcome.trial, outcome.status) for outcome in outcomes] == [(0, "finished"), (2, "stopped"), (1, "failed")]
     assert (outcomes[0].step, outcomes[1].step < 40) == (40, True)

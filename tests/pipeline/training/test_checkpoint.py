@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from models.linear_ar import LinearARConfig
+from pipeline.errors import ModelError
 from pipeline.storage import Location
 from pipeline.training.checkpoint import (
     FOLDER,
@@ -177,6 +178,78 @@ def test_a_checkpoint_of_another_run_is_not_taken(tmp_path: Path) -> None:
     found, notes = find_checkpoint(Location(str(tmp_path)), "another plan", Alone())
     assert found is None
     assert "another run" in notes[0]
+
+
+class Scripted(Alone):
+    """The first of two workers, whose other one adds what is written down: to each sum, in turn."""
+
+    size = 2
+
+    def __init__(self, *others: list[float]) -> None:
+        super().__init__()
+        self.others = iter(others)
+
+    def sum(self, values: list[float]) -> list[float]:
+        other = next(self.others, [0.0] * len(values))
+        return [one + more for one, more in zip(values, other, strict=True)]
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.training.checkpoint.SECONDS_BETWEEN_LOOKS", 0.0)
+
+
+@pytest.mark.usefixtures("no_pause")
+@pytest.mark.parametrize("lost", ["000000010.json", "000000010-00000.safetensors"])
+def test_what_is_dropped_while_it_is_found_is_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """Another command drops it, and has written a later one: that is gone on from, and no one is told of damage."""
+    save(tmp_path, 5)
+    save(tmp_path, 10)
+    read = Location.read_bytes
+
+    def drop_then_read(place: Location) -> bytes:
+        if place.name == lost:
+            monkeypatch.undo()
+            save(tmp_path, 15, keep=1)
+        return read(place)
+
+    monkeypatch.setattr(Location, "read_bytes", drop_then_read)
+    assert load(tmp_path) == (15, [])
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_workers_that_do_not_find_the_same_are_told(tmp_path: Path) -> None:
+    """The other one finds no page at all, each time."""
+    save(tmp_path, 5)
+    with pytest.raises(ModelError, match="the workers found different checkpoints"):
+        find_checkpoint(Location(str(tmp_path)), PLAN, Scripted())
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_page_that_another_worker_never_finds_is_told_and_the_one_before_is_not_taken(tmp_path: Path) -> None:
+    """Both have pages; the other one finds nothing of the last, at every look."""
+    save(tmp_path, 5)
+    save(tmp_path, 10)
+    is_wrong, is_gone = [[1.0]], [[1.0]]
+    a_look = [[1.0], [0.0], [0.0] * 2, [0.0], [0.0], *is_wrong, *is_gone]
+    with pytest.raises(ModelError, match="the workers found different checkpoints"):
+        find_checkpoint(Location(str(tmp_path)), PLAN, Scripted(*a_look * 100))
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_one_that_another_worker_finds_otherwise_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
+    """Two commands with other numbers of workers have written it, one after the other."""
+    save(tmp_path, 5)
+    save(tmp_path, 10)
+    is_wrong, is_gone = [[1.0]], [[0.0]]
+    a_look = [[1.0], [0.0], [0.0] * 2, [0.0], [0.0], *is_wrong, *is_gone]
+    found, notes = find_checkpoint(Location(str(tmp_path)), PLAN, Scripted(*a_look))
+    assert found is not None
+    assert found.position.step == 5
+    assert len(notes) == 1
+    assert "another worker found this checkpoint otherwise" in notes[0]
 
 
 def test_nothing_there_is_no_error(tmp_path: Path) -> None:

@@ -165,6 +165,9 @@ def runs(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         partial(train, made.planned("ddp 3")),
         partial(train, made.planned("fsdp 3", FSDP)),
         partial(train, made.planned("grown", FSDP)),
+        *(partial(train, made.planned(f"stopped {how.num_parts}", how), 5) for how in (ExecutionConfig(), PARTS)),
+        *(partial(train, made.planned(f"stopped {how.num_parts}", how)) for how in (ExecutionConfig(), PARTS)),
+        partial(train, made.planned("parts 3", PARTS)),
     ]
     run_jobs(by_two, 2, folder)
     run_jobs(by_three, 3, folder)
@@ -187,6 +190,16 @@ def test_losses_and_weights_are_those_of_one(runs: Runs, name: str) -> None:
     assert bits(here) == pytest.approx(bits(alone), rel=1e-10)
     weights = [load_model(Location(str(runs.folder / each))).model.state_dict() for each in ("alone", name)]
     torch.testing.assert_close(weights[1], weights[0], rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(("stopped", "straight"), [("stopped 1", "ddp 3"), ("stopped 3", "parts 3")])
+def test_three_that_were_stopped_end_with_the_weights_of_three_that_were_not(
+    runs: Runs, stopped: str, straight: str
+) -> None:
+    """To the bit: what is added up first does not depend on how long a process has lived."""
+    weights = [(runs.folder / name / "weights.safetensors").read_bytes() for name in (stopped, straight)]
+    assert weights[0] == weights[1]
+    assert figures(runs.folder / stopped) == figures(runs.folder / straight)
 
 
 @pytest.mark.parametrize("name", ["ddp 2", "parts", "ddp 3", "fsdp 3"])
