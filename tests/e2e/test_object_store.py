@@ -71,7 +71,7 @@ def storage(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_every_verb_works_on_an_object_store(storage: dict[str, str], tmp_path: Path) -> None:
     script = tmp_path / "verbs.py"
     script.write_text(ALL_VERBS)
