@@ -86,7 +86,7 @@ def test_nodes(data: Path, tmp_path: Path, short_folder: Path, seed: int) -> Non
     training = on_ray(data, tmp_path / "out", num_checkpoints=40)
     told = on_nodes("lose_nodes", training, short_folder, seed)
     assert told.count("a raylet was killed") == NUM_LOST_NODES, told
-    assert told.count("Going on from step") >= NUM_LOST_NODES, told
+    assert "went back" not in told, told
     assert "all is trained" in told, told
     assert left_by(training) == undisturbed(replace(training, out=tmp_path / "calm"))
 

@@ -130,6 +130,17 @@ def wait_for(condition: Callable[[], bool], runner: threading.Thread) -> None:
         time.sleep(0.05)
 
 
+def watch(training: Training, runner: threading.Thread) -> None:
+    """Say so where the last checkpoint is an earlier one than before: what was kept was not gone on from."""
+    furthest = 0
+    while runner.is_alive():
+        step = last_step(training)
+        if step < furthest:
+            print(f"went back to {step} from {furthest}", flush=True)
+        furthest = max(step, furthest)
+        time.sleep(0.005)
+
+
 HOW = {"lose_nodes": lose_nodes, "shrink": shrink}
 
 
@@ -147,6 +158,7 @@ def main(how: str, dataset: Path, out: Path, seed: int) -> None:
 
     runner = threading.Thread(target=run, daemon=True)
     runner.start()
+    threading.Thread(target=watch, args=(training, runner), daemon=True).start()
     HOW[how](training, nodes, runner, random.Random(seed))
     if not is_elastic:
         runner.join()
