@@ -4,8 +4,8 @@
 
 Workers are processes on one thread, each held to a core of its own. One works through the global batch, or two
 through half of it each, whose gradients are averaged as in a run (`pipeline.training.world`, over gloo): likelihood,
-gradient, the sums over the workers, the update. The ceiling is two that do the same halves without a word to each other,
-in the same rounds: what this machine allows, with what is lost by halving a batch.
+gradient, the sums over the workers, the update. The ceiling is two that do the same halves without a word to each
+other, in the same rounds: what this machine allows, with what is lost by halving a batch.
 """
 
 import argparse
