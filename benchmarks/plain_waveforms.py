@@ -33,7 +33,7 @@ class PlainWaveNet(WaveNet):
 class PlainLayer(GatedLayer):
     """Equation (2) and the residual connection."""
 
-    def forward(self, x: Tensor, biases: Sequence[Tensor]) -> tuple[Tensor, Tensor]:  # noqa: D102
+    def forward(self, x: Tensor, biases: Sequence[Tensor], room: object = None) -> tuple[Tensor, Tensor]:  # noqa: D102
         gate: Tensor = self.gate(x)
         for bias in biases:
             gate = (gate.unflatten(1, (bias.shape[1], -1)) + bias).flatten(1, 2)

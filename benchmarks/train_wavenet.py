@@ -57,7 +57,7 @@ def training_step(
 def step_of(model: nn.Module, nats: Nats, dtype: torch.dtype) -> Callable[[], None]:
     """A model's step on levels at random, with Adam as the pipeline has it: the same for everyone."""
     x = torch.randint(256, (BATCH_SIZE, NUM_TIMESTEPS), generator=torch.Generator().manual_seed(0))
-    optimiser = torch.optim.Adam(model.train().parameters(), lr=1e-4)
+    optimiser = torch.optim.Adam(model.train().parameters(), lr=1e-4, fused=True)
     return partial(training_step, model, nats, optimiser, x, dtype)
 
 

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from models.layers.causal_conv import CausalConv1d
 from models.layers.gated_conv import GatedWeights, gated_convolution
+from models.layers.side_by_side import Part, SideBySide
 from models.layers.waveform_condition import LayerBias
 
 
@@ -76,14 +77,15 @@ class GatedLayer(nn.Module):
         self.gate = CausalConv1d(shape.residual_channels, shape.gate_channels, shape.kernel_size, dilation)
         self.residual = None if is_last else nn.Linear(shape.gate_channels // 2, shape.residual_channels, bias=False)
 
-    def forward(self, x: Tensor, biases: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, biases: Sequence[Tensor], room: Part | None = None) -> tuple[Tensor, Tensor]:
         """Input [B, T, R] and biases [B, N, 1, G] to z [B, T, H] and the next input [B, T, R]; each N divides T.
 
+        z is written where there is `room` for it, if a kernel works it out.
         The equation as it stands is `benchmarks/plain_waveforms.py`; the gradient is written out in `gated_conv.py`.
         """
         residual = None if self.residual is None else self.residual.weight
         weights = GatedWeights(self.gate.weight, self.gate.bias, residual)
-        return gated_convolution(x, weights, self.gate.dilation, list(biases))
+        return gated_convolution(x, weights, self.gate.dilation, list(biases), room)
 
 
 @dataclass
@@ -134,11 +136,11 @@ class GatedStack(nn.Module):
 
     def forward(self, x: Tensor, biases: Sequence[LayerBias]) -> Tensor:
         """The skip connections' sum at every timestep; `biases` are all added to the gates."""
-        all_z = []
+        room, all_z = SideBySide(x, len(self.layers), self.shape.gate_channels // 2), []
         for index, layer in enumerate(self.layers):
-            z, x = layer(x, [bias(index) for bias in biases])
+            z, x = layer(x, [bias(index) for bias in biases], room.part(index))
             all_z.append(z)
-        output: Tensor = self.skip(torch.cat(all_z, -1))
+        output: Tensor = self.skip(room.joined(all_z))
         return output
 
     def gate_biases(self, batch_size: int) -> Tensor:

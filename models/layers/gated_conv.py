@@ -18,13 +18,15 @@ filled up with zeros, and the stream stays in the precision that it comes in (de
 gradient of the gradient is an error.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from models.layers.precision import as_multiplied
+from models.layers.precision import as_multiplied, dtype_of_products
+from models.layers.side_by_side import Part
 from models.native import training as native
 
 
@@ -36,14 +38,17 @@ class GatedWeights(NamedTuple):
     residual: Tensor | None
 
 
-def gated_convolution(x: Tensor, weights: GatedWeights, dilation: int, added: list[Tensor]) -> tuple[Tensor, Tensor]:
+def gated_convolution(
+    x: Tensor, weights: GatedWeights, dilation: int, added: list[Tensor], room: Part | None = None
+) -> tuple[Tensor, Tensor]:
     """Input x [B, T, R] and what is added to the gates, each [B, N, 1, G] (N | T), to z [B, T, H] and y [B, T, R].
 
-    z has the precision that products are made in, y that of x. Without a residual connection y is x.
+    z has the precision that products are made in, y that of x. Without a residual connection y is x. A kernel writes z
+    where there is `room` for it.
     """
-    products, half = as_multiplied(weights.taps)[0], weights.taps.shape[2] // 2
-    layer: Any = _FusedLayer if native.fits(x, products.dtype, half) else _GatedConvolution
-    z, *y = layer.apply(x, dilation, *weights, *added)
+    dtype, half = dtype_of_products(weights.taps), weights.taps.shape[2] // 2
+    layer: Any = partial(_FusedLayer.apply, room) if native.fits(x, dtype, half) else _GatedConvolution.apply
+    z, *y = layer(x, dilation, *weights, *added)
     return z, y[0] if y else x
 
 
@@ -52,10 +57,17 @@ class _FusedLayer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, dilation: int, weight: Tensor, bias: Tensor, residual: Tensor | None, *added: Tensor
+        ctx: Any,
+        room: Part | None,
+        x: Tensor,
+        dilation: int,
+        weight: Tensor,
+        bias: Tensor,
+        residual: Tensor | None,
+        *added: Tensor,
     ) -> tuple[Tensor, ...]:
-        x = x.contiguous()
-        activations, z, y = native.forward(x, weight, biases_of(bias, added, x.shape[0]), residual, dilation)
+        x, place = x.contiguous(), None if room is None else room.tensor()
+        activations, z, y = native.forward(x, weight, biases_of(bias, added, x.shape[0]), residual, dilation, place)
         ctx.dilation, ctx.shapes, ctx.added_dtypes = dilation, [one.shape for one in added], [a.dtype for a in added]
         ctx.save_for_backward(x, activations, z, weight, bias, residual)
         return (z,) if y is None else (z, y)
@@ -64,18 +76,18 @@ class _FusedLayer(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, of_z: Tensor, of_y: Tensor | None = None) -> tuple[Tensor | None, ...]:
         x, activations, z, weight, bias, residual = ctx.saved_tensors
-        saved, with_input = native.Activated(activations, z, None), ctx.needs_input_grad[0]
+        saved, with_input = native.Activated(activations, z, None), ctx.needs_input_grad[1]
         of_y = None if residual is None else of_y
         gradients = native.backward(x, weight, residual, ctx.dilation, saved, (of_z, of_y), with_input=with_input)
-        of_residual = None
-        if of_y is not None:
-            of_residual = native.weight_gradient(of_y.to(z.dtype), z, 1, 1)[0].to(weight.dtype)
-        of_weight = native.weight_gradient(x, gradients.of_gates, len(weight), ctx.dilation).to(weight.dtype)
         of_added = [
             gradients.of_gates.unflatten(1, (shape[1], -1)).sum(2, keepdim=True).sum_to_size(shape).to(dtype)
             for shape, dtype in zip(ctx.shapes, ctx.added_dtypes, strict=True)
         ]
-        return gradients.of_x, None, of_weight, gradients.of_bias.to(bias.dtype), of_residual, *of_added
+        of_weights = [
+            None if of is None else of.to(one.dtype)
+            for of, one in zip(gradients.of_weights, (weight, bias, residual), strict=True)
+        ]
+        return None, gradients.of_x, None, *of_weights, *of_added
 
 
 def biases_of(bias: Tensor, added: tuple[Tensor, ...], batch_size: int) -> Tensor:

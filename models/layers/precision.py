@@ -18,8 +18,12 @@ def as_multiplied(*tensors: Tensor) -> tuple[Tensor, ...]:
 
     Like these, it leaves float64 as it is.
     """
-    device = tensors[0].device.type
+    return tuple(tensor.to(dtype_of_products(tensor)) for tensor in tensors)
+
+
+def dtype_of_products(tensor: Tensor) -> torch.dtype:
+    """What products with a tensor are made in."""
+    device = tensor.device.type
     if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
-        return tensors
-    dtype = torch.get_autocast_dtype(device)
-    return tuple(tensor if tensor.dtype == torch.float64 else tensor.to(dtype) for tensor in tensors)
+        return tensor.dtype
+    return tensor.dtype if tensor.dtype == torch.float64 else torch.get_autocast_dtype(device)

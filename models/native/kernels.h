@@ -2,11 +2,11 @@
 #pragma once
 
 #include "gated_pictures.h"
+#include "packing.h"
 #include "peak.h"
 #include "square_pictures.h"
 #include "training.h"
 #include "wavenet.h"
-#include "weight_gradient.h"
 
 #define OFFERED extern "C" __attribute__((visibility("default")))
 
@@ -44,9 +44,9 @@ OFFERED void ancestral_gated_finish_row_float32(const GatedPictures* net, int ro
 OFFERED void ancestral_gated_draw_row_float32(const GatedPictures* net, const PictureRow* row) { draw_row<Float32>(*net, *row); }
 OFFERED void ancestral_square_finish_row_float32(const SquarePictures* net, int row) { finish_row<Float32>(*net, row); }
 OFFERED void ancestral_square_draw_row_float32(const SquarePictures* net, const PictureRow* row) { draw_row<Float32>(*net, *row); }
+OFFERED void ancestral_pack_float32(const Packing* packing) { pack<Float32>(*packing); }
 OFFERED void ancestral_layer_forward_float32(const GatedLayer* layer) { layer_forward<Float32>(*layer); }
 OFFERED void ancestral_layer_backward_float32(const GatedLayer* layer) { layer_backward<Float32>(*layer); }
-OFFERED void ancestral_weights_float32(const WeightGradient* of) { weight_gradient<Float32>(*of); }
 
 OFFERED double ancestral_peak_float32(int64_t rounds) { return peak<Float32>(rounds); }
 
@@ -63,9 +63,9 @@ OFFERED void ancestral_gated_finish_row_bfloat16(const GatedPictures* net, int r
 OFFERED void ancestral_gated_draw_row_bfloat16(const GatedPictures* net, const PictureRow* row) { draw_row<BFloat16>(*net, *row); }
 OFFERED void ancestral_square_finish_row_bfloat16(const SquarePictures* net, int row) { finish_row<BFloat16>(*net, row); }
 OFFERED void ancestral_square_draw_row_bfloat16(const SquarePictures* net, const PictureRow* row) { draw_row<BFloat16>(*net, *row); }
+OFFERED void ancestral_pack_bfloat16(const Packing* packing) { pack<BFloat16>(*packing); }
 OFFERED void ancestral_layer_forward_bfloat16(const GatedLayer* layer) { layer_forward<BFloat16>(*layer); }
 OFFERED void ancestral_layer_backward_bfloat16(const GatedLayer* layer) { layer_backward<BFloat16>(*layer); }
-OFFERED void ancestral_weights_bfloat16(const WeightGradient* of) { weight_gradient<BFloat16>(*of); }
 OFFERED double ancestral_peak_bfloat16(int64_t rounds) { return peak<BFloat16>(rounds); }
 OFFERED void ancestral_wavenet_bfloat16(const WaveNet* net, const Span* span) { run_wavenet<BFloat16>(*net, *span); }
 #endif

@@ -3,6 +3,8 @@
 Axes: K what is summed over, N columns.
 """
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
@@ -33,6 +35,7 @@ def chunked(weight: Tensor, library: Library, dtype: torch.dtype) -> tuple[Tenso
     return torch.cat([panels(part, library, dtype) for part in weight.split(depth)]), depth
 
 
+@cache
 def gate_order(half: int, library: Library) -> Tensor:
     """Which of 2·half columns, filters then gates, stands where: a panel has as many of the one as of the other."""
     filters, gates = torch.arange(2 * half).chunk(2)

@@ -16,10 +16,12 @@ struct Const {
 };
 
 // body(Const<rows of the tile>, first row), for all rows.
-template <class Body>
+template <int MOST = MR, class Body>
 inline void in_tiles(int num_rows, const Body& body) {
   int row = 0;
-  for (; row + MR <= num_rows; row += MR) body(Const<MR>{}, row);
+  for (; row + MOST <= num_rows; row += MOST) body(Const<MOST>{}, row);
+  if constexpr (MOST > MR)
+    if (row + MR <= num_rows) body(Const<MR>{}, row), row += MR;
   switch (num_rows - row) {
     case 1: body(Const<1>{}, row); break;
     case 2: body(Const<2>{}, row); break;
@@ -30,17 +32,17 @@ inline void in_tiles(int num_rows, const Body& body) {
 }
 
 // body(Const<vectors of the panel>, first vector), for all columns.
-template <class Body>
+template <int MOST = NV, class Body>
 inline void in_panels(int num_vectors, const Body& body) {
   int first = 0;
-  for (; first + NV <= num_vectors; first += NV) body(Const<NV>{}, first);
+  for (; first + MOST <= num_vectors; first += MOST) body(Const<MOST>{}, first);
   switch (num_vectors - first) {
     case 1: body(Const<1>{}, first); break;
     case 2:
-      if constexpr (NV > 2) body(Const<2>{}, first);
+      if constexpr (MOST > 2) body(Const<2>{}, first);
       break;
     case 3:
-      if constexpr (NV > 3) body(Const<3>{}, first);
+      if constexpr (MOST > 3) body(Const<3>{}, first);
       break;
   }
 }
@@ -53,9 +55,16 @@ struct Sums {
 #define INLINE inline __attribute__((always_inline))
 #define BY_ITSELF __attribute__((noinline))
 
+// Rows that will be read soon, while others are worked on.
+template <class T>
+INLINE void ask_for(const T* rows, int number, int64_t stride, int width) {
+  for (int row = 0; row < number; row++)
+    for (int i = 0; i < width; i += 64 / sizeof(T)) __builtin_prefetch(rows + row * stride + i);
+}
+
 template <int R, int V>
 INLINE void start(Sums<R, V>& sums, const float* from, size_t stride) {  // stride 0: the same for all rows
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
     for (int j = 0; j < V; j++) sums.of[m][j] = load(from + m * stride + j * VL);
@@ -70,7 +79,7 @@ INLINE void accumulate(Sums<R, V>& sums, const typename Number::T* a, size_t str
     Vector w[V];
 #pragma GCC unroll 4
     for (int j = 0; j < V; j++) w[j] = Number::weights(at + j * VL * Number::PAIR);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int m = 0; m < R; m++) {
       Vector x = Number::broadcast(a + m * stride + k);
 #pragma GCC unroll 4
@@ -134,7 +143,7 @@ struct Plain {
 
   template <int R, int V>
   INLINE void put(const Sums<R, V>& sums, int row, int first) const {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
       for (int j = 0; j < V; j++) store(to + (row + m) * stride + (first + j) * VL, sums.of[m][j]);
@@ -166,7 +175,7 @@ struct Streamed {
 
   template <int R, int V>
   INLINE void put(const Sums<R, V>& sums, int row, int first) const {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
       for (int j = 0; j < V; j++) {
@@ -186,7 +195,7 @@ struct Positive {
 
   template <int R, int V>
   INLINE void put(const Sums<R, V>& sums, int row, int first) const {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
       for (int j = 0; j < V; j++) {

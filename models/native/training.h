@@ -5,7 +5,7 @@
 // Rows are timesteps. Widths are whole vectors.
 #pragma once
 
-#include "products.h"
+#include "weight_gradient.h"
 
 namespace {
 
@@ -14,7 +14,8 @@ struct GatedLayer {
   int32_t num_items, num_timesteps, num_taps, dilation, residual, half;
   const void* x;          // [B, T, R]
   void* activations;      // [B, T, 2H]: tanh of the filter, sigmoid of the gate
-  void* z;                // [B, T, H]
+  void* z;                // [B, T, H], its timesteps `z_stride` apart
+  int64_t z_stride;
   const float* biases;    // [rows, 2H], filter and gate as panels have them
   int32_t stretch;        // timesteps (of all items one after another) that share a row of biases
   const void* gate;       // panels of [k * R, 2H], the oldest tap first
@@ -27,9 +28,14 @@ struct GatedLayer {
   const void* gate_back;  // panels of [2H, R] for each tap, the oldest first
   void* of_gates;         // [B, T, 2H]
   float* of_bias;         // [2H], added to
-  void* of_x;             // [B, T, R]
+  void* of_x;             // [B, T, R]; null where nobody asks for it
+  float* of_taps;         // [k, R, 2H], added to
+  float* of_residual;     // [R, H], added to; null where of_y is
+  float* scratch;         // TIMESTEPS_AT_ONCE rows of numbers, R + 2H wide
 };
 
+constexpr int BACK_ROWS = VL == 16 ? 12 : MR, BACK_VECTORS = 2;  // tiles of gradients: a panel of all taps is deep
+constexpr int ROWS_AHEAD = 48;     // what the forward pass has left lies far off: it is asked for before its tile comes
 constexpr int ROWS_AT_ONCE = 120;  // of tiles that go over one panel after another: they stay in the first-level cache
 
 template <int terms>
@@ -65,13 +71,14 @@ inline void in_blocks(int first, int last, const Body& body) {
 }
 
 template <class Number, int R, int V>
-BY_ITSELF void put_activated(const Sums<R, V>& sums, typename Number::T* activations, typename Number::T* z, int half) {
+BY_ITSELF void put_activated(const Sums<R, V>& sums, typename Number::T* activations, typename Number::T* z,
+                             int64_t z_stride, int half) {
   for (int m = 0; m < R; m++)
     for (int j = 0; j < V / 2; j++) {
       Vector signal = tanh_of<Number::TERMS>(sums.of[m][j]), opened = sigmoid<Number::TERMS>(sums.of[m][V / 2 + j]);
       Number::put(activations + (size_t)m * 2 * half + j * VL, signal);
       Number::put(activations + (size_t)m * 2 * half + half + j * VL, opened);
-      Number::put(z + (size_t)m * half + j * VL, signal * opened);
+      Number::put(z + m * z_stride + j * VL, signal * opened);
     }
 }
 
@@ -80,7 +87,7 @@ BY_ITSELF void activate_tile(const GatedLayer& layer, const typename Number::T* 
                              const typename Number::T* panel) {
   typedef typename Number::T T;
   Sums<R, V> sums;
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
     for (int j = 0; j < V; j++)
@@ -91,7 +98,7 @@ BY_ITSELF void activate_tile(const GatedLayer& layer, const typename Number::T* 
                        panel + (size_t)j * layer.residual * V * VL, layer.residual);
   }
   put_activated<Number>(sums, (T*)layer.activations + (size_t)row * 2 * layer.half + first / 2 * VL,
-                        (T*)layer.z + (size_t)row * layer.half + first / 2 * VL, layer.half);
+                        (T*)layer.z + row * layer.z_stride + first / 2 * VL, layer.z_stride, layer.half);
 }
 
 // to = from + a times a panel, as numbers of products.
@@ -99,12 +106,12 @@ template <class Number, int R, int V>
 BY_ITSELF void add_tile(const typename Number::T* from, const typename Number::T* a, size_t a_stride,
                         const typename Number::T* panel, int depth, typename Number::T* to, size_t stride) {
   Sums<R, V> sums;
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
     for (int j = 0; j < V; j++) sums.of[m][j] = read(from + m * stride + j * VL);
   accumulate<Number>(sums, a, a_stride, panel, depth);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
     for (int j = 0; j < V; j++) Number::put(to + m * stride + j * VL, sums.of[m][j]);
@@ -132,7 +139,7 @@ inline void layer_forward(const GatedLayer& layer) {
           in_tiles(num_rows, [&](auto rows, int row) {
             size_t at = (size_t)(start_row + row) * layer.residual + first * VL;
             add_tile<Number, decltype(rows)::value, V>(
-                (const T*)layer.x + at, (const T*)layer.z + (size_t)(start_row + row) * layer.half, layer.half,
+                (const T*)layer.x + at, (const T*)layer.z + (start_row + row) * layer.z_stride, layer.z_stride,
                 (const T*)layer.expand + (size_t)first * VL * layer.half, layer.half, (T*)layer.y + at, layer.residual);
           });
         });
@@ -163,15 +170,19 @@ BY_ITSELF void gate_gradient_tile(const GatedLayer& layer, int64_t row, int firs
   typedef typename Number::T T;
   Sums<R, V> sums;
   const T* of_z = (const T*)layer.of_z + row * layer.of_z_stride + first * VL;
-#pragma GCC unroll 8
+  const size_t at = (size_t)row * 2 * layer.half + first * VL;
+  const T* activations = (const T*)layer.activations + at;
+  ask_for(of_z + ROWS_AHEAD * layer.of_z_stride, R, layer.of_z_stride, V * VL);
+  ask_for(activations + ROWS_AHEAD * 2 * layer.half, R, 2 * layer.half, V * VL);
+  ask_for(activations + (ROWS_AHEAD * 2 + 1) * layer.half, R, 2 * layer.half, V * VL);
+#pragma GCC unroll 12
   for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
     for (int j = 0; j < V; j++) sums.of[m][j] = read(of_z + m * layer.of_z_stride + j * VL);
   if (layer.of_y)
     accumulate<Number>(sums, (const T*)layer.of_y + (size_t)row * layer.residual, layer.residual,
                        (const T*)layer.contract + (size_t)first * VL * layer.residual, layer.residual);
-  const size_t at = (size_t)row * 2 * layer.half + first * VL;
-  put_gate_gradient<Number>(sums, (const T*)layer.activations + at, (T*)layer.of_gates + at, layer.of_bias + first * VL,
+  put_gate_gradient<Number>(sums, activations, (T*)layer.of_gates + at, layer.of_bias + first * VL,
                             layer.half);
 }
 
@@ -181,7 +192,7 @@ BY_ITSELF void input_gradient_tile(const GatedLayer& layer, int64_t row, int fir
   const int depth = 2 * layer.half;
   Sums<R, V> sums;
   const size_t at = (size_t)row * layer.residual + first * VL;
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
     for (int j = 0; j < V; j++)
@@ -191,7 +202,7 @@ BY_ITSELF void input_gradient_tile(const GatedLayer& layer, int64_t row, int fir
     accumulate<Number>(sums, (const T*)layer.of_gates + (row + reach) * depth, depth,
                        (const T*)layer.gate_back + ((size_t)j * layer.residual + first * VL) * depth, depth);
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
     for (int j = 0; j < V; j++)
@@ -199,27 +210,51 @@ BY_ITSELF void input_gradient_tile(const GatedLayer& layer, int64_t row, int fir
 }
 
 template <class Number>
-inline void layer_backward(const GatedLayer& layer) {
-  const int64_t num_rows = (int64_t)layer.num_items * layer.num_timesteps;
-  in_blocks(0, (int)num_rows, [&](int from, int num) {
-    in_panels(layer.half / VL, [&](auto vectors, int first) {
-      in_tiles(num, [&](auto rows, int row) {
-        gate_gradient_tile<Number, decltype(rows)::value, decltype(vectors)::value>(layer, from + row, first);
-      });
+inline void gate_gradients(const GatedLayer& layer, int64_t row, int num) {
+  in_panels<BACK_VECTORS>(layer.half / VL, [&](auto vectors, int first) {
+    in_tiles<BACK_ROWS>(num, [&](auto rows, int at) {
+      gate_gradient_tile<Number, decltype(rows)::value, decltype(vectors)::value>(layer, row + at, first);
     });
   });
-  if (!layer.of_x) return;
-  for (int64_t item = 0; item < layer.num_items; item++)
-    where_taps_reach(layer, true, [&](int first_row, int last_row, int oldest) {
-      in_blocks(first_row, last_row, [&](int from, int num) {
-        in_panels(layer.residual / VL, [&](auto vectors, int first) {
-          in_tiles(num, [&](auto rows, int row) {
-            input_gradient_tile<Number, decltype(rows)::value, decltype(vectors)::value>(
-                layer, item * layer.num_timesteps + from + row, first, oldest);
-          });
-        });
-      });
+}
+
+template <class Number>
+inline void input_gradients(const GatedLayer& layer, int64_t row, int num, int oldest) {
+  in_panels<BACK_VECTORS>(layer.residual / VL, [&](auto vectors, int first) {
+    in_tiles<BACK_ROWS>(num, [&](auto rows, int at) {
+      input_gradient_tile<Number, decltype(rows)::value, decltype(vectors)::value>(layer, row + at, first, oldest);
     });
+  });
+}
+
+// All gradients of timesteps from .. from + num - 1 of an item, those after them being done: so what one of them makes
+// is in the caches for the next.
+template <class Number>
+inline void backward_block(const GatedLayer& layer, int64_t item, int from, int num) {
+  typedef const typename Number::T* Rows;
+  const int64_t start_row = item * layer.num_timesteps;
+  const int residual = layer.residual, half = layer.half;
+  gate_gradients<Number>(layer, start_row + from, num);
+  if (layer.of_x)
+    where_taps_reach(layer, true, [&](int first, int last, int oldest) {
+      first = first < from ? from : first, last = last > from + num ? from + num : last;
+      if (first < last) input_gradients<Number>(layer, start_row + first, last - first, oldest);
+    });
+  Rows x = (Rows)layer.x + start_row * residual, z = (Rows)layer.z + start_row * layer.z_stride,
+       of_gates = (Rows)layer.of_gates + start_row * 2 * half, of_y = (Rows)layer.of_y + start_row * residual;
+  add_weight_gradient<Number>({layer.num_taps, layer.dilation, residual, 2 * half, x, residual, of_gates, 2 * half,
+                               layer.of_taps, layer.scratch}, from, num);
+  if (layer.of_y)
+    add_weight_gradient<Number>({1, 1, residual, half, of_y, residual, z, layer.z_stride, layer.of_residual, layer.scratch},
+                                from, num);
+}
+
+template <class Number>
+inline void layer_backward(const GatedLayer& layer) {
+  const int T_ = layer.num_timesteps;
+  for (int64_t item = 0; item < layer.num_items; item++)
+    for (int from = (T_ - 1) / TIMESTEPS_AT_ONCE * TIMESTEPS_AT_ONCE; from >= 0; from -= TIMESTEPS_AT_ONCE)
+      backward_block<Number>(layer, item, from, T_ - from < TIMESTEPS_AT_ONCE ? T_ - from : TIMESTEPS_AT_ONCE);
 }
 
 }  // namespace

@@ -5,13 +5,13 @@ Axes: B batch, T timestep, N stretch of timesteps that share a bias, R residual,
 
 from ctypes import Structure, byref, c_int32, c_int64, c_void_p
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from models.native.library import Library, best
-from models.native.packing import gate_order, panels
+from models.native.packing import gate_order
 from models.native.structs import address
 
 
@@ -28,6 +28,7 @@ class GatedLayerStruct(Structure):
         ("x", c_void_p),
         ("activations", c_void_p),
         ("z", c_void_p),
+        ("z_stride", c_int64),
         ("biases", c_void_p),
         ("stretch", c_int32),
         ("gate", c_void_p),
@@ -41,28 +42,34 @@ class GatedLayerStruct(Structure):
         ("of_gates", c_void_p),
         ("of_bias", c_void_p),
         ("of_x", c_void_p),
-    )
-
-
-class WeightGradientStruct(Structure):
-    """`WeightGradient` of weight_gradient.h."""
-
-    _fields_ = (
-        ("num_items", c_int32),
-        ("num_timesteps", c_int32),
-        ("num_taps", c_int32),
-        ("dilation", c_int32),
-        ("inputs", c_int32),
-        ("outputs", c_int32),
-        ("in", c_void_p),
-        ("of", c_void_p),
-        ("out", c_void_p),
+        ("of_taps", c_void_p),
+        ("of_residual", c_void_p),
         ("scratch", c_void_p),
     )
 
 
-TIMESTEPS_AT_ONCE = 256
-"""Of weight_gradient.h: rows that a weight's gradient goes over at a time."""
+class PackingStruct(Structure):
+    """`Packing` of packing.h."""
+
+    _fields_ = (
+        ("from", c_void_p),
+        ("stride", c_int64),
+        ("row_stride", c_int64),
+        ("column_stride", c_int64),
+        ("num", c_int32),
+        ("depth", c_int32),
+        ("width", c_int32),
+        ("vectors", c_int32),
+        ("gates", c_int32),
+        ("to", c_void_p),
+    )
+
+
+TIMESTEPS_AT_ONCE = 240
+"""Of weight_gradient.h: rows that gradients go over at a time."""
+
+BACK_VECTORS = 2
+"""Of training.h: vectors of a panel of what gradients are multiplied with."""
 
 
 class Activated(NamedTuple):
@@ -74,11 +81,18 @@ class Activated(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """∂P [B, T, G], ∂b [G] in float32, ∂x [B, T, R] or None."""
+    """∂P [B, T, G], ∂x [B, T, R] or None; in float32 ∂W [k, R, G], ∂b [G], the residual connection's [R, H] or None."""
 
     of_gates: Tensor
-    of_bias: Tensor
     of_x: Tensor | None
+    of_taps: Tensor
+    of_bias: Tensor
+    of_residual: Tensor | None
+
+    @property
+    def of_weights(self) -> tuple[Tensor | None, ...]:
+        """In the order in which a layer has them."""
+        return self.of_taps, self.of_bias, self.of_residual
 
 
 @cache
@@ -98,22 +112,27 @@ def fits(x: Tensor, dtype: torch.dtype, half: int) -> bool:
     return library is not None and not (x.shape[-1] % library.vector or half % library.vector)
 
 
-def forward(x: Tensor, taps: Tensor, biases: Tensor, residual: Tensor | None, dilation: int) -> Activated:
-    """From x [B, T, R], taps [k, R, G], biases [rows, G] (float32, each for B·T / rows timesteps), residual [R, H]."""
+def forward(
+    x: Tensor, taps: Tensor, biases: Tensor, residual: Tensor | None, dilation: int, place: Tensor | None = None
+) -> Activated:
+    """From x [B, T, R], taps [k, R, G], biases [rows, G] (float32, each for B·T / rows timesteps), residual [R, H].
+
+    z is written to `place` [B, T, H], where it is given.
+    """
     library, half = library_of(x.dtype), taps.shape[2] // 2
-    order = gate_order(half, library)
-    gate = panels(taps.flatten(0, 1)[:, order], library, x.dtype)
-    expand = None if residual is None else panels(residual.t(), library, x.dtype)
-    activations, z = x.new_empty(*x.shape[:2], 2 * half), x.new_empty(*x.shape[:2], half)
+    gate = packed(taps.flatten(0, 1), x.dtype, library.panel, gates=True)
+    expand = None if residual is None else packed(residual.t(), x.dtype, library.panel)
+    activations = x.new_empty(*x.shape[:2], 2 * half)
+    z = x.new_empty(*x.shape[:2], half) if place is None else place
     y = None if residual is None else torch.empty_like(x)
-    ordered = biases[:, order].contiguous()
+    ordered = biases[:, gate_order(half, library)].contiguous()
     layer = struct_of(x, taps, dilation)
-    layer.stretch = x.shape[0] * x.shape[1] // len(biases)
+    layer.stretch, layer.z, layer.z_stride = x.shape[0] * x.shape[1] // len(biases), z.data_ptr(), z.stride(1)
     for name, tensor in zip(
-        ("activations", "z", "biases", "gate", "expand", "y"), (activations, z, ordered, gate, expand, y), strict=True
+        ("activations", "biases", "gate", "expand", "y"), (activations, ordered, gate, expand, y), strict=True
     ):
         setattr(layer, name, address(tensor))
-    called(library, "forward", layer, x.dtype)
+    called("layer_forward", x.dtype, layer)
     return Activated(activations, z, y)
 
 
@@ -127,42 +146,47 @@ def backward(
     *,
     with_input: bool,
 ) -> Gradients:
-    """The gradients of gates, bias and input, `of` being those of z [B, T, H] and y [B, T, R]."""
-    library, half = library_of(x.dtype), taps.shape[2] // 2
-    of_z = with_rows_apart(of[0].to(x.dtype))
-    of_y = None if of[1] is None else of[1].to(x.dtype).contiguous()
-    contract = None if residual is None or of_y is None else panels(residual, library, x.dtype)
-    gate_back = torch.cat([panels(tap.t(), library, x.dtype) for tap in taps])
-    of_gates, of_bias = torch.empty_like(saved.activations), torch.zeros(2 * half)
-    of_x = torch.empty_like(x) if with_input else None
+    """All gradients, `of` being those of z [B, T, H] and y [B, T, R]."""
+    of_z, of_y = with_rows_apart(of[0].to(x.dtype)), None if of[1] is None else of[1].to(x.dtype).contiguous()
+    gradients = Gradients(
+        of_gates=torch.empty_like(saved.activations),
+        of_x=torch.empty_like(x) if with_input else None,
+        of_taps=torch.zeros(taps.shape, dtype=torch.float32),
+        of_bias=torch.zeros(taps.shape[2], dtype=torch.float32),
+        of_residual=None if residual is None or of_y is None else torch.zeros(residual.shape, dtype=torch.float32),
+    )
+    given = {
+        "activations": saved.activations,
+        "of_y": of_y,
+        "contract": None if residual is None or of_y is None else packed(residual, x.dtype, BACK_VECTORS),
+        "gate_back": packed(taps.transpose(1, 2), x.dtype, BACK_VECTORS) if with_input else None,
+        "scratch": x.new_empty(TIMESTEPS_AT_ONCE, x.shape[2] + taps.shape[2]),
+    }
     layer = struct_of(x, taps, dilation)
+    layer.z, layer.z_stride = saved.z.data_ptr(), saved.z.stride(1)
     layer.of_z, layer.of_z_stride = of_z.data_ptr(), of_z.stride(1)
-    names = ("activations", "of_y", "contract", "gate_back", "of_gates", "of_bias", "of_x")
-    tensors = (saved.activations, of_y, contract, gate_back, of_gates, of_bias, of_x)
-    for name, tensor in zip(names, tensors, strict=True):
+    for name, tensor in (given | gradients._asdict()).items():
         setattr(layer, name, address(tensor))
-    called(library, "backward", layer, x.dtype)
-    return Gradients(of_gates, of_bias, of_x)
+    called("layer_backward", x.dtype, layer)
+    return gradients
+
+
+def packed(weight: Tensor, dtype: torch.dtype, vectors: int, *, gates: bool = False) -> Tensor:
+    """As `packing.panels`, of a weight [K, N] or of several [k, K, N], with panels of so many vectors.
+
+    `gates` says that columns are filters, then gates: they are brought into the order of `gate_order`.
+    """
+    weight = weight.float()
+    to = torch.empty(weight.shape, dtype=dtype)
+    strides, sizes = (0, *weight.stride())[-3:], (1, *weight.shape)[-3:]
+    called("pack", dtype, PackingStruct(weight.data_ptr(), *strides, *sizes, vectors, gates, address(to)))
+    return to
 
 
 def with_rows_apart(x: Tensor) -> Tensor:
     """A tensor [B, T, H] whose timesteps lie equally far apart, as in a part of a wider one; else a copy."""
     batch, row, column = x.stride()
     return x if column == 1 and batch == row * x.shape[1] else x.contiguous()
-
-
-def weight_gradient(x: Tensor, of_output: Tensor, num_taps: int, dilation: int) -> Tensor:
-    """The sums over B and T of x, delayed for each tap, times the gradient: [k, in, out] in float32.
-
-    x is [B, T, in], of_output [B, T, out]; both in whole vectors.
-    """
-    library, x, of_output = library_of(x.dtype), x.contiguous(), of_output.contiguous()
-    out = torch.zeros(num_taps, x.shape[2], of_output.shape[2])
-    scratch = x.new_empty(TIMESTEPS_AT_ONCE, x.shape[2] + of_output.shape[2])
-    sizes = *x.shape[:2], num_taps, dilation, x.shape[2], of_output.shape[2]
-    of = WeightGradientStruct(*sizes, *(address(tensor) for tensor in (x, of_output, out, scratch)))
-    getattr(library.calls, f"ancestral_weights_{str(x.dtype).removeprefix('torch.')}")(byref(of))
-    return out
 
 
 def library_of(dtype: torch.dtype) -> Library:
@@ -179,6 +203,6 @@ def struct_of(x: Tensor, taps: Tensor, dilation: int) -> GatedLayerStruct:
     return layer
 
 
-def called(library: Library, direction: str, layer: GatedLayerStruct, dtype: torch.dtype) -> Any:
-    """Run one direction."""
-    return getattr(library.calls, f"ancestral_layer_{direction}_{str(dtype).removeprefix('torch.')}")(byref(layer))
+def called(kernel: str, dtype: torch.dtype, given: Structure) -> None:
+    """Run a kernel."""
+    getattr(library_of(dtype).calls, f"ancestral_{kernel}_{str(dtype).removeprefix('torch.')}")(byref(given))

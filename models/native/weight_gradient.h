@@ -1,58 +1,82 @@
 // The gradient of weights: sums over timesteps of what went in, delayed as each tap has it, times the gradient of what
-// came out. Rows of a block of timesteps are laid out once, those of bfloat16 two and two side by side; sums of a tile
-// stay in registers over the block.
+// came out. Rows of a block of timesteps are laid out once for the tiles that read them, those of bfloat16 two and two
+// side by side; sums of a tile stay in registers over the block.
 #pragma once
 
 #include "products.h"
 
 namespace {
 
+// What goes over one item at a time.
+template <class T>
 struct WeightGradient {
-  int32_t num_items, num_timesteps, num_taps, dilation, inputs, outputs;
-  const void* in;   // [B, T, inputs]; a tap takes it from as far back as it looks
-  const void* of;   // [B, T, outputs]
-  float* out;       // [taps, inputs, outputs], added to
-  void* scratch;    // [TIMESTEPS_AT_ONCE, inputs + outputs]
+  int num_taps, dilation, inputs, outputs;
+  const T* in;        // [T, inputs]; a tap takes it from as far back as it looks
+  int64_t in_stride;  // from a timestep to the next
+  const T* of;        // [T, outputs]
+  int64_t of_stride;
+  float* out;         // [taps, inputs, outputs], added to
+  float* scratch;     // TIMESTEPS_AT_ONCE rows of numbers, inputs + outputs wide
 };
 
-constexpr int TIMESTEPS_AT_ONCE = 256;
+constexpr int TIMESTEPS_AT_ONCE = 240;  // whole pairs of rows, and whole tiles of training.h
+// A tile: so many inputs, and vectors of outputs. Whole vectors of inputs are whole tiles, and a panel of outputs
+// stays in the first-level cache beside a tile's inputs.
+constexpr int TILE_INPUTS = VL == 16 ? 8 : 4, TILE_VECTORS = 2;
 
-// Rows from .. from + number - 1 of an item, those before it zeros, into `to`.
-inline void put_rows(const float* rows, int64_t from, int number, int width, float* to) {
-  int before = from < 0 ? (-from < number ? (int)-from : number) : 0;
-  memset(to, 0, (size_t)before * width * sizeof(float));
-  memcpy(to + (size_t)before * width, rows + (from + before) * width, (size_t)(number - before) * width * sizeof(float));
+// A unit is a number of one row, or those of two rows of bfloat16 side by side. So many units, in up to two vectors, from
+// a row and the next one on; null is a row of zeros.
+inline void side_by_side(const float* row, const float*, int num_columns, Vector units[2]) {
+  units[0] = row ? load(row) : Vector{}, units[1] = row && num_columns > VL ? load(row + VL) : Vector{};
 }
+#if defined(__AVX512BF16__)
+inline void side_by_side(const uint16_t* row, const uint16_t* next, int num_columns, Vector units[2]) {
+  const __mmask32 there = num_columns > VL ? ~0u : 0xffff;
+  const __m512i first = _mm512_maskz_loadu_epi16(row ? there : 0, row);
+  const __m512i second = _mm512_maskz_loadu_epi16(next ? there : 0, next);
+  const __m512i order = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5,
+                                         36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+  units[0] = (Vector)_mm512_permutex2var_epi16(first, order, second);
+  units[1] = (Vector)_mm512_permutex2var_epi16(first, _mm512_add_epi16(order, _mm512_set1_epi16(VL)), second);
+}
+#endif
 
-// The same of bfloat16, each two rows number by number side by side; `number` is even.
-inline void put_rows(const uint16_t* rows, int64_t from, int number, int width, uint16_t* to) {
-  typedef uint16_t Half __attribute__((vector_size(VL * 2), aligned(2), may_alias));
-  typedef uint32_t Bits __attribute__((vector_size(VL * 4)));
-  typedef uint32_t BitsAnywhere __attribute__((vector_size(VL * 4), aligned(4), may_alias));
-  for (int row = 0; row < number; row += 2) {
-    const int64_t first = from + row;
-    for (int i = 0; i < width; i += VL) {
-      Bits low = {}, high = {};
-      if (first >= 0) low = __builtin_convertvector(*(const Half*)(rows + first * width + i), Bits);
-      if (first + 1 >= 0) high = __builtin_convertvector(*(const Half*)(rows + (first + 1) * width + i), Bits);
-      *(BitsAnywhere*)(to + (size_t)row * width + 2 * i) = low | high << 16;
+// The rows of an item from `from` on, as units: WIDTH columns after WIDTH columns, [columns / WIDTH, units, WIDTH].
+// Two vectors of columns at a time, so that few streams are written. Rows before the first are zeros.
+template <int WIDTH, class Number>
+inline void put_rows(const typename Number::T* rows, int64_t from, int number, int64_t stride, int width, float* to) {
+  typedef const typename Number::T* Row;
+  constexpr int PIECE = WIDTH < VL ? WIDTH : VL;
+  const int num_units = number / Number::PAIR;
+  for (int block = 0; block < width; block += 2 * VL)
+    for (int unit = 0; unit < num_units; unit++) {
+      const int num_columns = width - block < 2 * VL ? width - block : 2 * VL;
+      const int64_t first = from + unit * Number::PAIR;
+      Row row = first < 0 ? nullptr : rows + first * stride + block, next = first + 1 < 0 ? nullptr : row ? row + stride : rows + block;
+      if (!block && row) ask_for(row + 16 * stride, Number::PAIR, stride, width);
+      Vector units[2];
+      side_by_side(row, next, num_columns, units);
+      for (int part = 0; part < num_columns; part += PIECE) {
+        const int begin = (block + part) / WIDTH * WIDTH, wide = width - begin < WIDTH ? width - begin : WIDTH;
+        memcpy(to + (size_t)begin * num_units + (size_t)unit * wide + (block + part - begin), (float*)units + part,
+               PIECE * sizeof(float));
+      }
     }
-  }
 }
 
-// out [R, V vectors] += the sums over `depth` rows of a [depth, inputs] and w [depth, outputs], both as put_rows has them.
+// out [R, V vectors] += the sums over units of a [units, R] times w [units, V vectors].
 template <class Number, int R, int V>
-BY_ITSELF void weight_tile(const typename Number::T* a, int inputs, const typename Number::T* w, int outputs, int depth,
-                           float* out) {
+BY_ITSELF void weight_tile(const float* a, const float* w, int num_units, float* out, int stride) {
+  typedef const typename Number::T* Numbers;
   Sums<R, V> sums;
-  start(sums, out, outputs);
-  for (int k = 0; k < depth; k += Number::PAIR) {
+  start(sums, out, stride);
+  for (int k = 0; k < num_units; k++) {
     Vector of[V];
 #pragma GCC unroll 4
-    for (int j = 0; j < V; j++) of[j] = Number::weights(w + (size_t)k * outputs + j * VL * Number::PAIR);
+    for (int j = 0; j < V; j++) of[j] = Number::weights((Numbers)(w + ((size_t)k * V + j) * VL));
 #pragma GCC unroll 8
     for (int m = 0; m < R; m++) {
-      Vector x = Number::broadcast(a + (size_t)k * inputs + m * Number::PAIR);
+      Vector x = Number::broadcast((Numbers)(a + (size_t)k * R + m));
 #pragma GCC unroll 4
       for (int j = 0; j < V; j++) sums.of[m][j] = Number::multiply_add(x, of[j], sums.of[m][j]);
     }
@@ -60,7 +84,7 @@ BY_ITSELF void weight_tile(const typename Number::T* a, int inputs, const typena
 #pragma GCC unroll 8
   for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
-    for (int j = 0; j < V; j++) store(out + (size_t)m * outputs + j * VL, sums.of[m][j]);
+    for (int j = 0; j < V; j++) store(out + (size_t)m * stride + j * VL, sums.of[m][j]);
 }
 
 // out += one row of inputs times one of outputs.
@@ -76,33 +100,31 @@ inline void odd_row(const T* in, int inputs, const T* of, int outputs, float* ou
   }
 }
 
+// out += all tiles of what put_rows has laid out.
 template <class Number>
-inline void weight_gradient(const WeightGradient& of) {
-  typedef typename Number::T T;
-  const int T_ = of.num_timesteps, inputs = of.inputs, outputs = of.outputs;
-  T *in_rows = (T*)of.scratch, *out_rows = in_rows + (size_t)TIMESTEPS_AT_ONCE * inputs;
-  for (int64_t item = 0; item < of.num_items; item++)
-    for (int from = 0; from < T_; from += TIMESTEPS_AT_ONCE) {
-      const int left = T_ - from < TIMESTEPS_AT_ONCE ? T_ - from : TIMESTEPS_AT_ONCE;
-      const int number = left - left % Number::PAIR;  // a last odd row is added by itself, in `odd_row`
-      const T *in = (const T*)of.in + item * T_ * inputs, *out = (const T*)of.of + item * T_ * outputs;
-      put_rows(out, from, number, outputs, out_rows);
-      for (int tap = 0; tap < of.num_taps; tap++) {
-        const int64_t reach = (int64_t)(of.num_taps - 1 - tap) * of.dilation;
-        float* to = of.out + (size_t)tap * inputs * outputs;
-        if (from + left <= reach) continue;
-        put_rows(in, from - reach, number, inputs, in_rows);
-        in_panels(outputs / VL, [&](auto vectors, int first) {
-          in_tiles(inputs, [&](auto rows, int row) {
-            weight_tile<Number, decltype(rows)::value, decltype(vectors)::value>(
-                in_rows + (size_t)row * Number::PAIR, inputs, out_rows + (size_t)first * VL * Number::PAIR, outputs,
-                number, to + (size_t)row * outputs + first * VL);
-          });
-        });
-        if (number < left && from + number - reach >= 0)
-          odd_row(in + (from + number - reach) * inputs, inputs, out + (from + number) * outputs, outputs, to);
-      }
-    }
+inline void add_products(const float* in, int inputs, const float* of, int outputs, int num_units, float* out) {
+  in_panels<TILE_VECTORS>(outputs / VL, [&](auto vectors, int first) {
+    for (int row = 0; row < inputs; row += TILE_INPUTS)
+      weight_tile<Number, TILE_INPUTS, decltype(vectors)::value>(in + (size_t)row * num_units,
+                                                                 of + (size_t)first * VL * num_units, num_units,
+                                                                 out + (size_t)row * outputs + first * VL, outputs);
+  });
+}
+
+// The share of timesteps from .. from + num - 1, at most TIMESTEPS_AT_ONCE.
+template <class Number>
+inline void add_weight_gradient(const WeightGradient<typename Number::T>& of, int from, int num) {
+  const int whole = num - num % Number::PAIR;  // a last odd row is added by itself, in `odd_row`
+  float *out_rows = of.scratch, *in_rows = out_rows + (size_t)whole / Number::PAIR * of.outputs;
+  put_rows<TILE_VECTORS * VL, Number>(of.of, from, whole, of.of_stride, of.outputs, out_rows);
+  for (int tap = 0; tap < of.num_taps; tap++) {
+    const int64_t reach = (int64_t)(of.num_taps - 1 - tap) * of.dilation, last = from + num - 1;
+    float* to = of.out + (size_t)tap * of.inputs * of.outputs;
+    if (last < reach) continue;
+    put_rows<TILE_INPUTS, Number>(of.in, from - reach, whole, of.in_stride, of.inputs, in_rows);
+    add_products<Number>(in_rows, of.inputs, out_rows, of.outputs, whole / Number::PAIR, to);
+    if (whole < num) odd_row(of.in + (last - reach) * of.in_stride, of.inputs, of.of + last * of.of_stride, of.outputs, to);
+  }
 }
 
 }  // namespace

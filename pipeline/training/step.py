@@ -72,13 +72,13 @@ def make_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
     if config.optimiser == "rmsprop":
         return torch.optim.RMSprop(model.parameters(), lr=config.learning_rate)
     if not config.weight_decay:
-        return torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=config.adam_betas)
+        return torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=config.adam_betas, fused=True)
     decaying = {id(weight) for weight in weights_of_products(model)}
     groups = [
         {"params": [p for p in model.parameters() if id(p) in decaying], "weight_decay": config.weight_decay},
         {"params": [p for p in model.parameters() if id(p) not in decaying], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.adam_betas)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.adam_betas, fused=True)
 
 
 def weights_of_products(model: nn.Module) -> list[nn.Parameter]:

@@ -1,14 +1,18 @@
 """A gated layer in training by the kernels, on every level: outputs and gradients are those of the plain equation."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
 from benchmarks.plain_waveforms import PlainLayer
 from models.layers import gated_conv
+from models.layers.side_by_side import SideBySide
 from models.native import Library, training
+from models.native.packing import gate_order, panels
 from models.wavenet import WaveNetConfig
-from models.wavenet_stack import GatedLayer
+from models.wavenet_stack import GatedLayer, GatedStack
 from tests.models.native.levels import in_every_precision, library_of, needs_kernels, on_every_level
 
 pytestmark = needs_kernels
@@ -18,6 +22,7 @@ SHAPES = {
     "three taps, widths of a panel and a rest": (3, 7, 40, (48, 96)),
     "taps before the item": (2, 64, 50, (16, 32)),
     "more timesteps than go at once": (3, 100, 611, (16, 32)),
+    "taps before a block of timesteps": (3, 130, 483, (16, 32)),
     "shorter than the taps": (4, 2, 2, (16, 32)),
 }
 ADDED = {"nothing": (), "item": (1,), "item and timesteps": (1, -1)}
@@ -87,13 +92,50 @@ def test_float64_and_no_kernels_are_left_to_torch(monkeypatch: pytest.MonkeyPatc
 
 
 @in_every_precision
-def test_a_gradient_of_weights_is_the_sum_over_timesteps(
+@pytest.mark.parametrize(("num_inputs", "half"), [(16, 16), (48, 96), (64, 32)])
+def test_weights_are_packed_as_panels_of_them(
+    level: str, dtype: torch.dtype, num_inputs: int, half: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = use(level, monkeypatch)
+    taps = torch.randn(3, num_inputs, 2 * half)
+    order = gate_order(half, library)
+    forwards = training.packed(taps.flatten(0, 1), dtype, library.panel, gates=True)
+    assert torch.equal(forwards.flatten(), panels(taps.flatten(0, 1)[:, order], library, dtype))
+    narrow = replace(library, panel=training.BACK_VECTORS)
+    backwards = training.packed(taps.transpose(1, 2), dtype, training.BACK_VECTORS)
+    assert torch.equal(backwards.flatten(), torch.cat([panels(tap.t(), narrow, dtype) for tap in taps]))
+
+
+@in_every_precision
+def test_weights_are_rounded_as_torch_rounds_them(
     level: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(level, monkeypatch)
-    x, of = torch.randn(3, 517, 32).to(dtype), torch.randn(3, 517, 48).to(dtype)
-    found = training.weight_gradient(x, of, 2, 5)
-    delayed = torch.nn.functional.pad(x, (0, 0, 5, 0))[:, :517]
-    for tap, inputs in zip(found, (delayed, x), strict=True):
-        expected = torch.einsum("bti,bto->io", inputs.double(), of.double())
-        torch.testing.assert_close(tap.double(), expected, rtol=1e-4, atol=1e-3)
+    bits = torch.arange(-(2**31), 2**31 - 1, 65_521 * 16 // 5, dtype=torch.int64)
+    bits[::100] = 0x7FFFFFFF  # a NaN that rounding would carry away; infinity and subnormal ones are among the others
+    weight = bits[: len(bits) // 32 * 32].int().view(torch.float32).view(-1, 16)
+    found = training.packed(weight, dtype, 1)
+    pair = 2 if dtype == torch.bfloat16 else 1
+    expected = weight.to(dtype).unflatten(0, (-1, pair)).split(use(level, monkeypatch).vector, 2)
+    told = torch.cat([part.transpose(1, 2).flatten() for part in expected])
+    torch.testing.assert_close(found.flatten(), told, rtol=0, atol=0, equal_nan=True)
+
+
+@in_every_precision
+def test_a_stack_joins_what_its_layers_wrote(level: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(level, monkeypatch)
+    stack = GatedStack(WaveNetConfig(residual_channels=16, gate_channels=32, skip_channels=16, dilations=(1, 2)))
+    made_by = []
+    stack.skip.register_forward_pre_hook(lambda module, given: made_by.append(type(given[0].grad_fn).__name__))
+
+    def outcome() -> list[Tensor]:
+        x = torch.randn(2, 700, 16, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            skips = stack(x, [])
+        return [skips, *torch.autograd.grad(skips.float().square().sum(), [x, *stack.parameters()])]
+
+    joined = outcome()
+    monkeypatch.setattr(SideBySide, "part", lambda self, index: None)
+    for one, other in zip(joined, outcome(), strict=True):
+        assert torch.equal(one, other)
+    assert made_by == ["_JoinedBackward", "CatBackward0"]
