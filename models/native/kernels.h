@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gated_pictures.h"
+#include "gates.h"
 #include "packing.h"
 #include "peak.h"
 #include "square_pictures.h"
@@ -44,6 +45,8 @@ OFFERED void ancestral_gated_finish_row_float32(const GatedPictures* net, int ro
 OFFERED void ancestral_gated_draw_row_float32(const GatedPictures* net, const PictureRow* row) { draw_row<Float32>(*net, *row); }
 OFFERED void ancestral_square_finish_row_float32(const SquarePictures* net, int row) { finish_row<Float32>(*net, row); }
 OFFERED void ancestral_square_draw_row_float32(const SquarePictures* net, const PictureRow* row) { draw_row<Float32>(*net, *row); }
+OFFERED void ancestral_gates_forward_float32(const Gates* gates) { gates_forward<Float32>(*gates); }
+OFFERED void ancestral_gates_backward_float32(const Gates* gates) { gates_backward<Float32>(*gates); }
 OFFERED void ancestral_pack_float32(const Packing* packing) { pack<Float32>(*packing); }
 OFFERED void ancestral_layer_forward_float32(const GatedLayer* layer) { layer_forward<Float32>(*layer); }
 OFFERED void ancestral_layer_backward_float32(const GatedLayer* layer) { layer_backward<Float32>(*layer); }
@@ -63,6 +66,8 @@ OFFERED void ancestral_gated_finish_row_bfloat16(const GatedPictures* net, int r
 OFFERED void ancestral_gated_draw_row_bfloat16(const GatedPictures* net, const PictureRow* row) { draw_row<BFloat16>(*net, *row); }
 OFFERED void ancestral_square_finish_row_bfloat16(const SquarePictures* net, int row) { finish_row<BFloat16>(*net, row); }
 OFFERED void ancestral_square_draw_row_bfloat16(const SquarePictures* net, const PictureRow* row) { draw_row<BFloat16>(*net, *row); }
+OFFERED void ancestral_gates_forward_bfloat16(const Gates* gates) { gates_forward<BFloat16>(*gates); }
+OFFERED void ancestral_gates_backward_bfloat16(const Gates* gates) { gates_backward<BFloat16>(*gates); }
 OFFERED void ancestral_pack_bfloat16(const Packing* packing) { pack<BFloat16>(*packing); }
 OFFERED void ancestral_layer_forward_bfloat16(const GatedLayer* layer) { layer_forward<BFloat16>(*layer); }
 OFFERED void ancestral_layer_backward_bfloat16(const GatedLayer* layer) { layer_backward<BFloat16>(*layer); }

@@ -38,15 +38,6 @@ constexpr int BACK_ROWS = VL == 16 ? 12 : MR, BACK_VECTORS = 2;  // tiles of gra
 constexpr int ROWS_AHEAD = 48;     // what the forward pass has left lies far off: it is asked for before its tile comes
 constexpr int ROWS_AT_ONCE = 120;  // of tiles that go over one panel after another: they stay in the first-level cache
 
-template <int terms>
-inline Vector sigmoid(Vector x) {
-  return reciprocal(1.f + power_of_two<terms>(at_most(x * -1.44269504f, 60.f)));
-}
-template <int terms>
-inline Vector tanh_of(Vector x) {
-  return 2.f * sigmoid<terms>(2.f * x) - 1.f;
-}
-
 // body(first, last, from, to): stretches of rows in which taps from .. to - 1 see a timestep of the item.
 // Tap j looks (k - 1 - j) * dilation back; backwards it is asked from as far ahead.
 template <class Body>

@@ -98,6 +98,15 @@ inline Vector gate(Vector a, Vector b) {
   return (1.f - ea) * reciprocal((1.f + ea) * (1.f + eb));
 }
 
+template <int terms>
+inline Vector sigmoid(Vector x) {
+  return reciprocal(1.f + power_of_two<terms>(at_most(x * -1.44269504f, 60.f)));
+}
+template <int terms>
+inline Vector tanh_of(Vector x) {
+  return 2.f * sigmoid<terms>(2.f * x) - 1.f;
+}
+
 // e^x for x <= 0, relative error below 1e-14; below -700 as at -700, which no sum of doubles feels.
 inline Wide exponential(Wide x) {
   x = x < -700. ? all_wide(-700.) : x;

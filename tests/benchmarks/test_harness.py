@@ -8,6 +8,8 @@ from benchmarks.harness import hardware, record, without_data
 from benchmarks.quality.bulk import Figure
 
 CPU = """processor	: 0
+cpu family	: 26
+model		: 2
 model name	: Some CPU
 flags		: fpu {flags}
 
@@ -26,10 +28,10 @@ def test_a_recorded_command_does_not_say_where_the_corpora_lie() -> None:
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        ("avx2 avx512f avx512_bf16", "Some CPU, AVX-512 with bfloat16"),
-        ("avx2 avx512f", "Some CPU, AVX-512"),
-        ("avx2", "Some CPU, AVX2"),
-        ("sse2", "Some CPU"),
+        ("avx2 avx512f avx512_bf16", "Some CPU 26-2, AVX-512 with bfloat16"),
+        ("avx2 avx512f", "Some CPU 26-2, AVX-512"),
+        ("avx2", "Some CPU 26-2, AVX2"),
+        ("sse2", "Some CPU 26-2"),
     ],
 )
 def test_processors_that_multiply_otherwise_have_other_names(
