@@ -155,9 +155,10 @@ def installed(package: str) -> str:
 
 
 def hardware() -> str:
-    """The processor's own name and number, and which products it has: figures of two that differ there are not compared.
+    """The processor's own name and number, and which products it has.
 
-    A name alone says little: one of these multiplies twice as fast as another that is called the same.
+    Figures of two that differ there are not compared. A name alone says little: one of these multiplies twice as fast
+    as another that is called the same.
     """
     lines = processor_lines()
     name = lines.get("model name", platform.processor() or platform.machine())

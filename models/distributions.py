@@ -23,6 +23,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
 from models.level_bins import bounded, log_gaussian_between, log_logistic_bin, standardised_bin
+from models.native import likelihood
 
 SMALLEST_UNIFORM = 2.0**-25
 """Half the spacing of our uniforms (24 bits): real-valued draws stay off 0 and 1, where the inverse is infinite."""
@@ -77,10 +78,10 @@ class Categorical(Distribution):
         return self.num_levels
 
     def nll_nats(self, parameters: Tensor, x: Tensor) -> Tensor:  # noqa: D102
-        logits, axes = at_least_float32(parameters), in_memory(parameters)
+        axes = in_memory(parameters)
         levels = x.permute(axes)
-        rows = logits.permute(*axes, x.ndim).reshape(-1, self.num_levels)
-        nats = F.cross_entropy(rows, levels.reshape(-1), reduction="none").reshape(levels.shape)
+        rows = parameters.permute(*axes, x.ndim).reshape(-1, self.num_levels)
+        nats = nats_of_rows(rows, levels.reshape(-1)).reshape(levels.shape)
         return nats.permute([axes.index(axis) for axis in range(x.ndim)])
 
     def draw(self, parameters: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:  # noqa: D102
@@ -92,6 +93,13 @@ class Categorical(Distribution):
 
     def log_probabilities(self, parameters: Tensor) -> Tensor:  # noqa: D102
         return torch.log_softmax(at_least_float32(parameters), -1)
+
+
+def nats_of_rows(rows: Tensor, levels: Tensor) -> Tensor:
+    """Logits [N, K] and levels [N] to nats [N]; in training by a kernel, where it fits."""
+    if likelihood.fits(rows):
+        return likelihood.nats_of(rows, levels)
+    return F.cross_entropy(at_least_float32(rows), levels, reduction="none")
 
 
 @dataclass(frozen=True)

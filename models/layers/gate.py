@@ -1,8 +1,9 @@
 """The gated unit of WaveNet and Gated PixelCNN: tanh of one half of the features times the sigmoid of the other.
 
 The gradient is written out: autograd's own goes over the map once for each half to fill it with zeros, and once more to
-add both up (decisions/0011). It is taken once; a gradient of the gradient is an error. A kernel trains maps with channels
-last in one pass each way.
+add both up (decisions/0011). It is taken once; a gradient of the gradient is an error.
+
+A kernel trains maps with channels last, in one pass each way.
 """
 
 from typing import Any

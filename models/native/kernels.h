@@ -3,6 +3,7 @@
 
 #include "gated_pictures.h"
 #include "gates.h"
+#include "likelihood.h"
 #include "packing.h"
 #include "peak.h"
 #include "square_pictures.h"
@@ -47,6 +48,8 @@ OFFERED void ancestral_square_finish_row_float32(const SquarePictures* net, int 
 OFFERED void ancestral_square_draw_row_float32(const SquarePictures* net, const PictureRow* row) { draw_row<Float32>(*net, *row); }
 OFFERED void ancestral_gates_forward_float32(const Gates* gates) { gates_forward<Float32>(*gates); }
 OFFERED void ancestral_gates_backward_float32(const Gates* gates) { gates_backward<Float32>(*gates); }
+OFFERED int64_t ancestral_likelihood_forward_float32(const Likelihood* of) { return likelihood_forward<Float32>(*of); }
+OFFERED void ancestral_likelihood_backward_float32(const Likelihood* of) { likelihood_backward<Float32>(*of); }
 OFFERED void ancestral_pack_float32(const Packing* packing) { pack<Float32>(*packing); }
 OFFERED void ancestral_layer_forward_float32(const GatedLayer* layer) { layer_forward<Float32>(*layer); }
 OFFERED void ancestral_layer_backward_float32(const GatedLayer* layer) { layer_backward<Float32>(*layer); }
@@ -68,6 +71,8 @@ OFFERED void ancestral_square_finish_row_bfloat16(const SquarePictures* net, int
 OFFERED void ancestral_square_draw_row_bfloat16(const SquarePictures* net, const PictureRow* row) { draw_row<BFloat16>(*net, *row); }
 OFFERED void ancestral_gates_forward_bfloat16(const Gates* gates) { gates_forward<BFloat16>(*gates); }
 OFFERED void ancestral_gates_backward_bfloat16(const Gates* gates) { gates_backward<BFloat16>(*gates); }
+OFFERED int64_t ancestral_likelihood_forward_bfloat16(const Likelihood* of) { return likelihood_forward<BFloat16>(*of); }
+OFFERED void ancestral_likelihood_backward_bfloat16(const Likelihood* of) { likelihood_backward<BFloat16>(*of); }
 OFFERED void ancestral_pack_bfloat16(const Packing* packing) { pack<BFloat16>(*packing); }
 OFFERED void ancestral_layer_forward_bfloat16(const GatedLayer* layer) { layer_forward<BFloat16>(*layer); }
 OFFERED void ancestral_layer_backward_bfloat16(const GatedLayer* layer) { layer_backward<BFloat16>(*layer); }

@@ -203,6 +203,8 @@ def struct_of(x: Tensor, taps: Tensor, dilation: int) -> GatedLayerStruct:
     return layer
 
 
-def called(kernel: str, dtype: torch.dtype, given: Structure) -> None:
-    """Run a kernel."""
-    getattr(library_of(dtype).calls, f"ancestral_{kernel}_{str(dtype).removeprefix('torch.')}")(byref(given))
+def called(kernel: str, dtype: torch.dtype, given: Structure) -> int:
+    """Run a kernel; what it gives, where it gives a number."""
+    function = getattr(library_of(dtype).calls, f"ancestral_{kernel}_{str(dtype).removeprefix('torch.')}")
+    function.restype = c_int64
+    return int(function(byref(given)))

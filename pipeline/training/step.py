@@ -104,13 +104,11 @@ def move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
 def sum_nats(model: Autoregressive, network: nn.Module, batch: Batch, precision: str = "float32") -> Tensor:
     """The nats of all levels that count, as one float64 number. `network` is the model as `World.wrap` gave it.
 
-    The likelihood is taken of parameters in the weights' precision, whatever the products were made in.
+    The likelihood is taken in the weights' precision, whatever the products were made in.
     """
     set_dropout_keys(model, batch.dropout_keys)
     with products_in(precision, batch.x.device):
         parameters = network(batch.x, batch.condition)
-    if parameters.dtype == torch.bfloat16:
-        parameters = parameters.float()
     nll = model.distribution.nll_nats(parameters, batch.x)
     return torch.where(batch.scored, nll, 0.0).sum(dtype=torch.float64)
 
