@@ -97,7 +97,7 @@ class Categorical(Distribution):
 
 def nats_of_rows(rows: Tensor, levels: Tensor) -> Tensor:
     """Logits [N, K] and levels [N] to nats [N]; in training by a kernel, where it fits."""
-    if likelihood.fits(rows):
+    if likelihood.fits(rows, levels):
         return likelihood.nats_of(rows, levels)
     return F.cross_entropy(at_least_float32(rows), levels, reduction="none")
 

@@ -1,6 +1,6 @@
 """The gated unit over whole maps by a kernel (`gates.h`), forwards and backwards.
 
-Axes: B batch, H features, H W of a map as rows of pixels.
+Axes: B batch, F features, H W.
 """
 
 from ctypes import Structure, c_int32, c_int64, c_void_p
@@ -8,8 +8,8 @@ from ctypes import Structure, c_int32, c_int64, c_void_p
 import torch
 from torch import Tensor
 
+from models.native.calls import called, is_trained_through, kernels_at
 from models.native.structs import address
-from models.native.training import called, training_library
 
 
 class GatesStruct(Structure):
@@ -25,20 +25,19 @@ class GatesStruct(Structure):
 
 
 def fits(x: Tensor, dim: int) -> bool:
-    """Whether the kernel takes a gate: of maps [B, 2H, H, W] with channels last, in training, halves of whole vectors.
-
-    What is drawn without kernels is left to torch throughout: its levels do not depend on whether there are any.
-    """
-    if not (x.requires_grad and torch.is_grad_enabled()) or x.device.type != "cpu" or torch.compiler.is_compiling():
+    """Whether the kernel takes a gate: in training, of maps [B, 2F, H, W] with channels last, F in whole vectors."""
+    if not is_trained_through(x) or dim != 1 or x.ndim != 4:
         return False
-    if x.ndim != 4 or dim != 1 or not x.is_contiguous(memory_format=torch.channels_last):
-        return False
-    library = training_library(x.dtype)
-    return library is not None and x.shape[1] % (2 * library.vector) == 0
+    library = kernels_at(x)
+    return (
+        library is not None
+        and x.shape[1] % (2 * library.vector) == 0
+        and x.is_contiguous(memory_format=torch.channels_last)
+    )
 
 
 def forward(x: Tensor) -> Tensor:
-    """Maps [B, 2H, H, W] to [B, H, H, W]."""
+    """Maps [B, 2F, H, W] to [B, F, H, W]."""
     return by_kernel("gates_forward", x, None, x.shape[1] // 2)
 
 
@@ -49,8 +48,9 @@ def backward(x: Tensor, of_output: Tensor) -> Tensor:
 
 def by_kernel(kernel: str, x: Tensor, of: Tensor | None, width: int) -> Tensor:
     """What a kernel makes of x, `width` features wide, channels last."""
-    rows = x.movedim(1, -1)
-    out = rows.new_empty(*rows.shape[:3], width)
-    num_rows, half = rows.numel() // rows.shape[3], rows.shape[3] // 2
-    called(kernel, x.dtype, GatesStruct(num_rows, half, address(rows), address(of), address(out)))
-    return out.movedim(-1, 1)
+    shape = (x.shape[0], width, *x.shape[2:])
+    out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    rows, num_rows = x.movedim(1, -1), x.numel() // x.shape[1]
+    given = GatesStruct(num_rows, x.shape[1] // 2, address(rows), address(of), address(out.movedim(1, -1)))
+    called(kernel, x.dtype, given)
+    return out

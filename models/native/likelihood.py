@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from models.native.calls import called, is_trained_through, kernels_at
 from models.native.structs import address
-from models.native.training import called, training_library
 
 
 class LikelihoodStruct(Structure):
@@ -29,15 +29,11 @@ class LikelihoodStruct(Structure):
     )
 
 
-def fits(rows: Tensor) -> bool:
-    """Whether the kernel takes logits [N, K]: in training, of whole vectors, one row after another."""
-    if (
-        not (rows.requires_grad and torch.is_grad_enabled())
-        or rows.device.type != "cpu"
-        or torch.compiler.is_compiling()
-    ):
-        return False
-    library = training_library(rows.dtype)
+def fits(rows: Tensor, levels: Tensor) -> bool:
+    """Whether the kernel takes logits [N, K], in training, of whole vectors, one row after another; and levels [N]."""
+    if (levels.dtype, levels.device, levels.shape) != (torch.int64, rows.device, rows.shape[:1]):
+        return False  # torch says what is wrong with them
+    library = kernels_at(rows) if is_trained_through(rows) else None
     return library is not None and rows.shape[1] % library.vector == 0 and rows.is_contiguous()
 
 
@@ -53,7 +49,7 @@ def nats_of(rows: Tensor, levels: Tensor) -> Tensor:
 class _Nats(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, levels: Tensor) -> Tensor:
-        nats, scales = (torch.empty(len(rows), *more, dtype=torch.float32) for more in ((), (2,)))
+        nats, scales = (rows.new_empty(len(rows), *more, dtype=torch.float32) for more in ((), (2,)))
         given = struct_of(rows, levels, scales)
         given.nats = address(nats)
         wrong = called("likelihood_forward", rows.dtype, given)

@@ -3,15 +3,15 @@
 Axes: B batch, T timestep, N stretch of timesteps that share a bias, R residual, G gate, H = G/2, k taps.
 """
 
-from ctypes import Structure, byref, c_int32, c_int64, c_void_p
-from functools import cache
+from ctypes import Structure, c_int32, c_int64, c_void_p
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from models.native.library import Library, best
-from models.native.packing import gate_order
+from models.native.calls import called, kernels_at, library_of
+from models.native.packing import gate_order, packed
 from models.native.structs import address
 
 
@@ -48,23 +48,6 @@ class GatedLayerStruct(Structure):
     )
 
 
-class PackingStruct(Structure):
-    """`Packing` of packing.h."""
-
-    _fields_ = (
-        ("from", c_void_p),
-        ("stride", c_int64),
-        ("row_stride", c_int64),
-        ("column_stride", c_int64),
-        ("num", c_int32),
-        ("depth", c_int32),
-        ("width", c_int32),
-        ("vectors", c_int32),
-        ("gates", c_int32),
-        ("to", c_void_p),
-    )
-
-
 TIMESTEPS_AT_ONCE = 240
 """Of weight_gradient.h: rows that gradients go over at a time."""
 
@@ -95,20 +78,9 @@ class Gradients(NamedTuple):
         return self.of_taps, self.of_bias, self.of_residual
 
 
-@cache
-def training_library(dtype: torch.dtype) -> Library | None:
-    """The kernels for products of this precision; None where there are none."""
-    library = best()
-    if library is None or dtype not in (torch.float32, torch.bfloat16):
-        return None
-    return library if dtype == torch.float32 or library.has_bfloat16 else None
-
-
 def fits(x: Tensor, dtype: torch.dtype, half: int) -> bool:
     """Whether the kernel takes a layer: whole vectors on a CPU, a stream in the precision that products are made in."""
-    if x.device.type != "cpu" or x.dtype != dtype or torch.compiler.is_compiling():
-        return False
-    library = training_library(dtype)
+    library = kernels_at(x) if x.dtype == dtype else None
     return library is not None and not (x.shape[-1] % library.vector or half % library.vector)
 
 
@@ -127,7 +99,7 @@ def forward(
     y = None if residual is None else torch.empty_like(x)
     ordered = biases[:, gate_order(half, library)].contiguous()
     layer = struct_of(x, taps, dilation)
-    layer.stretch, layer.z, layer.z_stride = x.shape[0] * x.shape[1] // len(biases), z.data_ptr(), z.stride(1)
+    layer.stretch, layer.z, layer.z_stride = x.shape[0] * x.shape[1] // max(len(biases), 1), z.data_ptr(), z.stride(1)
     for name, tensor in zip(
         ("activations", "biases", "gate", "expand", "y"), (activations, ordered, gate, expand, y), strict=True
     ):
@@ -148,12 +120,13 @@ def backward(
 ) -> Gradients:
     """All gradients, `of` being those of z [B, T, H] and y [B, T, R]."""
     of_z, of_y = with_rows_apart(of[0].to(x.dtype)), None if of[1] is None else of[1].to(x.dtype).contiguous()
+    zeros = partial(x.new_zeros, dtype=torch.float32)
     gradients = Gradients(
         of_gates=torch.empty_like(saved.activations),
         of_x=torch.empty_like(x) if with_input else None,
-        of_taps=torch.zeros(taps.shape, dtype=torch.float32),
-        of_bias=torch.zeros(taps.shape[2], dtype=torch.float32),
-        of_residual=None if residual is None or of_y is None else torch.zeros(residual.shape, dtype=torch.float32),
+        of_taps=zeros(taps.shape),
+        of_bias=zeros(taps.shape[2:]),
+        of_residual=None if residual is None or of_y is None else zeros(residual.shape),
     )
     given = {
         "activations": saved.activations,
@@ -171,29 +144,10 @@ def backward(
     return gradients
 
 
-def packed(weight: Tensor, dtype: torch.dtype, vectors: int, *, gates: bool = False) -> Tensor:
-    """As `packing.panels`, of a weight [K, N] or of several [k, K, N], with panels of so many vectors.
-
-    `gates` says that columns are filters, then gates: they are brought into the order of `gate_order`.
-    """
-    weight = weight.float()
-    to = torch.empty(weight.shape, dtype=dtype)
-    strides, sizes = (0, *weight.stride())[-3:], (1, *weight.shape)[-3:]
-    called("pack", dtype, PackingStruct(weight.data_ptr(), *strides, *sizes, vectors, gates, address(to)))
-    return to
-
-
 def with_rows_apart(x: Tensor) -> Tensor:
     """A tensor [B, T, H] whose timesteps lie equally far apart, as in a part of a wider one; else a copy."""
     batch, row, column = x.stride()
     return x if column == 1 and batch == row * x.shape[1] else x.contiguous()
-
-
-def library_of(dtype: torch.dtype) -> Library:
-    """The kernels that `fits` has found."""
-    library = training_library(dtype)
-    assert library is not None
-    return library
 
 
 def struct_of(x: Tensor, taps: Tensor, dilation: int) -> GatedLayerStruct:
@@ -201,10 +155,3 @@ def struct_of(x: Tensor, taps: Tensor, dilation: int) -> GatedLayerStruct:
     layer = GatedLayerStruct(*x.shape[:2], len(taps), dilation, x.shape[2], taps.shape[2] // 2)
     layer.x = address(x)
     return layer
-
-
-def called(kernel: str, dtype: torch.dtype, given: Structure) -> int:
-    """Run a kernel; what it gives, where it gives a number."""
-    function = getattr(library_of(dtype).calls, f"ancestral_{kernel}_{str(dtype).removeprefix('torch.')}")
-    function.restype = c_int64
-    return int(function(byref(given)))

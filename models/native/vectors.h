@@ -77,7 +77,7 @@ inline Vector power_of_two(Vector x) {
 #if defined(__AVX512F__)
   return (Vector)_mm512_scalef_ps((__m512)p, (__m512)whole);
 #else
-  return (Vector)((Whole)p + ((Whole)shifted << 23));
+  return x == x ? (Vector)((Whole)p + ((Whole)shifted << 23)) : x;  // what is no number stays so
 #endif
 }
 

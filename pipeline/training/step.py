@@ -67,7 +67,8 @@ def whole_norm(norm: Tensor) -> float:
 def make_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
     """The optimiser that the config names, otherwise as torch has it; weights decay apart from the gradient (AdamW).
 
-    Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019. What a mask hides decays too, unseen.
+    Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019. What a mask hides decays too, unseen. Adam's
+    update is one call (`fused`), which takes it for granted that a weight, its gradient and its state lie alike.
     """
     if config.optimiser == "rmsprop":
         return torch.optim.RMSprop(model.parameters(), lr=config.learning_rate)

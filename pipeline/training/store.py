@@ -71,11 +71,13 @@ def optimiser_state(learner: Learner) -> dict[str, Tensor]:
 
 
 def set_optimiser_state(learner: Learner, state: Mapping[str, Tensor]) -> None:
-    """The inverse."""
+    """The inverse. An update in one call counts steps where the weights are, any other on the processor."""
     weights = dict(learner.model.named_parameters())
+    fused = {weight for group in learner.optimiser.param_groups if group.get("fused") for weight in group["params"]}
     for key, value in state.items():
         kind, name = key.split(".", 1)
-        learner.optimiser.state[weights[name]][kind] = value
+        weight = weights[name]
+        learner.optimiser.state[weight][kind] = value.to(weight.device) if weight in fused else value
 
 
 def blank_state(learner: Learner, stored: Mapping[str, TensorStorageMetadata]) -> dict[str, Tensor]:
@@ -88,7 +90,7 @@ def blank_state(learner: Learner, stored: Mapping[str, TensorStorageMetadata]) -
             blank[key] = torch.empty_like(average[key.removeprefix(BEST)])
         elif key.startswith(OPTIMISER):
             kind, name = key.removeprefix(OPTIMISER).split(".", 1)
-            is_count = kind == "step"  # one number for a weight, and not on its device; all else is shaped as it is
+            is_count = kind == "step"  # one number for a weight; all else is shaped, and lies in memory, as it does
             dtype = value.properties.dtype
             blank[key] = torch.empty((), dtype=dtype) if is_count else torch.empty_like(weights[name].detach())
     return blank

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from models.layers.gate import gate
-from models.native import gates, training
+from models.native import calls, gates
 from tests.models.native.levels import in_every_precision, library_of, needs_kernels
 
 pytestmark = needs_kernels
@@ -15,8 +15,7 @@ TOLERANCE = {torch.float32: 2e-6, torch.bfloat16: 1e-2}
 
 def use(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let training use the kernels of a level, but for float64."""
-    for module in (gates, training):
-        monkeypatch.setattr(module, "training_library", lambda dtype: library_of(level) if dtype in TOLERANCE else None)
+    monkeypatch.setattr(calls, "kernels_for", lambda dtype: library_of(level) if dtype in TOLERANCE else None)
 
 
 def maps(num_features: int, dtype: torch.dtype) -> Tensor:
@@ -51,10 +50,11 @@ def test_maps_and_gradients_are_those_of_the_equation(
 def test_what_is_not_finite_stays_so(level: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     use(level, monkeypatch)
     x = maps(32, dtype).detach()
-    x[0, 3, 0, 0], x[0, 19, 1, 1] = float("nan"), float("nan")
+    odd = torch.tensor([0x7FFFFFFF, -1], dtype=torch.int32).view(torch.float32).to(dtype)
+    x[0, 3, 0, 0], x[0, 19, 1, 1], x[0, 5, 0, 0], x[0, 22, 0, 0] = float("nan"), float("nan"), odd[0], odd[1]
     x[1, 4, 0, 0], x[1, 20, 0, 0] = float("-inf"), float("inf")
     z = gate(x.requires_grad_()).detach()
-    assert [int(at) for at in z.isnan().sum((0, 2, 3)).nonzero().flatten()] == [3]
+    assert [int(at) for at in z.isnan().sum((0, 2, 3)).nonzero().flatten()] == [3, 5, 6]
     assert float(z[1, 4, 0, 0]) == -1.0
 
 
@@ -68,3 +68,9 @@ def test_the_kernel_is_for_training_alone() -> None:
     assert not gates.fits(x.double(), 1)
     with torch.no_grad():
         assert not gates.fits(x, 1)
+
+
+def test_what_it_gives_can_be_changed_in_place() -> None:
+    x = maps(64, torch.float32)
+    changed = gate(x).mul_(2)
+    assert torch.equal(changed, 2 * gate(x))

@@ -6,16 +6,14 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
 from models.distributions import Categorical
-from models.native import likelihood, training
+from models.native import calls, likelihood
 from tests.models.native.levels import in_every_precision, library_of, needs_kernels
 
 pytestmark = needs_kernels
 
 
 def use(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = library_of(level)
-    monkeypatch.setattr(training, "training_library", lambda dtype: found)
-    monkeypatch.setattr(likelihood, "training_library", lambda dtype: found)
+    monkeypatch.setattr(calls, "kernels_for", lambda dtype: library_of(level))
 
 
 def outcome(logits: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,8 +54,9 @@ def test_what_is_not_finite_is_told_as_torch_tells_it(
     logits = torch.zeros(5, 32)
     logits[1, 3], logits[2, 31], logits[3, 16] = float("nan"), float("inf"), float("-inf")
     logits[4] = float("-inf")
-    logits = logits.to(dtype).requires_grad_()
-    levels = torch.tensor([0, 0, 0, 0, 0])
+    others = torch.tensor([0x7F800001, 0x7FFFFFFF, -1, -0x7FFFFF], dtype=torch.int32).view(torch.float32)  # NaN as well
+    logits = torch.cat([logits, torch.cat([torch.zeros(4, 31), others[:, None]], 1)]).to(dtype).requires_grad_()
+    levels = torch.zeros(9, dtype=torch.int64)
     nats = likelihood.nats_of(logits, levels).detach()
     torch.testing.assert_close(nats, plain(logits.detach().float(), levels), rtol=1e-6, atol=1e-6, equal_nan=True)
 
@@ -88,7 +87,18 @@ def test_a_distribution_takes_the_kernel_in_training_alone(
     with torch.no_grad():
         by_torch = Categorical(64).nll_nats(parameters, x)
     torch.testing.assert_close(by_kernel.detach(), by_torch, rtol=1e-6, atol=1e-6)
-    assert not likelihood.fits(parameters.detach().reshape(-1, 64))
+    assert not likelihood.fits(parameters.detach().reshape(-1, 64), x.flatten())
+
+
+def test_levels_that_the_kernel_cannot_read_are_left_to_torch() -> None:
+    logits = torch.randn(40, 64, requires_grad=True)
+    levels = torch.randint(64, (40,))
+    expected = Categorical(64).nll_nats(logits, levels)
+    torch.testing.assert_close(Categorical(64).nll_nats(logits, levels.to(torch.uint8)), expected)
+    with pytest.raises(RuntimeError, match="Long"):
+        Categorical(64).nll_nats(logits, levels.int())
+    with pytest.raises(ValueError, match="batch_size"):
+        Categorical(64).nll_nats(logits, levels[:30])
 
 
 def graph(x: Tensor) -> str:

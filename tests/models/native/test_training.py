@@ -9,8 +9,8 @@ from torch import Tensor
 from benchmarks.plain_waveforms import PlainLayer
 from models.layers import gated_conv
 from models.layers.side_by_side import SideBySide
-from models.native import Library, training
-from models.native.packing import gate_order, panels
+from models.native import Library, calls, training
+from models.native.packing import gate_order, packed, panels
 from models.wavenet import WaveNetConfig
 from models.wavenet_stack import GatedLayer, GatedStack
 from tests.models.native.levels import in_every_precision, library_of, needs_kernels, on_every_level
@@ -31,7 +31,7 @@ ADDED = {"nothing": (), "item": (1,), "item and timesteps": (1, -1)}
 def use(level: str, monkeypatch: pytest.MonkeyPatch) -> Library:
     """Let training use the kernels of a level."""
     found = library_of(level)
-    monkeypatch.setattr(training, "training_library", lambda dtype: found)
+    monkeypatch.setattr(calls, "kernels_for", lambda dtype: found)
     return found
 
 
@@ -83,12 +83,12 @@ def test_a_network_takes_the_kernel_where_widths_fit(level: str, monkeypatch: py
 
 
 def test_float64_and_no_kernels_are_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    training.training_library.cache_clear()
-    assert training.training_library(torch.float64) is None
-    monkeypatch.setattr(training, "best", lambda: None)
-    training.training_library.cache_clear()
-    assert training.training_library(torch.float32) is None
-    training.training_library.cache_clear()
+    calls.kernels_for.cache_clear()
+    assert calls.kernels_for(torch.float64) is None
+    monkeypatch.setattr(calls, "best", lambda: None)
+    calls.kernels_for.cache_clear()
+    assert calls.kernels_for(torch.float32) is None
+    calls.kernels_for.cache_clear()
 
 
 @in_every_precision
@@ -99,10 +99,10 @@ def test_weights_are_packed_as_panels_of_them(
     library = use(level, monkeypatch)
     taps = torch.randn(3, num_inputs, 2 * half)
     order = gate_order(half, library)
-    forwards = training.packed(taps.flatten(0, 1), dtype, library.panel, gates=True)
+    forwards = packed(taps.flatten(0, 1), dtype, library.panel, gates=True)
     assert torch.equal(forwards.flatten(), panels(taps.flatten(0, 1)[:, order], library, dtype))
     narrow = replace(library, panel=training.BACK_VECTORS)
-    backwards = training.packed(taps.transpose(1, 2), dtype, training.BACK_VECTORS)
+    backwards = packed(taps.transpose(1, 2), dtype, training.BACK_VECTORS)
     assert torch.equal(backwards.flatten(), torch.cat([panels(tap.t(), narrow, dtype) for tap in taps]))
 
 
@@ -114,7 +114,7 @@ def test_weights_are_rounded_as_torch_rounds_them(
     bits = torch.arange(-(2**31), 2**31 - 1, 65_521 * 16 // 5, dtype=torch.int64)
     bits[::100] = 0x7FFFFFFF  # a NaN that rounding would carry away; infinity and subnormal ones are among the others
     weight = bits[: len(bits) // 32 * 32].int().view(torch.float32).view(-1, 16)
-    found = training.packed(weight, dtype, 1)
+    found = packed(weight, dtype, 1)
     pair = 2 if dtype == torch.bfloat16 else 1
     expected = weight.to(dtype).unflatten(0, (-1, pair)).split(use(level, monkeypatch).vector, 2)
     told = torch.cat([part.transpose(1, 2).flatten() for part in expected])

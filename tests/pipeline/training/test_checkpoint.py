@@ -62,6 +62,16 @@ def restored(run: Location, checkpoint: Checkpoint, learner: Learner) -> dict[st
     return below("best.", state)
 
 
+@pytest.mark.parametrize(("optimiser", "device"), [("adam", "meta"), ("rmsprop", "cpu")])
+def test_steps_are_counted_where_the_optimiser_looks_for_them(optimiser: str, device: str) -> None:
+    it = learner(optimiser)
+    it.model.to("meta")  # as on a GPU: what Adam's one call is given must all be there
+    it.optimiser.param_groups[0]["params"] = list(it.model.parameters())
+    name = next(name for name, _ in it.model.named_parameters())
+    set_optimiser_state(it, {f"step.{name}": torch.tensor(3.0)})
+    assert [state["step"].device.type for state in it.optimiser.state.values()] == [device]
+
+
 @pytest.mark.parametrize("optimiser", ["adam", "rmsprop"])
 def test_weights_average_and_optimiser_come_back_to_the_bit(tmp_path: Path, optimiser: str) -> None:
     before = taught(optimiser)

@@ -1,0 +1,47 @@
+"""Kernels in training: which there are for a tensor, and the call of one."""
+
+from ctypes import Structure, byref, c_int64
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from models.native.library import Library, best
+
+
+@cache
+def kernels_for(dtype: torch.dtype) -> Library | None:
+    """The kernels for numbers of this precision; None where there are none."""
+    library = best()
+    if library is None or dtype not in (torch.float32, torch.bfloat16):
+        return None
+    return library if dtype == torch.float32 or library.has_bfloat16 else None
+
+
+def kernels_at(x: Tensor) -> Library | None:
+    """The kernels that can take a tensor where it lies; None on other devices, and while torch compiles."""
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
+        return None
+    return kernels_for(x.dtype)
+
+
+def is_trained_through(x: Tensor) -> bool:
+    """Whether a gradient will be asked of x.
+
+    Without one torch works alone: what it draws does not depend on whether there are kernels.
+    """
+    return x.requires_grad and torch.is_grad_enabled()
+
+
+def library_of(dtype: torch.dtype) -> Library:
+    """The kernels for this precision, which are known to be there."""
+    library = kernels_for(dtype)
+    assert library is not None
+    return library
+
+
+def called(kernel: str, dtype: torch.dtype, given: Structure) -> int:
+    """Run a kernel; what it gives, where it gives a number."""
+    function = getattr(library_of(dtype).calls, f"ancestral_{kernel}_{str(dtype).removeprefix('torch.')}")
+    function.restype = c_int64
+    return int(function(byref(given)))
