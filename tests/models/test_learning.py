@@ -138,6 +138,29 @@ def test_pictures_whose_neighbours_vote(name: str) -> None:
     assert nll_nats == pytest.approx(FLIP_ENTROPY_NATS, rel=WITHIN)
 
 
+FAR = 3
+"""Rows that the level which decides lies above: the first convolution of PIXELRNN sees two."""
+
+
+def remembered(shape: tuple[int, ...], seed: int) -> Tensor:
+    """Pictures [NUM_ITEMS, C, H, W] of two levels: FAR rows by chance, then those FAR rows above, some FLIPPED."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randint(2, (NUM_ITEMS, *shape), generator=generator)
+    flipped = torch.rand(NUM_ITEMS, *shape, generator=generator) < FLIPPED
+    for row in range(FAR, shape[1]):
+        x[:, :, row] = x[:, :, row - FAR] ^ flipped[:, :, row]
+    return x
+
+
+@pytest.mark.parametrize("name", ["pixelrnn grey", "pixelrnn row grey"])
+def test_what_only_the_recurrence_can_know(name: str) -> None:
+    model, shape = fresh(name, 2), (1, 2 * FAR, 3)
+    trained(model, remembered(shape, seed=1))
+    with torch.no_grad():
+        nll_nats = model.nll_nats(remembered(shape, seed=2))[:, :, FAR:].mean().item()
+    assert nll_nats == pytest.approx(FLIP_ENTROPY_NATS, rel=WITHIN)
+
+
 NARROW = [
     name
     for name, tiny in TINY.items()
