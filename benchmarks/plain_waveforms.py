@@ -9,11 +9,12 @@ the gradient of each operation is torch's own.
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.autoregressive import Autoregressive
 from models.distributions import at_least_float32
 from models.layers.causal_conv import delay
+from models.layers.linear import Linear
 from models.wavenet import LevelConvolution, WaveNet, WaveNetConfig
 from models.wavenet_stack import GatedLayer
 
@@ -28,6 +29,8 @@ class PlainWaveNet(WaveNet):
                 module.__class__ = PlainLayer
             elif isinstance(module, LevelConvolution):
                 module.__class__ = PlainLevelConvolution
+            elif isinstance(module, Linear):
+                module.__class__ = nn.Linear  # type: ignore[assignment]
 
 
 class PlainLayer(GatedLayer):

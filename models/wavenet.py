@@ -41,6 +41,7 @@ from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, DiscretisedLogisticMixture, scaled
 from models.layers.causal_conv import CausalConv1d, delay, shift
+from models.layers.linear import Linear
 from models.layers.precision import as_multiplied, full_precision
 from models.layers.waveform_condition import DrawnFrames, WaveformCondition
 from models.wavenet_context import ContextStack, ContextStackConfig, DrawnContext
@@ -195,8 +196,8 @@ class WaveNet(WaveformModel):
                 ContextStack(context, config.num_levels, gates, is_scalar=is_scalar) for context in config.contexts
             ),
         )
-        self.head = nn.Linear(config.skip_channels, config.head_channels)
-        self.output = nn.Linear(config.head_channels, self.distribution.num_parameters)
+        self.head = Linear(config.skip_channels, config.head_channels)
+        self.output = Linear(config.head_channels, self.distribution.num_parameters)
         start_output(self.output, config)
 
     @property

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from models.layers.causal_conv import CausalConv1d
 from models.layers.gated_conv import GatedWeights, gated_convolution
+from models.layers.linear import Linear
 from models.layers.side_by_side import Part, SideBySide
 from models.layers.waveform_condition import LayerBias
 
@@ -132,7 +133,7 @@ class GatedStack(nn.Module):
             GatedLayer(shape, dilation, is_last=index == len(dilations) - 1) for index, dilation in enumerate(dilations)
         ]
         self.layers = cast(Sequence[GatedLayer], nn.ModuleList(layers))
-        self.skip = nn.Linear(len(dilations) * shape.gate_channels // 2, shape.skip_channels)
+        self.skip = Linear(len(dilations) * shape.gate_channels // 2, shape.skip_channels)
 
     def forward(self, x: Tensor, biases: Sequence[LayerBias]) -> Tensor:
         """The skip connections' sum at every timestep; `biases` are all added to the gates."""

@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from models.layers.precision import as_multiplied
+from models.native import dense
+from models.native.calls import library_of
 
 WORTH_IT = 256
 """Features on both sides from which on it is faster: measured on a core with AVX-512, in decisions/0011."""
@@ -37,14 +39,56 @@ def product_by_colour(
     x, weight, bias = as_multiplied(x, weight, bias)
     pixels = x.movedim(1, -1)
     ins, outs = runs(colours_in), runs(colours_out)
-    rows: Tensor = _ColourProducts.apply(pixels.flatten(0, 2), weight, bias, ins, outs)  # type: ignore[no-untyped-call]
-    return rows.reshape(*pixels.shape[:3], -1).movedim(-1, 1)
+    rows = pixels.flatten(0, 2)
+    product: Any = _FusedColourProducts if fits(rows, weight, outs) else _ColourProducts
+    by_colour: Tensor = product.apply(rows, weight, bias, ins, outs)
+    return by_colour.reshape(*pixels.shape[:3], -1).movedim(-1, 1)
+
+
+def whole_vectors(width: int, x: Tensor) -> int:
+    """A width of x in whole vectors of the kernels for it."""
+    return library_of(x.dtype).padded(width)
 
 
 def runs(colours: Sequence[int]) -> list[slice]:
     """Where the features of each colour stand."""
     ends = list(accumulate(colours.count(colour) for colour in range(max(colours) + 1)))
     return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def fits(rows: Tensor, weight: Tensor, outs: list[slice]) -> bool:
+    """Whether kernels take it: where they take the whole, and the outputs of each colour are whole vectors."""
+    return all(dense.fits(rows, weight[out], rows.dtype) for out in outs)
+
+
+class _FusedColourProducts(torch.autograd.Function):
+    """By kernels, which take whole vectors of inputs: of the last one what the mask hides is multiplied by zeros."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, ins: list[slice], outs: list[slice]) -> Tensor:
+        seen = torch.zeros_like(weight)
+        for o, i in zip(outs, ins, strict=True):
+            seen[o, : i.stop] = weight[o, : i.stop]
+        ctx.save_for_backward(x, seen)
+        ends = [whole_vectors(i.stop, x) for i in ins]
+        ctx.blocks = list(zip(outs, ins, [0, *ends], ends, strict=False))
+        out = x.new_empty(len(x), len(weight))
+        for o, _, _, end in ctx.blocks:
+            dense.multiplied(x[:, :end], seen[o, :end].t(), bias[o], out[:, o])
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_output: Tensor) -> tuple[Tensor | None, ...]:
+        x, seen = ctx.saved_tensors
+        of_output = of_output.to(x.dtype).contiguous()
+        of_x, of_weight = torch.empty_like(x), torch.zeros_like(seen)
+        for o, i, start, end in ctx.blocks:
+            dense.multiplied(of_output[:, o.start :], seen[o.start :, start:end], None, of_x[:, start:end])
+            of_weight[o, : i.stop] = dense.weight_gradients(x[:, :end], of_output[:, o], with_bias=False)[0][
+                :, : i.stop
+            ]
+        return of_x, of_weight, of_output.sum(0), None, None
 
 
 class _ColourProducts(torch.autograd.Function):

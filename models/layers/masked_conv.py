@@ -20,6 +20,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from models.layers.colour_products import product_by_colour, worth_it
+from models.layers.linear import linear
 
 MaskType = Literal["A", "B"]
 
@@ -121,7 +122,7 @@ def padded_conv(x: Tensor, weight: Tensor, bias: Tensor | None, reach: Reach) ->
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """A 1×1 convolution of x [B, C_in, H, W] with [C_out, C_in]: for maps with channels last a plain product."""
     if x.is_contiguous(memory_format=torch.channels_last):
-        return F.linear(x.movedim(1, -1), weight, bias).movedim(-1, 1)
+        return linear(x.movedim(1, -1), weight, bias).movedim(-1, 1)
     return F.conv2d(x, weight[:, :, None, None], bias)
 
 

@@ -18,11 +18,11 @@ def kernels_for(dtype: torch.dtype) -> Library | None:
     return library if dtype == torch.float32 or library.has_bfloat16 else None
 
 
-def kernels_at(x: Tensor) -> Library | None:
-    """The kernels that can take a tensor where it lies; None on other devices, and while torch compiles."""
+def kernels_at(x: Tensor, dtype: torch.dtype | None = None) -> Library | None:
+    """The kernels for a tensor, as it is or in `dtype`; None on other devices, and while torch compiles."""
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return None
-    return kernels_for(x.dtype)
+    return kernels_for(dtype or x.dtype)
 
 
 def is_trained_through(x: Tensor) -> bool:
