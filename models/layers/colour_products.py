@@ -58,11 +58,14 @@ def runs(colours: Sequence[int]) -> list[slice]:
 
 def fits(rows: Tensor, weight: Tensor, outs: list[slice]) -> bool:
     """Whether kernels take it: where they take the whole, and the outputs of each colour are whole vectors."""
-    return all(dense.fits(rows, weight[out], rows.dtype) for out in outs)
+    return rows.dtype == weight.dtype and all(dense.fits(rows, weight[out], rows.dtype) for out in outs)
 
 
 class _FusedColourProducts(torch.autograd.Function):
-    """By kernels, which take whole vectors of inputs: of the last one what the mask hides is multiplied by zeros."""
+    """By kernels, which take whole vectors of inputs: of the last one what the mask hides is multiplied by zeros.
+
+    So an infinite feature reaches those that may not see it, as it does where all of the mask's zeros are multiplied.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, ins: list[slice], outs: list[slice]) -> Tensor:

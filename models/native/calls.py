@@ -25,12 +25,17 @@ def kernels_at(x: Tensor, dtype: torch.dtype | None = None) -> Library | None:
     return kernels_for(dtype or x.dtype)
 
 
-def is_trained_through(x: Tensor) -> bool:
-    """Whether a gradient will be asked of x.
+def is_trained_through(*tensors: Tensor) -> bool:
+    """Whether a gradient will be asked of any.
 
     Without one torch works alone: what it draws does not depend on whether there are kernels.
     """
-    return x.requires_grad and torch.is_grad_enabled()
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Whether its numbers lie in its memory: those of a tensor that is spread over workers, or is none, do not."""
+    return type(tensor) in (Tensor, torch.nn.Parameter)
 
 
 def library_of(dtype: torch.dtype) -> Library:

@@ -57,12 +57,16 @@ inline void dense_multiply(const Dense& dense) {
   }
 }
 
+// to += the sums of columns, by blocks, for the same reason as in `weight_tile`.
 template <class T>
-inline void add_rows(const T* rows, int64_t num, int64_t stride, int width, float* to) {
-  for (int i = 0; i < width; i += VL) {
-    Vector sum = load(to + i);
-    for (int64_t row = 0; row < num; row++) sum += read(rows + row * stride + i);
-    store(to + i, sum);
+inline void add_rows(const T* rows, int num, int64_t stride, int width, float* to) {
+  for (int from = 0; from < num; from += TIMESTEPS_AT_ONCE) {
+    const int last = num - from < TIMESTEPS_AT_ONCE ? num : from + TIMESTEPS_AT_ONCE;
+    for (int i = 0; i < width; i += VL) {
+      Vector sum = {};
+      for (int row = from; row < last; row++) sum += read(rows + row * stride + i);
+      store(to + i, load(to + i) + sum);
+    }
   }
 }
 

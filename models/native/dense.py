@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from models.native.calls import called, kernels_at
+from models.native.calls import called, is_plain, is_trained_through, kernels_at
 from models.native.packing import packed
 from models.native.structs import address
 
@@ -60,13 +60,16 @@ LARGE = 65_536
 
 
 def fits(x: Tensor, weight: Tensor, dtype: torch.dtype) -> bool:
-    """Whether the kernel takes x [..., I] and a weight [O, I] in `dtype`: in training, many rows, whole vectors."""
-    if not torch.is_grad_enabled() or not (x.requires_grad or weight.requires_grad):
+    """Whether the kernel takes x [..., I] and a weight [O, I] in `dtype`: in training, many rows, whole vectors.
+
+    What does not belong together is left to torch, which says so.
+    """
+    library = kernels_at(x, dtype) if is_trained_through(x, weight) else None
+    if library is None or not all(is_plain(one) and one.device == x.device for one in (x, weight)):
         return False
-    if x.numel() < FEWEST_ROWS * x.shape[-1] or x.stride(-1) != 1:
+    if x.shape[-1:] != weight.shape[1:] or any(width % library.vector for width in weight.shape):
         return False
-    library = kernels_at(x, dtype)
-    return library is not None and not any(width % library.vector for width in weight.shape)
+    return x.numel() >= FEWEST_ROWS * x.shape[-1] and x.stride(-1) == 1
 
 
 def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -143,7 +143,7 @@ template <class Number, int R, int V>
 BY_ITSELF void put_gate_gradient(const Sums<R, V>& sums, const typename Number::T* activations,
                                  typename Number::T* of_gates, float* of_bias, int half) {
   for (int j = 0; j < V; j++) {
-    Vector of_filter = load(of_bias + j * VL), of_gate = load(of_bias + half + j * VL);
+    Vector of_filter = {}, of_gate = {};
     for (int m = 0; m < R; m++) {
       size_t at = (size_t)m * 2 * half + j * VL;
       Vector signal = read(activations + at), opened = read(activations + at + half), of_z = sums.of[m][j];
@@ -152,7 +152,8 @@ BY_ITSELF void put_gate_gradient(const Sums<R, V>& sums, const typename Number::
       Number::put(of_gates + at + half, gating);
       of_filter += filter, of_gate += gating;
     }
-    store(of_bias + j * VL, of_filter), store(of_bias + half + j * VL, of_gate);
+    store(of_bias + j * VL, load(of_bias + j * VL) + of_filter);
+    store(of_bias + half + j * VL, load(of_bias + half + j * VL) + of_gate);
   }
 }
 

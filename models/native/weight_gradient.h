@@ -64,12 +64,12 @@ inline void put_rows(const typename Number::T* rows, int64_t from, int number, i
     }
 }
 
-// out [R, V vectors] += the sums over units of a [units, R] times w [units, V vectors].
+// out [R, V vectors] += the sums over units of a [units, R] times w [units, V vectors]. A block's sums begin at zero: added
+// one after another to those of all blocks before, each product would be rounded as coarsely as the whole.
 template <class Number, int R, int V>
 BY_ITSELF void weight_tile(const float* a, const float* w, int num_units, float* out, int stride) {
   typedef const typename Number::T* Numbers;
-  Sums<R, V> sums;
-  start(sums, out, stride);
+  Sums<R, V> sums = {};
   for (int k = 0; k < num_units; k++) {
     Vector of[V];
 #pragma GCC unroll 4
@@ -84,7 +84,10 @@ BY_ITSELF void weight_tile(const float* a, const float* w, int num_units, float*
 #pragma GCC unroll 8
   for (int m = 0; m < R; m++)
 #pragma GCC unroll 4
-    for (int j = 0; j < V; j++) store(out + (size_t)m * stride + j * VL, sums.of[m][j]);
+    for (int j = 0; j < V; j++) {
+      float* at = out + (size_t)m * stride + j * VL;
+      store(at, load(at) + sums.of[m][j]);
+    }
 }
 
 // out += one row of inputs times one of outputs.

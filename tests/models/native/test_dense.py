@@ -117,5 +117,33 @@ def test_few_rows_odd_widths_and_what_is_not_trained_are_left_to_torch() -> None
     assert not dense.fits(rows, weight.detach(), torch.float32)
     with torch.no_grad():
         assert not dense.fits(rows, weight, torch.float32)
+
+
+@pytest.mark.parametrize("width", [32, 128])
+def test_what_does_not_belong_together_is_told_by_torch(width: int) -> None:
+    rows, weight = torch.randn(300, 64), torch.randn(32, 64, requires_grad=True)
     with pytest.raises(RuntimeError, match="dtype"):
         linear(rows.double(), weight)
+    with pytest.raises(RuntimeError, match="shapes"):
+        linear(torch.randn(300, width), weight)
+    with pytest.raises(RuntimeError):
+        linear(rows, weight, torch.zeros(16))
+    assert not dense.fits(rows, torch.zeros(32, 64, device="meta", requires_grad=True), torch.float32)
+    assert not dense.fits(rows, weight.as_subclass(Spread), torch.float32)
+
+
+class Spread(Tensor):
+    """As a tensor whose numbers lie elsewhere."""
+
+
+@in_every_precision
+def test_sums_over_many_rows_are_not_rounded_as_coarsely_as_they_are_large(
+    level: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(level, monkeypatch)
+    rows, of_output = torch.full((200_000, 16), 0.3).to(dtype), torch.full((200_000, 16), 0.1).to(dtype)
+    of_weight, of_bias = dense.weight_gradients(rows, of_output, with_bias=True)
+    assert of_bias is not None
+    expected = 200_000 * float(of_output[0, 0])
+    assert (of_bias / expected - 1).abs().max() < 1e-5
+    assert (of_weight / (expected * float(rows[0, 0])) - 1).abs().max() < 1e-5
