@@ -8,6 +8,7 @@ wavenet.py    the whole network with its draws
 pictures.py   PixelCNN and Gated PixelCNN with their draws, row by row
 calls.py      kernels in training: which there are, and the call of one
 training.py   WaveNet's gated layer and its gradient
+dense.py      linear layers and their gradient
 gates.py      the gated unit over maps and its gradient
 likelihood.py the likelihood under a softmax and its gradient
 
