@@ -76,8 +76,6 @@ OFFERED void ancestral_gates_forward_bfloat16(const Gates* gates) { gates_forwar
 OFFERED void ancestral_gates_backward_bfloat16(const Gates* gates) { gates_backward<BFloat16>(*gates); }
 OFFERED int64_t ancestral_likelihood_forward_bfloat16(const Likelihood* of) { return likelihood_forward<BFloat16>(*of); }
 OFFERED void ancestral_likelihood_backward_bfloat16(const Likelihood* of) { likelihood_backward<BFloat16>(*of); }
-OFFERED void ancestral_dense_multiply_bfloat16(const Dense* dense) { dense_multiply<BFloat16>(*dense); }
-OFFERED void ancestral_dense_weights_bfloat16(const DenseWeights* dense) { dense_weights<BFloat16>(*dense); }
 OFFERED void ancestral_pack_bfloat16(const Packing* packing) { pack<BFloat16>(*packing); }
 OFFERED void ancestral_layer_forward_bfloat16(const GatedLayer* layer) { layer_forward<BFloat16>(*layer); }
 OFFERED void ancestral_layer_backward_bfloat16(const GatedLayer* layer) { layer_backward<BFloat16>(*layer); }

@@ -11,22 +11,21 @@ from models.layers.colour_products import product_by_colour
 from models.layers.linear import Linear, linear
 from models.layers.masked_conv import POINT, MaskedConv2d, colour_of_each
 from models.native import calls, dense
-from tests.models.native.levels import in_every_precision, library_of, needs_kernels
+from tests.models.native.levels import library_of, needs_kernels, on_every_level
 
 pytestmark = needs_kernels
 
-PRECISE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
+PRECISE = 1e-5
 
 
 def use(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let training use the kernels of a level, but for float64."""
-    monkeypatch.setattr(calls, "kernels_for", lambda dtype: library_of(level) if dtype in PRECISE else None)
+    monkeypatch.setattr(calls, "kernels_for", lambda dtype: library_of(level) if dtype == torch.float32 else None)
 
 
-def outcome(layer: Callable[..., Tensor], given: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
-    """What a layer makes of tensors, and the gradients of all that has one, in float64; products in `dtype`."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
-        y = layer(*given)
+def outcome(layer: Callable[..., Tensor], given: list[Tensor]) -> list[Tensor]:
+    """What a layer makes of tensors, and the gradients of all that has one, in float64."""
+    y = layer(*given)
     weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     asked = [one for one in given if one.requires_grad]
     return [one.double() for one in (y, *torch.autograd.grad((y.double() * weights).sum(), asked))]
@@ -40,12 +39,11 @@ def names(x: Tensor) -> str:
     return type(x.grad_fn).__name__ + " ".join(type(f).__name__ for f, _ in x.grad_fn.next_functions)  # type: ignore[union-attr]
 
 
-@in_every_precision
+@on_every_level
 @pytest.mark.parametrize(("num_rows", "inputs", "outputs"), [(256, 16, 16), (521, 48, 80), (1200, 320, 256)])
 @pytest.mark.parametrize("with_bias", [True, False])
 def test_values_and_gradients_are_those_of_the_product(
     level: str,
-    dtype: torch.dtype,
     num_rows: int,
     inputs: int,
     outputs: int,
@@ -54,19 +52,19 @@ def test_values_and_gradients_are_those_of_the_product(
 ) -> None:
     use(level, monkeypatch)
     torch.manual_seed(0)
-    x, weight = torch.randn(num_rows, inputs).to(dtype), torch.randn(outputs, inputs).to(dtype).float()
+    x, weight = torch.randn(num_rows, inputs), torch.randn(outputs, inputs).float()
     given = [x.requires_grad_(), weight.requires_grad_(), *[torch.randn(outputs, requires_grad=True)] * with_bias]
-    assert dense.fits(given[0], given[1], dtype)
-    expected = outcome(F.linear, exactly(given), torch.float64)
-    for one, other in zip(outcome(linear, given, dtype), expected, strict=True):
-        assert (one - other).norm() <= PRECISE[dtype] * other.norm()
+    assert dense.fits(given[0], given[1], torch.float32)
+    expected = outcome(F.linear, exactly(given))
+    for one, other in zip(outcome(linear, given), expected, strict=True):
+        assert (one - other).norm() <= PRECISE * other.norm()
 
 
-@in_every_precision
-def test_rows_that_lie_apart_and_more_axes(level: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+@on_every_level
+def test_rows_that_lie_apart_and_more_axes(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
     use(level, monkeypatch)
     layer = Linear(32, 48)
-    wide = torch.randn(2, 150, 80).to(dtype)
+    wide = torch.randn(2, 150, 80)
     x = wide[..., 16:48].detach().requires_grad_()
 
     def by_layer(x: Tensor, *_: Tensor) -> Tensor:
@@ -75,22 +73,22 @@ def test_rows_that_lie_apart_and_more_axes(level: str, dtype: torch.dtype, monke
         return y
 
     given = [x, layer.weight, layer.bias]
-    expected = outcome(F.linear, exactly(given), torch.float64)
-    for one, other in zip(outcome(by_layer, given, dtype), expected, strict=True):
+    expected = outcome(F.linear, exactly(given))
+    for one, other in zip(outcome(by_layer, given), expected, strict=True):
         assert one.shape == other.shape
-        assert (one - other).norm() <= PRECISE[dtype] * other.norm()
+        assert (one - other).norm() <= PRECISE * other.norm()
 
 
-@in_every_precision
+@on_every_level
 @pytest.mark.parametrize(("inputs", "outputs", "colours"), [(64, 96, 3), (16, 48, 3), (112, 64, 2)])
 def test_by_colour_it_is_the_masked_convolution(
-    level: str, dtype: torch.dtype, inputs: int, outputs: int, colours: int, monkeypatch: pytest.MonkeyPatch
+    level: str, inputs: int, outputs: int, colours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(level, monkeypatch)
     torch.manual_seed(0)
     conv = MaskedConv2d(colour_of_each(inputs, colours), colour_of_each(outputs, colours), POINT, "B")
-    x = torch.randn(2, inputs, 15, 11).to(dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
-    weight = conv.weight.detach()[:, :, 0, 0].to(dtype).float().requires_grad_()
+    x = torch.randn(2, inputs, 15, 11).contiguous(memory_format=torch.channels_last).requires_grad_()
+    weight = conv.weight.detach()[:, :, 0, 0].float().requires_grad_()
 
     def by_colour(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         y = product_by_colour(x, weight, bias, conv.colours_in, conv.colours_out)
@@ -101,9 +99,9 @@ def test_by_colour_it_is_the_masked_convolution(
         return F.conv2d(x, (weight * conv.mask[:, :, 0, 0])[:, :, None, None], bias)
 
     given = [x, weight, torch.randn(outputs, requires_grad=True)]
-    expected = outcome(plain, exactly(given), torch.float64)
-    for one, other in zip(outcome(by_colour, given, dtype), expected, strict=True):
-        assert (one - other).norm() <= PRECISE[dtype] * other.norm()
+    expected = outcome(plain, exactly(given))
+    for one, other in zip(outcome(by_colour, given), expected, strict=True):
+        assert (one - other).norm() <= PRECISE * other.norm()
 
 
 def test_few_rows_odd_widths_and_what_is_not_trained_are_left_to_torch() -> None:
@@ -114,6 +112,7 @@ def test_few_rows_odd_widths_and_what_is_not_trained_are_left_to_torch() -> None
     assert not dense.fits(rows[:, :63], weight[:, :63], torch.float32)
     assert not dense.fits(rows, weight[:31], torch.float32)
     assert not dense.fits(rows.double(), weight, torch.float64)
+    assert not dense.fits(rows, weight, torch.bfloat16)
     assert not dense.fits(rows, weight.detach(), torch.float32)
     with torch.no_grad():
         assert not dense.fits(rows, weight, torch.float32)
@@ -136,12 +135,12 @@ class Spread(Tensor):
     """As a tensor whose numbers lie elsewhere."""
 
 
-@in_every_precision
+@on_every_level
 def test_sums_over_many_rows_are_not_rounded_as_coarsely_as_they_are_large(
-    level: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    level: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(level, monkeypatch)
-    rows, of_output = torch.full((200_000, 16), 0.3).to(dtype), torch.full((200_000, 16), 0.1).to(dtype)
+    rows, of_output = torch.full((200_000, 16), 0.3), torch.full((200_000, 16), 0.1)
     of_weight, of_bias = dense.weight_gradients(rows, of_output, with_bias=True)
     assert of_bias is not None
     expected = 200_000 * float(of_output[0, 0])
