@@ -16,7 +16,7 @@ struct WeightGradient {
   const T* of;        // [T, outputs]
   int64_t of_stride;
   float* out;         // [taps, inputs, outputs], added to
-  float* scratch;     // TIMESTEPS_AT_ONCE rows of numbers, inputs + outputs wide
+  float* scratch;     // as many rows of numbers as go at once, inputs + outputs wide
 };
 
 constexpr int TIMESTEPS_AT_ONCE = 240;  // whole pairs of rows, and whole tiles of training.h
@@ -114,7 +114,7 @@ inline void add_products(const float* in, int inputs, const float* of, int outpu
   });
 }
 
-// The share of timesteps from .. from + num - 1, at most TIMESTEPS_AT_ONCE.
+// The share of timesteps from .. from + num - 1: no more than scratch has rows.
 template <class Number>
 inline void add_weight_gradient(const WeightGradient<typename Number::T>& of, int from, int num) {
   const int whole = num - num % Number::PAIR;  // a last odd row is added by itself, in `odd_row`
