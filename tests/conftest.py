@@ -1,6 +1,5 @@
 """What every test may ask for: one local Ray for all, the real corpora where they are at hand, quiet and one thread."""
 
-import contextlib
 import fcntl
 import gc
 import os
@@ -87,19 +86,15 @@ def is_abandoned(folder: Path) -> bool:
 
 def orphans() -> list[str]:
     """Processes that run with a local Ray's folder which is gone; looks again for a while, as ending takes a moment."""
+    from tests.watching import with_words
+
     for _ in range(50):
-        found = [line for line in command_lines() if any(not Path(it).exists() for it in FOLDER.findall(line))]
+        lines = with_words("/ancestral-ray-")
+        found = [line for line in lines if any(not Path(it).exists() for it in FOLDER.findall(line))]
         if not found:
             return []
         time.sleep(0.1)
     return found
-
-
-def command_lines() -> Iterator[str]:
-    """What runs on this machine; nothing where there is no /proc."""
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            yield file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
 @pytest.fixture(scope="session")

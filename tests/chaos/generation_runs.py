@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from pipeline.generation.config import GenerateConfig
 from pipeline.generation.snapshots import FOLDER, LENGTH_BYTES
 from pipeline.storage import Location
 from tests.pipeline.generation.tiny_models import NOTHING, save_tiny
+from tests.watching import below, files_in
 
 CONFIG = GenerateConfig(num_lanes=8, items_per_shard=8, num_actors=2, sampler="torch", snapshot_every_s=0.2)
 
@@ -44,8 +45,9 @@ class Generation:
         return [sys.executable, "-m", "jobs.cli", *words, *SETTINGS]
 
     def levels_kept(self) -> dict[str, int]:
-        """How far each shard underway is, as its snapshot says."""
-        return {path.stem: levels_in(path) for path in sorted((self.out / FOLDER).glob("[!.]*"))}
+        """How far each shard underway is, as its snapshot says; one that outlived its shard's commit says nothing."""
+        done = {path.stem for path in files_in(self.out / "commits")}
+        return {path.stem: levels_in(path) for path in files_in(self.out / FOLDER, "[!.]*") if path.stem not in done}
 
 
 def ask(folder: Path, num_shards: int, num_timesteps: int) -> Generation:
@@ -78,7 +80,7 @@ def wait_for_snapshots(out: Path, count: int, is_over: Callable[[], object]) -> 
 def written(out: Path) -> set[tuple[str, int]]:
     """The snapshots that stand, each with when it was written."""
     found = set()
-    for path in (out / FOLDER).glob("[!.]*"):
+    for path in files_in(out / FOLDER, "[!.]*"):
         with contextlib.suppress(FileNotFoundError):
             found.add((path.name, path.stat().st_mtime_ns))
     return found
@@ -87,39 +89,6 @@ def written(out: Path) -> set[tuple[str, int]]:
 def samplers(driver: int) -> list[int]:
     """The processes of a driver's actors."""
     return [pid for pid, line in below(driver).items() if line.startswith(b"ray::Sampler")]
-
-
-def below(driver: int) -> dict[int, bytes]:
-    """All processes of a driver, itself among them, and their command lines."""
-    parents, lines = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            lines[int(folder.name)] = (folder / "cmdline").read_bytes()
-            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-        except OSError:
-            continue
-
-    def is_below(pid: int) -> bool:
-        return pid == driver or (pid in parents and is_below(parents[pid]))
-
-    return {pid: line for pid, line in sorted(lines.items()) if is_below(pid)}
-
-
-def end_all(processes: Collection[int]) -> None:
-    """SIGKILL of what a killed driver leaves, which would go on writing to its folder for some seconds."""
-    for pid in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    while any(is_alive(pid) for pid in processes):
-        time.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended stands in the table until its parent looks."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def kill_a_sampler(driver: int, chance: random.Random) -> int:

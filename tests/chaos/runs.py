@@ -8,8 +8,6 @@ import io
 import json
 import os
 import random
-import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -26,8 +24,9 @@ from pipeline.preparation.config import PrepareConfig, ShardConfig, SpeechConfig
 from pipeline.preparation.make import Made
 from pipeline.preparation.plan import survey
 from pipeline.shards.plan import ShardPlan
-from pipeline.storage import PARTIAL_PREFIX, Location, locate
+from pipeline.storage import Location, locate
 from tests.corpus_builders import fsdd_corpus
+from tests.watching import at_work, below, files_in, is_writing, parent_of, ray_folder_of, remove_when_quiet
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,7 +85,7 @@ def fired_at(seed: int, num_shards: int) -> Iterator[tuple[int, float]]:
 
 def wait_until(out: Path, count: int, delay_s: float, is_over: Callable[[], object]) -> None:
     """Until it is time to kill, or too late for it."""
-    while not is_over() and len(list(out.glob("commits/*.json"))) < count:
+    while not is_over() and len(files_in(out, "commits/*.json")) < count:
         time.sleep(0.002)
     if delay_s:
         time.sleep(delay_s)
@@ -95,58 +94,19 @@ def wait_until(out: Path, count: int, delay_s: float, is_over: Callable[[], obje
         pass
 
 
-def is_writing(folder: Path) -> bool:
-    """Whether a file that is not whole yet lies in a folder."""
-    try:
-        return any(name.startswith(PARTIAL_PREFIX) for name in os.listdir(folder))  # noqa: PTH208  # for its speed
-    except FileNotFoundError:
-        return False
-
-
 def kill_once(command: list[str], out: Path, count: int, delay_s: float) -> None:
     """Run a driver and kill it; a local Ray that it started ends by itself, and what it left is cleared."""
-    driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    wait_until(out, count, delay_s, lambda: driver.poll() is not None)
-    left = ray_folder_of(driver.pid)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
+    with at_work(command, cwd=ROOT, stdout=subprocess.DEVNULL) as driver:
+        wait_until(out, count, delay_s, lambda: driver.poll() is not None)
+        left = ray_folder_of(driver.pid)
     remove_when_quiet(left)
-
-
-def ray_folder_of(pid: int) -> Path | None:
-    """The folder of the local Ray that a process holds."""
-    for link in Path(f"/proc/{pid}/fd").glob("*"):
-        try:
-            target = link.readlink()
-        except OSError:  # it was closed meanwhile
-            continue
-        if target.name == "in-use":
-            return target.parent
-    return None
-
-
-def remove_when_quiet(folder: Path | None) -> None:
-    """Remove what a killed local Ray left, once its processes, which die with their driver, write no more."""
-    num_quiet = 0
-    while folder and num_quiet < 5:
-        num_quiet = 0 if folder.exists() else num_quiet + 1
-        shutil.rmtree(folder, ignore_errors=True)
-        time.sleep(0.1)
 
 
 def workers() -> list[int]:
     """Processes at work on a shard: those of this process's Ray, and the children of their guards."""
-    parents: dict[int, int] = {}
-    lines: dict[int, bytes] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            lines[int(folder.name)] = (folder / "cmdline").read_bytes()
-            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-        except OSError:
-            continue
-    raylets = {pid for pid, parent in parents.items() if parent == os.getpid()}
-    of_ray = {pid for pid, parent in parents.items() if parent in raylets and lines[pid].startswith(b"ray::prepare")}
-    return sorted(of_ray) + sorted(pid for pid, parent in parents.items() if parent in of_ray)
+    lines = below(os.getpid())
+    of_ray = [pid for pid, line in lines.items() if line.startswith(b"ray::prepare")]
+    return of_ray + [pid for pid in lines if parent_of(pid) in of_ray]
 
 
 if __name__ == "__main__":

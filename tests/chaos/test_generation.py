@@ -7,7 +7,6 @@ import io
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -33,12 +32,11 @@ from tests.chaos.generation_runs import (
     NUM_LOST_NODES,
     Generation,
     ask,
-    below,
-    end_all,
     kill_a_sampler,
     wait_for_snapshots,
 )
-from tests.chaos.runs import ROOT, content_of, ray_folder_of, remove_when_quiet
+from tests.chaos.runs import ROOT, content_of
+from tests.watching import at_work, below, end_all, ray_folder_of, remove_when_quiet
 
 pytestmark = [
     pytest.mark.ray,
@@ -94,28 +92,27 @@ def test_an_actor_in_the_middle_of_its_longest_items(tmp_path: Path) -> None:
     assert content_of(asked.out) == content_of(calm.out)
 
 
-def interrupt(asked: Generation, chance: random.Random) -> tuple[int, dict[str, int]]:
-    """Run the command, kill up to two of its actors, then itself; how many were killed, and what was kept before.
+def interrupt(asked: Generation, chance: random.Random) -> tuple[int, dict[str, int] | None]:
+    """Run the command, kill up to two of its actors, then itself; how many were killed, and what was kept then.
 
-    Nothing was where all was drawn before it could be killed.
+    None where all was drawn before it could be killed; nothing may be where it had drawn and begun no other.
     """
-    driver, num_killed = subprocess.Popen(asked.command, cwd=ROOT, stdout=subprocess.DEVNULL), 0
+    num_killed = 0
+    with at_work(asked.command, cwd=ROOT, stdout=subprocess.DEVNULL) as driver:
 
-    def is_over() -> bool:
-        return driver.poll() is not None
+        def is_over() -> bool:
+            return driver.poll() is not None
 
-    for _ in range(chance.randint(0, 2)):
+        for _ in range(chance.randint(0, 2)):
+            wait_for_snapshots(asked.out, chance.randint(1, 5), is_over)
+            num_killed += kill_a_sampler(driver.pid, chance)
         wait_for_snapshots(asked.out, chance.randint(1, 5), is_over)
-        num_killed += kill_a_sampler(driver.pid, chance)
-    wait_for_snapshots(asked.out, chance.randint(1, 5), is_over)
-    if is_over():
-        return num_killed, {}
-    kept, left, processes = asked.levels_kept(), ray_folder_of(driver.pid), below(driver.pid)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
+        if is_over():
+            return num_killed, None
+        left, processes = ray_folder_of(driver.pid), below(driver.pid)
     end_all(processes)
     remove_when_quiet(left)
-    return num_killed + 1, kept
+    return num_killed + 1, asked.levels_kept()
 
 
 @pytest.mark.slow
@@ -126,11 +123,12 @@ def test_the_command_and_its_actors_sixteen_times(tmp_path: Path) -> None:
     while num_killed < 16:
         more, kept = interrupt(asked, chance)
         num_killed += more
-        if not kept:
+        if kept is None:
             assert content_of(asked.out) == content_of(calm.out)
             shutil.rmtree(asked.out)
     subprocess.run(asked.command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     made = notes(asked.out)
+    kept = kept or {}
     told = [name for name in kept if "went_on_from_levels" in made[name]]  # one drawn a second time, hedged, tells none
     assert told or not kept
     assert all(made[name]["went_on_from_levels"] >= kept[name] > 0 for name in told)

@@ -27,9 +27,9 @@ from jobs.recipes import Recipe
 from jobs.train import train
 from pipeline.storage import Location
 from pipeline.training.telling import TellingConfig
-from tests.chaos.generation_runs import below
 from tests.chaos.training_runs import Training, last_step, wait_until
 from tests.pipeline.training.runs import WAVENET
+from tests.watching import below
 
 NUM_LOST_NODES = 2
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from pipeline.shards.dataset import open_dataset
-from pipeline.storage import PARTIAL_PREFIX, Location
+from pipeline.storage import Location
 from pipeline.training.execution import ExecutionConfig
 from pipeline.training.loop import run
 from pipeline.training.plan import RunPlan
@@ -26,6 +26,7 @@ from tests.chaos.flaky_storage import flaky_disk
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.fleet import context
 from tests.pipeline.training.runs import figures, small_plan
+from tests.watching import files_in, is_writing
 
 Calm = tuple[bytes, list[tuple[Any, ...]]]
 """The weights, and the lines of metrics without what the clock says."""
@@ -157,12 +158,4 @@ def wait_until(training: Training, chance: random.Random, is_over: Callable[[], 
 
 def last_step(training: Training) -> int:
     """Of the last page."""
-    return max((int(page.stem) for page in training.checkpoints.glob("*.json")), default=0)
-
-
-def is_writing(folder: Path) -> bool:
-    """Whether a file that is not whole yet lies in a folder."""
-    try:
-        return any(name.startswith(PARTIAL_PREFIX) for name in os.listdir(folder))  # noqa: PTH208  # for its speed
-    except FileNotFoundError:
-        return False
+    return max((int(page.stem) for page in files_in(training.checkpoints, "*.json")), default=0)

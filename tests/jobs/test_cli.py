@@ -19,6 +19,7 @@ from jobs.cli_errors import run_explained
 from pipeline.errors import CorpusError, Interrupted
 from pipeline.reports.config import ReportConfig
 from pipeline.storage import Location
+from tests.watching import with_words
 
 VERBS = (
     "prepare",
@@ -341,12 +342,4 @@ def test_ctrl_c_ends_the_command_and_its_ray(tmp_path: Path) -> None:
     assert process.returncode == 130, said
     assert said == "stopped; what is finished is kept; run the same command again to go on\n"
     assert not folder.parent.exists()
-    assert not [line for line in running() if str(folder) in line]
-
-
-def running() -> list[str]:
-    return [
-        file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        for file in Path("/proc").glob("[0-9]*/cmdline")
-        if file.exists()
-    ]
+    assert not with_words(str(folder))

@@ -1,11 +1,9 @@
 """Preparing as a job: what is done is passed over, what is killed goes on, too many failures stop it."""
 
-import contextlib
 import io
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -30,6 +28,7 @@ from pipeline.shards.plan import ShardPlan
 from pipeline.shards.verify import verify_folder
 from pipeline.storage import Location, locate
 from tests.corpus_builders import fsdd_corpus, manifest_corpus, write_png
+from tests.watching import at_work, files_in, ray_folder_of, remove_when_quiet
 
 ROOT = Path(__file__).parents[2]
 
@@ -298,31 +297,17 @@ with connect() as cluster:
 """
 
 
-def ray_folder_of(pid: int) -> Path | None:
-    """The folder of the local Ray that a process holds."""
-    with contextlib.suppress(OSError):  # the process may end, and open and close files, while it is looked at
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                if (target := link.readlink()).name == "in-use":
-                    return target.parent
-    return None
-
-
 @pytest.mark.ray
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="finds what the killed driver left by way of /proc")
 def test_a_killed_driver_s_rerun_ends_with_the_same_bytes(tmp_path: Path, out: Path) -> None:
     corpus = fsdd_corpus(tmp_path / "corpus", takes=16, digits=5)
-    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(corpus), str(out)], cwd=ROOT)
     left = None
-    try:
-        while driver.poll() is None and len(list(out.glob("commits/*.json"))) < 10:
+    with at_work([sys.executable, "-c", DRIVER, str(corpus), str(out)], cwd=ROOT) as driver:
+        while driver.poll() is None and len(files_in(out, "commits/*.json")) < 10:
             left = left or ray_folder_of(driver.pid)
             time.sleep(0.005)
         assert driver.poll() is None
-    finally:
-        driver.send_signal(signal.SIGKILL)
-        driver.wait()
-        remove_when_quiet(left)
+    remove_when_quiet(left)
     num_kept = len(list(out.glob("commits/*.json")))
     config, anew = replace(CONFIG, shards=ShardConfig(1)), list[int]()
     assert 10 <= num_kept < num_planned(corpus, config)
@@ -332,15 +317,6 @@ def test_a_killed_driver_s_rerun_ends_with_the_same_bytes(tmp_path: Path, out: P
     in_process(corpus, tmp_path / "unbroken", config)
     assert content(out) == content(tmp_path / "unbroken")
     assert list(verify_folder(locate(str(out)))) == []
-
-
-def remove_when_quiet(folder: Path | None) -> None:
-    """Remove what a killed local Ray left, once its processes, which die with their driver, write no more."""
-    num_quiet = 0
-    while folder and num_quiet < 5:
-        num_quiet = 0 if folder.exists() else num_quiet + 1
-        shutil.rmtree(folder, ignore_errors=True)
-        time.sleep(0.1)
 
 
 def test_a_worker_imports_no_torch() -> None:

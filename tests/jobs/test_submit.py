@@ -21,6 +21,7 @@ from jobs import submit as subject
 from jobs.submit import SubmitConfig, entrypoint, send, submit, tell_end
 from pipeline.errors import ClusterError, Interrupted
 from tests.jobs.builders import write_tones
+from tests.watching import with_words
 
 BIN = Path(sys.executable).parent
 
@@ -80,21 +81,11 @@ def end(process: "subprocess.Popen[bytes]", folder: Path) -> None:
     process.send_signal(signal.SIGTERM)
     process.wait(30)
     for _ in range(100):
-        if not (left := [line for line in command_lines() if str(folder) in line]):
+        if not (left := with_words(str(folder))):
             break
         time.sleep(0.1)
     shutil.rmtree(folder, ignore_errors=True)
     assert not left, f"the head's processes outlived it: {left}"
-
-
-def command_lines() -> list[str]:
-    lines = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            lines.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:
-            continue
-    return lines
 
 
 @dataclass
@@ -154,7 +145,7 @@ class TestOnAHead:
         words = ["prepare", "corpus", "out", "--config", "config.yaml"]
         with pytest.raises(Interrupted, match="was stopped; what is finished is kept"):
             submit(words, True, str(tmp_path), head.url, said.console)
-        assert not [line for line in command_lines() if f"-C {tmp_path} prepare" in line], "the job's process lives on"
+        assert not with_words(f"-C {tmp_path} prepare"), "the job's process lives on"
 
 
 @pytest.mark.slow
@@ -270,7 +261,7 @@ def test_ctrl_c_ends_the_job_and_the_ray_that_was_started_for_it(tmp_path: Path)
     assert "was stopped; what is finished is kept" in said
     assert "Traceback" not in said
     for _ in range(100):
-        if not (left := [line for line in command_lines() if f"-C {tmp_path} prepare" in line]):
+        if not (left := with_words(f"-C {tmp_path} prepare")):
             break
         time.sleep(0.1)
     assert not left, "the job's process lives on"

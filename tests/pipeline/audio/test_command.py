@@ -1,12 +1,12 @@
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from pipeline.audio.command import command_output
 from pipeline.errors import ItemError
+from tests.watching import wait_until_gone
 
 
 def program(folder: Path, body: str, name: str = "play") -> Path:
@@ -118,7 +118,7 @@ def test_time_is_bounded_and_everything_that_was_started_is_ended(on_path: Path,
         command_output("play", ["play"], 1000, 1)
     pids = note.read_text().split()
     assert len(pids) == 2
-    assert gone(pids)
+    wait_until_gone(*map(int, pids))
 
 
 def test_a_program_that_closes_its_output_and_goes_on_is_stopped(on_path: Path) -> None:
@@ -131,20 +131,3 @@ def test_secrets_of_the_environment_are_not_handed_on(on_path: Path, monkeypatch
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     program(on_path, "print(sorted(os.environ))")
     assert b"AWS" not in command_output("play", ["play"], 10_000, 10)
-
-
-def gone(pids: list[str]) -> bool:
-    """Whether no such process runs any more; an orphan takes a moment until it is buried."""
-    for _ in range(100):
-        if not any(is_running(pid) for pid in pids):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def is_running(pid: str) -> bool:
-    """Whether the process is there and not merely waiting to be buried."""
-    try:
-        return " Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]
-    except (FileNotFoundError, ProcessLookupError):
-        return False

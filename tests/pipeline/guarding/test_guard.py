@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ from pipeline.guarding import guard as subject
 from pipeline.guarding.guard import ChildLost, Guard, LimitsConfig
 from pipeline.guarding.guarded import unwatched
 from tests.pipeline.guarding.guarded_work import do_all
+from tests.watching import at_work, wait_until_gone
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,21 +38,6 @@ def run(guard: Guard, *things: tuple[Any, ...], limits: LimitsConfig = LIMITS) -
     result: list[Any] = guard.run(do_all, [("ok", "first"), *things, ("ok", "last")], limits=limits)
     assert (result[0], result[-1]) == ("first", "last")
     return result[1:-1]
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process is there and more than an entry that nobody has taken note of."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def wait_until_gone(pid: int) -> None:
-    end = time.monotonic() + 30
-    while is_running(pid):
-        assert time.monotonic() < end, "the process goes on"
-        time.sleep(0.01)
 
 
 def test_results_come_back_and_one_child_serves_many_shards(guard: Guard) -> None:
@@ -173,12 +158,12 @@ def test_the_child_dies_with_its_parent(
     tmp_path: Path, thread: str, thing: tuple[Any, ...], number: signal.Signals
 ) -> None:
     file = tmp_path / "pid"
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(file), thread, repr(thing)], cwd=ROOT)
-    while not (file.exists() and file.read_text()):
-        assert parent.poll() is None
-        time.sleep(0.01)
-    parent.send_signal(number)
-    parent.wait()
+    with at_work([sys.executable, "-c", PARENT, str(file), thread, repr(thing)], cwd=ROOT) as parent:
+        while not (file.exists() and file.read_text()):
+            assert parent.poll() is None
+            time.sleep(0.01)
+        parent.send_signal(number)
+        parent.wait()
     wait_until_gone(int(file.read_text()))
 
 

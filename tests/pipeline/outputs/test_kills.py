@@ -12,6 +12,7 @@ from pipeline.outputs.config import ExportConfig
 from pipeline.shards.dataset import open_dataset
 from pipeline.storage import locate
 from tests.pipeline.outputs.small import IMAGE, content_of, export_here, picture_row, write_dataset
+from tests.watching import at_work, files_in
 
 ROOT = Path(__file__).parents[3]
 
@@ -30,11 +31,9 @@ export_here(open_dataset(locate(data)), Path(out), ExportConfig(layout, items_pe
 
 def kill_at(command: list[str], out: Path, num_files: int) -> None:
     """Start it and kill it once so many files stand, whole or not."""
-    process = subprocess.Popen(command, cwd=ROOT)
-    while process.poll() is None and sum(1 for _ in out.rglob("*")) < num_files:
-        time.sleep(0.001)
-    process.kill()
-    process.wait()
+    with at_work(command, cwd=ROOT) as process:
+        while process.poll() is None and len(files_in(out, "**/*")) < num_files:
+            time.sleep(0.001)
 
 
 @pytest.mark.slow
