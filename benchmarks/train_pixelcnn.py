@@ -21,6 +21,7 @@ from benchmarks.harness import Case, Contestant, main
 from benchmarks.plain_pictures import PlainGatedPixelCNN, plain_nats
 from models.autoregressive import Autoregressive
 from models.gated_pixelcnn import GatedPixelCNN, GatedPixelCNNConfig
+from models.layers.dropout import set_dropout_keys
 from models.pixelcnn import PixelCNN, PixelCNNConfig
 from models.pixelcnn_pp import PixelCNNPP, PixelCNNPPConfig
 from pipeline.training.allocator import keep_freed_memory
@@ -51,8 +52,10 @@ def training_step(
 
 def contestant(name: str, model: Autoregressive, dtype: torch.dtype, *, plain: bool = False) -> Contestant:
     """A model's step on a batch of levels at random."""
-    x = torch.randint(256, (BATCH_SIZE, *SHAPE), generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(256, (BATCH_SIZE, *SHAPE), generator=generator)
     model.train().initialise(x)
+    set_dropout_keys(model, torch.randint(2**32, (BATCH_SIZE, 2), generator=generator))  # as training does
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
     nats = partial(plain_nats, model) if plain else model.nll_nats
     step = partial(training_step, model, nats, optimiser, x, dtype)

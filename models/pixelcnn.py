@@ -100,7 +100,7 @@ class PixelCNN(MapImageModel):
 
     def predict(self, inputs: Tensor, condition: Condition | None = None) -> Tensor:  # noqa: D102
         first_bias, *biases = self.condition(condition, len(inputs), (inputs.shape[2], inputs.shape[3]))
-        stream = plus(self.first(inputs), first_bias)
+        stream = plus(self.first(inputs.contiguous(memory_format=torch.channels_last)), first_bias)  # decisions/0011
         for block, bias in zip(self.blocks, biases, strict=True):
             stream = block(stream, bias)
         for conv in self.head:
