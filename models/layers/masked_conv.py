@@ -21,6 +21,8 @@ from torch import Tensor, nn
 
 from models.layers.colour_products import product_by_colour, worth_it
 from models.layers.linear import linear
+from models.layers.precision import dtype_of_products
+from models.native import convolution as native
 
 MaskType = Literal["A", "B"]
 
@@ -108,14 +110,22 @@ class MaskedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         if self.reach != POINT:
-            return padded_conv(x, self.masked_weight(), self.bias, self.reach)
+            return padded_conv(x, self.masked_weight(), self.bias, self.reach, self.reach.right)
         if self.mask_type == "B" and worth_it(self.colours_in, self.colours_out, x.device):
             return product_by_colour(x, self.weight.flatten(1), self.bias, self.colours_in, self.colours_out)
         return product(x, self.masked_weight().flatten(1), self.bias)
 
 
-def padded_conv(x: Tensor, weight: Tensor, bias: Tensor | None, reach: Reach) -> Tensor:
-    """A convolution that sees as far as `reach`, zeros outside the picture."""
+def padded_conv(x: Tensor, weight: Tensor, bias: Tensor | None, reach: Reach, num_hidden: int = 0) -> Tensor:
+    """A convolution that sees as far as `reach`, zeros outside the picture.
+
+    So many last pixels of the current row are hidden, their weights zero: a kernel leaves them out.
+    """
+    dtype, belongs = dtype_of_products(weight), bias is None or bias.shape == weight.shape[:1]
+    if belongs and dtype_of_products(x) == dtype and native.fits(x, weight, dtype):
+        columns = reach.left + 1 + reach.right
+        taps = native.Taps.around(reach.up, reach.left, columns, (reach.up + 1) * columns - num_hidden)
+        return native.convolution(x.to(dtype), weight, bias, taps)
     return F.conv2d(F.pad(x, (reach.left, reach.right, reach.up, 0)), weight, bias)
 
 

@@ -1,6 +1,7 @@
 // What a level of processor offers, in C: called through ctypes, with the interpreter's lock released.
 #pragma once
 
+#include "convolution.h"
 #include "dense.h"
 #include "gated_pictures.h"
 #include "gates.h"
@@ -53,6 +54,8 @@ OFFERED int64_t ancestral_likelihood_forward_float32(const Likelihood* of) { ret
 OFFERED void ancestral_likelihood_backward_float32(const Likelihood* of) { likelihood_backward<Float32>(*of); }
 OFFERED void ancestral_dense_multiply_float32(const Dense* dense) { dense_multiply<Float32>(*dense); }
 OFFERED void ancestral_dense_weights_float32(const DenseWeights* dense) { dense_weights<Float32>(*dense); }
+OFFERED void ancestral_convolve_float32(const Convolution* of) { convolve<Float32>(*of); }
+OFFERED void ancestral_convolution_weights_float32(const ConvolutionWeights* of) { convolution_weights<Float32>(*of); }
 OFFERED void ancestral_pack_float32(const Packing* packing) { pack<Float32>(*packing); }
 OFFERED void ancestral_layer_forward_float32(const GatedLayer* layer) { layer_forward<Float32>(*layer); }
 OFFERED void ancestral_layer_backward_float32(const GatedLayer* layer) { layer_backward<Float32>(*layer); }
@@ -76,6 +79,8 @@ OFFERED void ancestral_gates_forward_bfloat16(const Gates* gates) { gates_forwar
 OFFERED void ancestral_gates_backward_bfloat16(const Gates* gates) { gates_backward<BFloat16>(*gates); }
 OFFERED int64_t ancestral_likelihood_forward_bfloat16(const Likelihood* of) { return likelihood_forward<BFloat16>(*of); }
 OFFERED void ancestral_likelihood_backward_bfloat16(const Likelihood* of) { likelihood_backward<BFloat16>(*of); }
+OFFERED void ancestral_convolve_bfloat16(const Convolution* of) { convolve<BFloat16>(*of); }
+OFFERED void ancestral_convolution_weights_bfloat16(const ConvolutionWeights* of) { convolution_weights<BFloat16>(*of); }
 OFFERED void ancestral_pack_bfloat16(const Packing* packing) { pack<BFloat16>(*packing); }
 OFFERED void ancestral_layer_forward_bfloat16(const GatedLayer* layer) { layer_forward<BFloat16>(*layer); }
 OFFERED void ancestral_layer_backward_bfloat16(const GatedLayer* layer) { layer_backward<BFloat16>(*layer); }
