@@ -8,8 +8,9 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,26 @@ def at_work(command: list[str], **settings: Any) -> Iterator["subprocess.Popen[b
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def ctrl_c_once(is_time: Callable[[], object], after_s: float = 0) -> Iterator[None]:
+    """Ctrl-C in the main thread, so long after it is time for it; none once the block is left."""
+    is_over = threading.Event()
+
+    def press() -> None:
+        while not is_over.is_set() and not is_time():
+            time.sleep(0.02)
+        if not is_over.wait(after_s):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        presser.join()
 
 
 def command_lines() -> dict[int, bytes]:

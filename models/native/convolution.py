@@ -102,7 +102,7 @@ class Taps(NamedTuple):
 
     def array(self) -> "Array[TapStruct]":
         """As the kernels have them."""
-        return (TapStruct * len(self.offsets))(*self.offsets)
+        return (TapStruct * len(self.offsets))(*(TapStruct(*offset) for offset in self.offsets))
 
     def frame(self, rows: Tensor, pixels_at_once: int) -> FrameStruct:
         """Of pictures [B, H, W, features]."""

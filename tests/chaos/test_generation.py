@@ -72,7 +72,7 @@ def notes(out: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.usefixtures("ray_local")
 def test_an_actor_in_the_middle_of_its_longest_items(tmp_path: Path) -> None:
-    asked, kept, killed, is_over = ask(tmp_path, 1, 2500), dict[str, int](), list[int](), threading.Event()
+    asked, kept, killed, is_over = ask(tmp_path, 1, 10_000), dict[str, int](), list[int](), threading.Event()
     calm = made_calmly(asked)
 
     def fire() -> None:
@@ -83,9 +83,11 @@ def test_an_actor_in_the_middle_of_its_longest_items(tmp_path: Path) -> None:
     shooter = threading.Thread(target=fire)
     shooter.start()
     config = replace(CONFIG, num_actors=1, snapshot_every_s=0.1)
-    generate(*places(asked), config, RunningCluster("local", 2, 0), NOWHERE)
-    is_over.set()
-    shooter.join()
+    try:
+        generate(*places(asked), config, RunningCluster("local", 2, 0), NOWHERE)
+    finally:
+        is_over.set()
+        shooter.join()
     assert killed == [1]
     ((name, num_levels),) = kept.items()
     assert 0 < num_levels <= notes(asked.out)[name]["went_on_from_levels"]
@@ -138,7 +140,7 @@ def test_the_command_and_its_actors_sixteen_times(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_nodes_four_times(tmp_path: Path, short_folder: Path) -> None:
-    asked = ask(tmp_path, 4, 6000)
+    asked = ask(tmp_path, 4, 20_000)
     calm = made_calmly(asked)
     (short_folder / "ray").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_TMPDIR": str(short_folder)}

@@ -117,7 +117,7 @@ def test_an_elastic_run_goes_on_with_one_worker_and_with_two_again(
     data: Path, tmp_path: Path, short_folder: Path
 ) -> None:
     """Its losses are those of one process that took all the same steps."""
-    training = on_ray(data, tmp_path / "out", num_checkpoints=200, steps_between=100)
+    training = on_ray(data, tmp_path / "out", num_checkpoints=2000, steps_between=100)
     told = on_nodes("shrink", training, short_folder, 0)
     # Ray is ended under a training at work, in whatever way it takes that: what counts was printed before.
     assert told.count("goes on with") == 2, told

@@ -147,7 +147,7 @@ HOW = {"lose_nodes": lose_nodes, "shrink": shrink}
 def main(how: str, dataset: Path, out: Path, seed: int) -> None:
     """Train on nodes that come and go."""
     nodes, is_elastic = Nodes(), how == "shrink"
-    length = {"num_checkpoints": 200, "steps_between": 100} if is_elastic else {"num_checkpoints": 40}
+    length = {"num_checkpoints": 2000, "steps_between": 100} if is_elastic else {"num_checkpoints": 40}
     training = on_ray(dataset, out, **length)
     ray.init(address=nodes.cluster.address, log_to_driver=False)
 

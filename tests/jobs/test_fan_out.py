@@ -206,7 +206,9 @@ class TestOnRay:
         assert sorted(fan_out(range(5), work.remote, 2)) == list(range(5))
         assert (tmp_path / "attempt-2").exists()
 
-    def test_a_worker_that_is_lost_every_time_ends_it(self, tmp_path: Path) -> None:
+    def test_a_worker_that_is_lost_every_time_ends_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hedging, "SLOW_S", 1000.0)
+
         @remote(max_retries=2)
         def work(plan: int) -> int:
             if plan == 2:

@@ -60,7 +60,7 @@ def start_and_kill(pools: Pools, actor: Any, plan: Plan) -> Any:
     pid = ray.get(actor.__ray_call__.remote(lambda self: os.getpid()))
     reference = START(pools, actor, plan)
     while not (underway := ray.get(actor.levels_underway.remote())):
-        assert not ray.wait([reference], timeout=0.01)[0], "the shard was drawn before it could be killed"
+        assert not ray.wait([reference], timeout=0)[0], "the shard was drawn before it could be killed"
     assert 0 < underway < sum(item.num_timesteps for item in plan.entries)
     os.kill(pid, signal.SIGKILL)
     return reference
@@ -70,7 +70,7 @@ def test_actors_interrupts_and_kills_leave_no_trace(
     ray_local: None, model: Location, requests: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One actor undisturbed; one stopped by Ctrl-C, then two of which one is killed: the same bytes."""
-    requests.write_text(REQUESTS.replace("LONG", "1.5"))
+    requests.write_text(REQUESTS.replace("LONG", "15"))
     one, two = Location(str(tmp_path / "one")), Location(str(tmp_path / "two"))
     info, said = run(model, one, requests, num_actors=1, export="files")
     assert (info.num_rows, len(info.shards)) == (9, 5)

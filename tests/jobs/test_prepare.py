@@ -28,7 +28,7 @@ from pipeline.shards.plan import ShardPlan
 from pipeline.shards.verify import verify_folder
 from pipeline.storage import Location, locate
 from tests.corpus_builders import fsdd_corpus, manifest_corpus, write_png
-from tests.watching import at_work, files_in, ray_folder_of, remove_when_quiet
+from tests.watching import at_work, below, end_all, files_in, ray_folder_of, remove_when_quiet
 
 ROOT = Path(__file__).parents[2]
 
@@ -307,6 +307,8 @@ def test_a_killed_driver_s_rerun_ends_with_the_same_bytes(tmp_path: Path, out: P
             left = left or ray_folder_of(driver.pid)
             time.sleep(0.005)
         assert driver.poll() is None
+        processes = below(driver.pid)
+    end_all(processes)
     remove_when_quiet(left)
     num_kept = len(list(out.glob("commits/*.json")))
     config, anew = replace(CONFIG, shards=ShardConfig(1)), list[int]()

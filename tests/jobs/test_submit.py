@@ -1,7 +1,9 @@
 """`submit`: on a Ray head of our own that is ended by its process, and where there is none."""
 
+import contextlib
 import io
 import os
+import random
 import shlex
 import signal
 import socket
@@ -35,11 +37,14 @@ class Head:
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [it.getsockname()[1] for it in sockets]
-    for it in sockets:
-        it.close()
-    return ports
+    """Below those that the kernel gives out, so that nobody gets one by chance before Ray takes it."""
+    found: list[int] = []
+    for port in random.sample(range(20_000, 32_000), 200):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+        if len(found) == count:
+            break
+    return found
 
 
 def await_answer(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -80,12 +85,18 @@ def end(process: "subprocess.Popen[bytes]", folder: Path) -> None:
 
     process.send_signal(signal.SIGTERM)
     process.wait(30)
-    for _ in range(100):
-        if not (left := with_words(str(folder))):
-            break
-        time.sleep(0.1)
+    left = left_of(str(folder))
     shutil.rmtree(folder, ignore_errors=True)
     assert not left, f"the head's processes outlived it: {left}"
+
+
+def left_of(words: str) -> list[str]:
+    """The command lines with these words that are still there in ten seconds."""
+    for _ in range(100):
+        if not (left := with_words(words)):
+            break
+        time.sleep(0.1)
+    return left
 
 
 @dataclass
@@ -145,7 +156,7 @@ class TestOnAHead:
         words = ["prepare", "corpus", "out", "--config", "config.yaml"]
         with pytest.raises(Interrupted, match="was stopped; what is finished is kept"):
             submit(words, True, str(tmp_path), head.url, said.console)
-        assert not with_words(f"-C {tmp_path} prepare"), "the job's process lives on"
+        assert not left_of(f"-C {tmp_path} prepare"), "the job's process lives on"
 
 
 @pytest.mark.slow
@@ -260,8 +271,4 @@ def test_ctrl_c_ends_the_job_and_the_ray_that_was_started_for_it(tmp_path: Path)
     assert process.returncode == 130, said
     assert "was stopped; what is finished is kept" in said
     assert "Traceback" not in said
-    for _ in range(100):
-        if not (left := with_words(f"-C {tmp_path} prepare")):
-            break
-        time.sleep(0.1)
-    assert not left, "the job's process lives on"
+    assert not left_of(f"-C {tmp_path} prepare"), "the job's process lives on"

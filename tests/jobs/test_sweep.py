@@ -3,9 +3,6 @@
 import gc
 import io
 import json
-import signal
-import threading
-import time
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
@@ -38,6 +35,7 @@ from pipeline.training.checkpoint import last_step
 from pipeline.training.loop import run
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.runs import WAVENET
+from tests.watching import ctrl_c_once, files_in
 
 SPACE: dict[str, Any] = {
     "training.learning_rate": {"log_uniform": [1e-4, 1e-1]},
@@ -237,14 +235,10 @@ def test_ctrl_c_ends_it_without_a_table_of_trials_that_were_cut_off(
     endless = data(num_trials=30)
     wanted = parse_sweep("some", {**endless, "training": {**TRAINING, "num_steps": 10**6}}, "here")
 
-    def interrupt() -> None:
-        until = time.monotonic() + 100
-        while not list(out.glob("trials/*/run/checkpoints/*.json")) and time.monotonic() < until:
-            time.sleep(0.1)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(Interrupted, match="the same command goes on"):
+    with (
+        ctrl_c_once(lambda: files_in(out, "trials/*/run/checkpoints/*.json")),
+        pytest.raises(Interrupted, match="the same command goes on"),
+    ):
         sweep(dataset.folder, Location(str(out)), wanted, describe("local"), Console(file=io.StringIO()))
     with warnings.catch_warnings():  # Ray Tune leaves the files of its own log open when it is interrupted
         warnings.simplefilter("ignore", ResourceWarning)

@@ -1,10 +1,9 @@
 """Training on Ray's workers: what they tell, what ends them, Ctrl-C. Killed: tests/chaos/test_training_on_ray.py."""
 
 import errno
-import importlib
 import io
 import json
-import signal
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from pipeline.training.metrics import Measured
 from pipeline.training.plan import RunPlan
 from tests.pipeline.training.datasets import audio_dataset
 from tests.pipeline.training.runs import TRAINING, WAVENET, small_plan
+from tests.watching import below, ctrl_c_once
 
 LONG = replace(TRAINING, num_steps=200, log_every=20, validate_every=100, checkpoint_every=25)
 
@@ -67,16 +67,7 @@ def checkpoint_steps(out: Path) -> list[int]:
 
 def workers() -> list[int]:
     """The pids of the workers of a training run that is at work below this process."""
-    psutil: Any = importlib.import_module("psutil")  # comes with Ray, once it is imported
-    children = psutil.Process().children(recursive=True)
-    return [child.pid for child in children if b"RayTrainWorker" in command_line(child.pid)]
-
-
-def command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""  # it has ended
+    return [pid for pid, line in below(os.getpid()).items() if b"RayTrainWorker" in line]
 
 
 @pytest.mark.ray
@@ -86,13 +77,10 @@ def test_ctrl_c_writes_a_checkpoint_and_the_same_command_goes_on(
 ) -> None:
     out, endless = tmp_path / "out", replace(LONG, num_steps=10**6, checkpoint_every=10**6)
 
-    def interrupt() -> None:
-        wait_for(workers)
-        time.sleep(3)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(Interrupted, match="the same command goes on"):
+    with (
+        ctrl_c_once(workers, after_s=3),
+        pytest.raises(Interrupted, match="the same command goes on"),
+    ):
         trained(dataset, out, Recipe(WAVENET, endless, num_workers=1))
     (step,) = checkpoint_steps(out)
     assert 0 < step < 10**6

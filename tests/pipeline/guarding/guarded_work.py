@@ -51,7 +51,6 @@ def grow(num_bytes: int) -> None:
     held = []
     for _ in range(0, num_bytes, 2**22):
         held.append(np.ones(2**22, np.uint8))
-        time.sleep(0.01)
 
 
 def once(path: str, *thing: Any) -> Any:
@@ -96,7 +95,7 @@ DEEDS: dict[str, Callable[..., Any]] = {
     "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
     "raise": fail,
     "raise unportable": fail_unportably,
-    "huge": lambda: np.ones(2**46, np.uint8),
+    "huge": lambda: np.ones(2**62, np.uint8),
     "once": once,
     "pid": os.getpid,
     "write pid": write_pid_and,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline.errors import CorpusError, ItemError, PassingStorageError
@@ -20,7 +21,7 @@ from tests.watching import at_work, wait_until_gone
 
 ROOT = Path(__file__).parents[3]
 
-LIMITS = LimitsConfig(item_s=0.5, item_memory_bytes=64 * 2**20)
+LIMITS = LimitsConfig(item_s=2, item_memory_bytes=64 * 2**20)
 
 PATIENT = LimitsConfig(item_s=60)
 
@@ -50,10 +51,10 @@ def test_results_come_back_and_one_child_serves_many_shards(guard: Guard) -> Non
 @pytest.mark.parametrize(
     ("thing", "reason"),
     [
-        (("sleep", 600), "took longer than 0.5 s"),
-        (("block", 600), "took longer than 0.5 s"),
-        (("stop",), "took longer than 0.5 s"),
-        pytest.param(("grow", 2**30), "took more than 0.1 GiB of memory", marks=needs_proc),
+        (("sleep", 600), "took longer than 2 s"),
+        (("block", 600), "took longer than 2 s"),
+        (("stop",), "took longer than 2 s"),
+        pytest.param(("grow", 2**40), "took more than 0.1 GiB of memory", marks=needs_proc),
         (("huge",), "took more memory than there is"),
         (("segfault",), "crashed the process that read it (SIGSEGV)"),
         (("kill", signal.SIGABRT), "crashed the process that read it (SIGABRT)"),
@@ -79,13 +80,14 @@ def test_a_kill_from_outside_is_nobody_s_fault(guard: Guard, tmp_path: Path) -> 
 
 @needs_proc
 def test_rows_of_earlier_items_are_not_the_item_s_memory(guard: Guard) -> None:
+    run(guard, ("ok", np.zeros(1)))  # a child that has just begun imports numpy, at the cost of what needs it first
     held = ("ok", bytes(24 * 2**20))
     found = run(guard, *[thing for _ in range(5) for thing in (held, ("sleep", 0.3))])
     assert [len(row or b"") for row in found] == [24 * 2**20, 0] * 5
 
 
 def test_every_item_has_the_whole_time(guard: Guard) -> None:
-    assert run(guard, *[("sleep", 0.3)] * 3) == [None] * 3
+    assert run(guard, *[("sleep", 0.8)] * 3) == [None] * 3
 
 
 def test_what_follows_the_last_item_is_not_limited_and_not_blamed_on_it(guard: Guard) -> None:
@@ -116,7 +118,7 @@ def test_ctrl_c_ends_the_child(guard: Guard, tmp_path: Path) -> None:
         time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=press).start()
+    threading.Thread(target=press, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         run(guard, ("write pid", str(tmp_path / "pid"), "block", 600), limits=PATIENT)
     wait_until_gone(int((tmp_path / "pid").read_text()))
@@ -124,7 +126,7 @@ def test_ctrl_c_ends_the_child(guard: Guard, tmp_path: Path) -> None:
 
 
 def test_what_the_child_has_started_goes_with_it(guard: Guard, tmp_path: Path) -> None:
-    assert run(guard, ("child", str(tmp_path / "pid"))) == ["took longer than 0.5 s"]
+    assert run(guard, ("child", str(tmp_path / "pid"))) == ["took longer than 2 s"]
     wait_until_gone(int((tmp_path / "pid").read_text()))
 
 

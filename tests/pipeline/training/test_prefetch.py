@@ -75,12 +75,12 @@ def test_more_than_there_is_ends_with_an_error_and_not_in_waiting() -> None:
 
 def test_what_was_waited_for_is_told() -> None:
     def slow(step: int) -> Part:
-        time.sleep(0.05)
+        time.sleep(0.3)
         return numbered(step)
 
     with Ahead(slow, 0, 4, 1) as parts:
         assert parts.take().waited_s >= 0.04
-        time.sleep(0.2)
+        time.sleep(1)
         assert parts.take().waited_s < 0.04
 
 
