@@ -34,6 +34,7 @@ from pipeline.reports.subjects import (
 from pipeline.shards.dataset import DATASET_FILE, PLAN_FILE, open_dataset
 from pipeline.shards.schema import FORMAT as DATASET_FORMAT
 from pipeline.storage import Location
+from pipeline.training.guards import DIVERGED_FILE
 from pipeline.training.metrics import METRICS_FILE
 from pipeline.training.plan import PLAN_FILE as RUN_PLAN_FILE
 from pipeline.training.plan import RUN_FOLDER, read_plan_page
@@ -163,7 +164,9 @@ def add_training(folder: Location, names: Sequence[str], found: Found) -> bool:
         info = read_model_info(folder)
         found.models[folder.uri] = ModelSubject(folder.name, info, read_metrics(folder / METRICS_FILE))
     elif RUN_FOLDER in names and place.is_file():
-        found.runs[folder.uri] = RunSubject(folder.name, read_plan_page(place), read_metrics(folder / METRICS_FILE))
+        metrics, page = read_metrics(folder / METRICS_FILE), folder / RUN_FOLDER / DIVERGED_FILE
+        diverged = known_page(page, is_asked_for=False) if page.is_file() else {}
+        found.runs[folder.uri] = RunSubject(folder.name, read_plan_page(place), metrics, diverged)
     else:
         return False
     return True

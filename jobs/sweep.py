@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from jobs.cluster import Cluster
@@ -116,7 +116,7 @@ def plan_trials(dataset: Dataset, out: Location, wanted: Sweep) -> list[Trial]:
 
 def plan_trial(dataset: Dataset, out: Location, wanted: Sweep, number: int, settings: Mapping[str, Any]) -> Trial:
     """One trial."""
-    data, where = dict(wanted.data), f"{wanted.where}, trial {number} ({shown(settings)})"
+    data, where = dict(wanted.data), f"{wanted.where}, trial {number} ({', '.join(shown(settings))})"
     for name, value in settings.items():
         data = overlay(data, nested(name, value))
     recipe = parse_recipe(data, where)
@@ -300,13 +300,7 @@ def write_outcomes(out: Location, trials: Sequence[Trial], outcomes: Sequence[Ou
 
 def tell(console: Console, command: str, out: Location, outcomes: Sequence[Outcome]) -> None:
     """The table for a person, and the command that trains the best whole."""
-    table = Table("trial", "held-out bits", "step", "", "settings", box=None)
-    for outcome in outcomes:
-        bits = "" if outcome.validation_bits is None else f"{outcome.validation_bits:.4f}"
-        why = outcome.status + (f": {outcome.reason[:80]}" if outcome.reason else "")
-        cells = f"{outcome.trial:03d}", bits, str(outcome.step), why, shown(outcome.settings)
-        table.add_row(*(Text(cell) for cell in cells))
-    console.print(table)
+    console.print(table_of(outcomes))
     best = outcomes[0]
     if best.validation_bits is None:
         say(console, "No trial came to a validation.")
@@ -315,7 +309,26 @@ def tell(console: Console, command: str, out: Location, outcomes: Sequence[Outco
     say(console, f"  {command}")
 
 
-def shown(settings: Mapping[str, Any]) -> str:
-    """Settings in a line."""
+def table_of(outcomes: Sequence[Outcome]) -> Table:
+    """A row for each; what tells it from others stands below each other, and below that why it failed."""
+    table = Table("trial", "held-out bits", "step", "", Column("settings", overflow="fold"), box=None)
+    alike = alike_in_all(outcomes)
+    for outcome in outcomes:
+        bits = "" if outcome.validation_bits is None else f"{outcome.validation_bits:.4f}"
+        settings = shown({name: value for name, value in outcome.settings.items() if name not in alike})
+        why = [outcome.reason[:80]] if outcome.reason else []
+        cells = f"{outcome.trial:03d}", bits, str(outcome.step), outcome.status, "\n".join(settings + why)
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def alike_in_all(outcomes: Sequence[Outcome]) -> set[str]:
+    """The settings with one value in all trials, which tells none from another."""
+    values = {name: {repr(one.settings.get(name)) for one in outcomes} for name in outcomes[0].settings}
+    return {name for name, its_values in values.items() if len(its_values) == 1 < len(outcomes)}
+
+
+def shown(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as a person gives them."""
     values = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in settings.items()}
-    return ", ".join(f"{name}={value}" for name, value in values.items())
+    return [f"{name}={value}" for name, value in values.items()]

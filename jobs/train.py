@@ -35,7 +35,7 @@ from pipeline.training.allocator import keep_freed_memory
 from pipeline.training.checkpoint import last_step
 from pipeline.training.loop import run
 from pipeline.training.metrics import Measured
-from pipeline.training.plan import RunPlan, claim, finished, make_plan
+from pipeline.training.plan import RunPlan, claim, exported, finished, make_plan
 from pipeline.training.prosody import prosody_summary
 from pipeline.training.world import Distributed
 
@@ -43,6 +43,9 @@ SECONDS_BETWEEN_LOOKS = 0.3
 SECONDS_TO_END = 30
 SECONDS_FOR_A_LARGER_GROUP = "10"
 """How long an elastic run waits for a place that Ray has promised before it starts with fewer."""
+MOST_GROUPS_IN_VAIN = 20
+"""How often Ray tries to start the workers, a minute each, before `fit` ends: so long a cluster may take to grow. It
+would try for ever where what was lost has left a place that nobody clears (10 s each where a run is elastic)."""
 SECONDS_BETWEEN_SIZES = 30.0
 """How often Ray looks whether there is room for more. What was trained since the last checkpoint is trained again."""
 SECONDS_TO_STOP = 90
@@ -61,6 +64,8 @@ def train(dataset: Location, out: Location, recipe: Recipe, cluster: Cluster, co
     if info := finished(plan):
         say(console, f"{out} is finished already. {summary(info)}")
         return info
+    if exported(plan):
+        say(console, f"{out}: the weights beside model.json are missing or damaged; the model is written again.")
     workers = workers_of(recipe, cluster, console)
     if cluster.address == LOCAL:  # nobody takes this machine away: an actor less that would look out for it
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
@@ -118,7 +123,10 @@ def summary(info: ModelInfo) -> str:
     figures, bits = info.figures, info.figures["validation_bits"]
     held_out = f"held out {bits:.3f} (after step {figures['best_step']}), " if bits is not None else ""
     size = f"{info.name}, {figures['num_parameters']:,} weights"
-    work = f"{figures['num_steps']} steps in {figures['seconds']:.0f} s ({figures['levels_per_s']:,.0f} {level}s/s"
+    steps = f"{figures['num_steps']} steps"
+    if figures.get("stopped") == "early":
+        steps += ", ended early since held-out bits got no better,"
+    work = f"{steps} in {figures['seconds']:.0f} s ({figures['levels_per_s']:,.0f} {level}s/s"
     work += f", {figures['waiting_share']:.0%} of it waiting for batches)" if "waiting_share" in figures else ")"
     return f"{size}, {work}; bits per {level}: {held_out}training {figures['train_bits']:.3f}."
 
@@ -142,9 +150,9 @@ class Training:
         finally:
             ray.kill(self.mailbox)
         raise ClusterError(
-            f"workers were lost {MOST_STARTS_IN_VAIN} times in a row without a new checkpoint, the last time with: "
-            f"{self.last_failure}. A likely cause is too little memory: lower training.batch_size. The same command "
-            f"goes on from the last checkpoint in {self.plan.run_folder}."
+            f"workers were lost or could not be started {MOST_STARTS_IN_VAIN} times in a row without a new checkpoint, "
+            f"the last time with: {self.last_failure}. A likely cause is too little memory: lower training.batch_size. "
+            f"The same command {self.where_it_goes_on()}."
         )
 
     def attempt(self, view: ProgressView) -> bool:
@@ -200,7 +208,13 @@ class Training:
             told_error = self.show(view)
             if fit.error:
                 raise_unless_lost(fit.error, told_error, self.plan.run_folder)
-        raise Interrupted(f"stopped; the same command goes on from the last checkpoint in {self.plan.run_folder}.")
+        raise Interrupted(f"stopped; the same command {self.where_it_goes_on()}.")
+
+    def where_it_goes_on(self) -> str:
+        """What another start begins with."""
+        if not last_step(self.plan.run_folder):
+            return "begins anew, since no checkpoint is written yet"
+        return f"goes on from the last checkpoint in {self.plan.run_folder}"
 
 
 def last_line(error: Exception | None) -> str:
@@ -270,7 +284,11 @@ class Fit(threading.Thread):
                 use_gpu=self.use_gpu,
                 elastic_resize_monitor_interval_s=SECONDS_BETWEEN_SIZES,
             ),
-            run_config=RunConfig(name="train", failure_config=FailureConfig(max_failures=0), **storage),
+            run_config=RunConfig(
+                name="train",
+                failure_config=FailureConfig(max_failures=0, controller_failure_limit=MOST_GROUPS_IN_VAIN),
+                **storage,
+            ),
         ).fit()
 
 

@@ -59,8 +59,9 @@ class ConditionConfig:
             raise ValueError(f"num_phones, num_features, vector_size and num_planes cannot be negative, got {self}")
         if self.upsampling_factors and math.prod(self.upsampling_factors) != self.hop:
             raise ValueError(
-                f"the product of upsampling_factors must be hop, {self.hop} timesteps a frame, got "
-                f"{list(self.upsampling_factors)}, which make {math.prod(self.upsampling_factors)}"
+                f"the product of upsampling_factors must be the number of timesteps in a frame, {self.hop}, got "
+                f"{list(self.upsampling_factors)}, which make {math.prod(self.upsampling_factors)}; give other "
+                "factors, or frames of another length"
             )
         if self.upsampling_factors and self.upsampling != "transposed":
             raise ValueError(

@@ -115,6 +115,12 @@ def read_model_info(folder: Location) -> ModelInfo:
         raise ModelError(f"{place}: damaged ({error}); export the model again.") from error
 
 
+def are_whole(folder: Location, info: ModelInfo) -> bool:
+    """Whether the weights that `model.json` tells of lie beside it."""
+    place = folder / WEIGHTS_FILE
+    return place.is_file() and hashlib.sha256(place.read_bytes()).hexdigest() == info.weights_sha256
+
+
 def check_format(data: Any, where: str) -> None:
     """Refuse what is not ours, and versions that this release does not read."""
     if not isinstance(data, dict) or data.get("format") != FORMAT:

@@ -51,11 +51,15 @@ class ModelSubject:
 
 @dataclass(frozen=True)
 class RunSubject:
-    """A training that has not come to its end: its settings, and the lines of its `metrics.jsonl` so far."""
+    """A training that has not come to its end: its settings, and the lines of its `metrics.jsonl` so far.
+
+    `diverged` is its `run/diverged.json`, empty where there is none.
+    """
 
     name: str
     settings: Mapping[str, Any]
     metrics: Sequence[Mapping[str, Any]] = ()
+    diverged: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

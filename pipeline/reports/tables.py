@@ -157,6 +157,9 @@ def run_facts(subject: RunSubject) -> tuple[tuple[str, str], ...]:
     last: Mapping[str, Any] = subject.metrics[-1] if subject.metrics else {}
     stands = f"{last.get('step', 0):,} of {training['num_steps']:,} steps"
     facts = [("model", str(model.pop("name"))), ("not finished", stands)]
+    diverged = subject.diverged.get("step", -1)
+    if isinstance(diverged, int) and diverged >= last.get("step", 0):  # it has not gone past it since
+        facts.append(("diverged", f"at step {diverged:,}; the items that were scored are in run/diverged.json"))
     if isinstance(last.get("seconds"), int | float):
         facts.append(("training time", duration(last["seconds"])))
     settings = {f"model.{key}": value for key, value in model.items()} | {

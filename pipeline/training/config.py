@@ -76,7 +76,10 @@ class TrainingConfig:
         require_at_least_one(self)
         require_finite(self)
         if min(self.learning_rate, self.clip_gradient_norm) <= 0 or not 0 <= self.final_share <= 1:
-            raise ValueError("learning_rate and clip_gradient_norm must be above 0, and final_share from 0 to 1")
+            raise ValueError(
+                "learning_rate and clip_gradient_norm must be above 0, and final_share from 0 to 1, got "
+                f"{self.learning_rate}, {self.clip_gradient_norm} and {self.final_share}"
+            )
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
         if self.weight_decay < 0 or self.early_stop_validations < 0:
@@ -101,7 +104,7 @@ class TrainingConfig:
         if not 0 < self.frame_period_s <= LONGEST_FRAME_S:
             raise ValueError(f"frame_period_s must be above 0 and at most {LONGEST_FRAME_S}, got {self.frame_period_s}")
         require_shares(self)
-        require_condition_to_drop(self)
+        require_conditions(self)
         require_frames_to_bring(self)
 
 
@@ -137,8 +140,10 @@ def require_shares(config: TrainingConfig) -> None:
         raise ValueError(f"decay_per_step must be above 0 and at most 1, got {config.decay_per_step}")
 
 
-def require_condition_to_drop(config: TrainingConfig) -> None:
-    """A ValueError unless the share of dropped conditions is one, and there is a condition where it is not 0."""
+def require_conditions(config: TrainingConfig) -> None:
+    """A ValueError unless each is named once, and the share that is dropped is one of something."""
+    if len(set(config.condition_on)) < len(config.condition_on):
+        raise ValueError(f"condition_on must name each condition once, got {list(config.condition_on)}")
     if not 0 <= config.condition_dropout < 1:
         raise ValueError(f"condition_dropout must be at least 0 and below 1, got {config.condition_dropout}")
     if config.condition_dropout and not config.condition_on:

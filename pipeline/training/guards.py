@@ -45,7 +45,7 @@ def explain_divergence(run_folder: Location, divergence: Divergence) -> ConfigEr
         f"training diverged at step {divergence.step}: the loss or its gradient is no finite number. Items that were "
         f"scored: {shown} (all of them are in {run_folder / DIVERGED_FILE}). {kept(run_folder, divergence.step)} "
         "Lower training.learning_rate or training.clip_gradient_norm and train into another folder; if it happens at "
-        "once, look at these items with `ancestral report`."
+        "once, it may be one of these items. `ancestral report` draws the curves up to here."
     )
 
 

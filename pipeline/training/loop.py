@@ -188,10 +188,18 @@ class Run:
         )
         try:
             if self.world.rank == 0:
+                self.write_last_lines()
                 write_divergence(self.plan.run_folder, divergence)
         finally:
             self.world.sum([0.0])
         return explain_divergence(self.plan.run_folder, divergence)
+
+    def write_last_lines(self) -> None:
+        """The metrics up to here, which show how it came to this; whoever goes on drops those past its checkpoint."""
+        if self.position.tally.num_levels:
+            self.log(None)
+        if self.record:
+            self.record.write()
 
     def after_step(self) -> None:
         """Validation, metrics and checkpoint, where they are due."""

@@ -19,7 +19,7 @@ from models.conditioning import Upsampling
 from models.distributions import Categorical
 from pipeline.conditions import Conditioning
 from pipeline.errors import ConfigError, ModelError, OccupiedError
-from pipeline.model_folder import MODEL_FILE, ModelInfo, read_model_info
+from pipeline.model_folder import MODEL_FILE, ModelInfo, are_whole, read_model_info
 from pipeline.plain_configs import chosen, from_plain, named_settings
 from pipeline.shards.dataset import Dataset, DatasetInfo
 from pipeline.shards.plan import digest_of
@@ -265,7 +265,13 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def finished(plan: RunPlan) -> ModelInfo | None:
-    """The model that this very plan has led to already, or None."""
+    """The model that this very plan has led to already, or None; one without its weights is exported again."""
+    info = exported(plan)
+    return info if info and are_whole(plan.out, info) else None
+
+
+def exported(plan: RunPlan) -> ModelInfo | None:
+    """The page of the model that this very plan has led to, or None."""
     if not (plan.out / MODEL_FILE).is_file():
         return None
     info = read_model_info(plan.out)

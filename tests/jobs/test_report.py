@@ -88,6 +88,19 @@ def test_a_training_that_goes_on_is_shown_with_its_curves(tmp_path: Path, consol
     report([Location(str(tmp_path))], out, console)
     assert out.read_text().count("held-out bits per timestep</text>") == 1
     assert "0 of 5,000 steps" in out.read_text()
+    assert "diverged" not in out.read_text()
+
+
+def test_where_a_training_diverged_is_told_until_it_has_gone_past_it(tmp_path: Path, console: Console) -> None:
+    settings = {"model": {"name": "wavenet"}, "training": {"num_steps": 5000}}
+    page = {"format": "ancestral-run", "format_version": 1, "settings": settings}
+    write_json(Location(str(tmp_path / "run/plan.json")), page)
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics(12)))
+    last, out = metrics(12)[-1]["step"], Location(str(tmp_path / "page.html"))
+    for step, is_told in ((last + 1, True), (last - 1, False)):
+        write_json(Location(str(tmp_path / "run/diverged.json")), {"step": step})
+        report([Location(str(tmp_path))], out, console)
+        assert (f"at step {step:,}; the items" in out.read_text()) == is_told
 
 
 def test_trainings_of_one_name_and_a_damaged_line_are_shown_all_the_same(tmp_path: Path, console: Console) -> None:

@@ -24,6 +24,7 @@ from jobs.sweep import (
     plan_trials,
     rank_of,
     sweep,
+    tell,
     train_one,
 )
 from jobs.sweep_space import SweepConfig, drawn_settings
@@ -245,3 +246,21 @@ def test_ctrl_c_ends_it_without_a_table_of_trials_that_were_cut_off(
         gc.collect()
     assert list(out.glob("trials/*/run/checkpoints/*.json"))
     assert not (out / "trials.jsonl").exists()
+
+
+def test_the_table_tells_trials_apart_on_a_narrow_screen() -> None:
+    page, names = io.StringIO(), ("training.learning_rate", "training.warm_up_steps", "model.dilations")
+    values = [(0.001, 0, [1, 2, 4]), (0.01, 0, [1, 2]), (1e30, 0, [1, 2])]
+    settings = [dict(zip(names, one, strict=True)) for one in values]
+    outcomes = [
+        Outcome(0, "finished", 40, 3.25, settings[0]),
+        Outcome(2, "stopped", 10, 4.5, settings[1]),
+        Outcome(1, "failed", 2, None, settings[2], "training diverged at step 2: the loss is no number"),
+    ]
+    tell(Console(file=page, width=80), "ancestral train", Location("out"), outcomes)
+    said = page.getvalue()
+    for shown in ("learning_rate=0.001", "learning_rate=0.01", "learning_rate=1e+30", "dilations=[1, 2, 4]", "3.2500"):
+        assert shown in said, said
+    assert "warm_up_steps" not in said, "all trials have the same"
+    tell(Console(file=page, width=80), "ancestral train", Location("out"), outcomes[:1])
+    assert "training.warm_up_steps=0" in page.getvalue(), "of one trial all is told"

@@ -13,9 +13,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 from ray.train import WorkerGroupError
 from rich.console import Console
 
+from jobs import train as subject
 from jobs.cluster import RunningCluster, describe
 from jobs.progress import ProgressView
 from jobs.recipes import Recipe
@@ -30,7 +32,7 @@ from pipeline.training.loop import run
 from pipeline.training.metrics import Measured
 from pipeline.training.plan import RunPlan
 from tests.pipeline.training.datasets import audio_dataset
-from tests.pipeline.training.runs import TRAINING, WAVENET, small_plan
+from tests.pipeline.training.runs import TRAINING, WAVENET, Watcher, small_plan
 from tests.watching import below, ctrl_c_once
 
 LONG = replace(TRAINING, num_steps=200, log_every=20, validate_every=100, checkpoint_every=25)
@@ -306,3 +308,52 @@ def test_the_summary_tells_what_share_of_the_run_was_waiting(dataset: Dataset, t
     assert "8 steps in 10 s (1,500 timesteps/s, 25% of it waiting for batches); bits" in summary(waited)
     del waited.figures["waiting_share"]  # a model of before
     assert "8 steps in 10 s (1,500 timesteps/s); bits" in summary(waited)
+    waited.figures["stopped"] = "early"
+    assert "8 steps, ended early since held-out bits got no better, in 10 s (1,500" in summary(waited)
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(300)
+def test_a_model_that_has_lost_its_weights_is_told(dataset: Dataset, tmp_path: Path, ray_local: None) -> None:
+    plan = small_plan(dataset, tmp_path / "out")
+    run(plan)
+    (tmp_path / "out/weights.safetensors").unlink()
+    screen, page = console()
+    train(dataset.folder, plan.out, Recipe(WAVENET, TRAINING, num_workers=1), describe("local"), screen)
+    assert "the weights beside model.json are missing or damaged; the model is written again." in page.getvalue()
+    assert (tmp_path / "out/weights.safetensors").is_file()
+
+
+@pytest.mark.ray
+def test_where_another_start_begins(dataset: Dataset, tmp_path: Path, ray_local: None) -> None:
+    plan = small_plan(dataset, tmp_path / "out", num_steps=6, checkpoint_every=3)
+    training = Training(plan, Workers(1, 1), False, console()[0])
+    assert training.where_it_goes_on() == "begins anew, since no checkpoint is written yet"
+    assert not run(plan, observer=Watcher(3))
+    assert training.where_it_goes_on() == f"goes on from the last checkpoint in {plan.run_folder}"
+
+
+class Sitter:
+    """Takes the place that others wait for."""
+
+    def sits(self) -> bool:
+        return True
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(300)
+def test_workers_that_no_place_is_ever_found_for_end_it(
+    dataset: Dataset, tmp_path: Path, ray_local: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where Ray has lost a worker and what kept its place: it would wait for another for ever."""
+    monkeypatch.setenv("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "1")
+    monkeypatch.setattr(subject, "MOST_GROUPS_IN_VAIN", 1)
+
+    remote: Any = ray.remote(num_cpus=describe("local").num_cpus)
+    sitter = remote(Sitter).remote()
+    assert ray.get(sitter.sits.remote())
+    try:
+        with pytest.raises(ClusterError, match=r"were lost or could not be started 4 times in a row .* begins anew"):
+            trained(dataset, tmp_path / "out", Recipe(WAVENET, TRAINING, num_workers=1))
+    finally:
+        ray.kill(sitter)

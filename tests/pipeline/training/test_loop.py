@@ -15,7 +15,7 @@ from pipeline.shards.dataset import Dataset
 from pipeline.storage import PARTIAL_PREFIX, Location
 from pipeline.training.checkpoint import Position, save_checkpoint
 from pipeline.training.loop import Run, run
-from pipeline.training.plan import make_plan
+from pipeline.training.plan import exported, finished, make_plan
 from pipeline.training.prefetch import Ahead, Taken
 from pipeline.training.step import Learner
 from pipeline.training.world import Alone
@@ -250,6 +250,42 @@ def test_divergence_names_step_and_items_and_leaves_the_weights(dataset: Dataset
     if where == "gradient":
         after = runner.learner.model.state_dict()
         assert all(torch.equal(after[name], value) for name, value in weights.items())
+
+
+def test_a_run_that_diverges_leaves_its_metrics_up_to_there(dataset: Dataset, tmp_path: Path) -> None:
+    plan = small_plan(dataset, tmp_path / "out", log_every=3, checkpoint_every=100, validate_every=100)
+
+    class Spoiling(Watcher):
+        def stop_asked(self, step: int) -> bool:
+            if step == 4:
+                spoil(runner.learner, "loss")
+            return False
+
+    runner = Run(plan, dataset, Alone(), Spoiling())
+    with pytest.raises(ConfigError, match="diverged at step 5"):
+        runner.go()
+    assert [line[0] for line in figures(tmp_path / "out")] == [3, 5]
+    assert json.loads((tmp_path / "out/run/diverged.json").read_text())["step"] == 5
+
+
+@pytest.mark.parametrize("how", ["missing", "damaged"])
+def test_a_model_without_its_weights_is_written_again(dataset: Dataset, tmp_path: Path, how: str) -> None:
+    plan = small_plan(dataset, tmp_path / "out")
+    assert run(plan)
+    weights = tmp_path / "out/weights.safetensors"
+    data = weights.read_bytes()
+    assert finished(plan)
+    if how == "missing":
+        weights.unlink()
+    else:
+        weights.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert exported(plan)
+    assert not finished(plan)
+    watcher = Watcher()
+    assert run(plan, observer=watcher)
+    assert watcher.notes == ["Going on from step 8 of 8."]
+    assert weights.read_bytes() == data
+    assert finished(plan)
 
 
 def spoil(learner: Learner, where: str) -> None:

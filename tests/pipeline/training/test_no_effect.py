@@ -110,3 +110,42 @@ def test_what_belongs_to_another_choice(changes: dict[str, Any], choice: dict[st
     assert found == [f"training.{name} has no effect with training.{said}"]
     suiting: dict[str, Any] = {setting: said.split()[-1].removesuffix(".")}
     assert settings_without_effect(planned(training=TrainingConfig(**changes, **suiting)), 2) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "num_workers", "said"),
+    [
+        ({"batch_size": 2}, 3, "training.batch_size=2 is less than the 3 workers: some have nothing to do."),
+        ({"condition_channels": 7}, 2, "training.condition_channels has no effect: training.condition_on names no c"),
+        ({"warm_up_steps": 50, "num_steps": 50}, 2, "training.warm_up_steps=50 are all of the run's 50 or more: the "),
+        (
+            {"early_stop_validations": 4, "validate_every": 10, "num_steps": 50},
+            2,
+            "training.early_stop_validations=4 has no effect: with training.validate_every=10 the run's 50 steps end b",
+        ),
+    ],
+)
+def test_what_never_comes(changes: dict[str, Any], num_workers: int, said: str) -> None:
+    (found,) = settings_without_effect(planned(training=TrainingConfig(**changes)), num_workers)
+    assert found.startswith(said)
+
+
+def test_what_comes_in_time_is_not_mentioned() -> None:
+    training = TrainingConfig(early_stop_validations=4, validate_every=10, num_steps=51, warm_up_steps=50, batch_size=3)
+    assert settings_without_effect(planned(training=training), 3) == []
+    training = TrainingConfig(condition_on=("speaker",), condition_channels=7)
+    assert settings_without_effect(planned(training=training), 3) == []
+
+
+def test_parts_that_a_worker_has_nothing_for() -> None:
+    plan = planned(execution=ExecutionConfig(num_parts=3))
+    said = "execution.num_parts=3 is more than the 2 of a batch that a worker has: it takes 2."
+    assert settings_without_effect(replace(plan, training=TrainingConfig(batch_size=4)), 2) == [said]
+    assert settings_without_effect(replace(plan, training=TrainingConfig(batch_size=5)), 2) == []
+
+
+def test_nobody_to_draw_for() -> None:
+    said = "telling.sinks names none, so there is nobody to draw items or to make histograms for."
+    assert settings_without_effect(planned(telling=TellingConfig(sinks=(), num_items=2)), 2) == [said]
+    assert settings_without_effect(planned(telling=TellingConfig(sinks=())), 2) == []
+    assert settings_without_effect(planned(telling=TellingConfig(num_items=2)), 2) == []

@@ -78,7 +78,7 @@ def test_how_frames_are_brought_to_timesteps_is_the_trainings_choice() -> None:
         "wavenet", {}, AudioConventions(16000), SPOKEN, 6, upsampling="transposed", factors=(4, 4, 5)
     )
     assert config.condition == SPOKEN.model_config(6, "transposed", (4, 4, 5))
-    said = r"^model wavenet: .* must be hop, 80 timesteps a frame, got \[4, 4\], which make 16$"
+    said = r"^model wavenet: .* the number of timesteps in a frame, 80, got \[4, 4\], which make 16; give other factors"
     with pytest.raises(ConfigError, match=said):
         fit_to_dataset("wavenet", {}, AudioConventions(16000), SPOKEN, 6, upsampling="transposed", factors=(4, 4))
 
