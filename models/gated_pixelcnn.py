@@ -38,6 +38,7 @@ from models.layers.masked_conv import (
     masked_points,
     product,
     shift_down,
+    with_channels_last,
 )
 from models.layers.picture_condition import LayerBias, PictureCondition, plus, plus_row
 from models.layers.picture_field import (
@@ -125,7 +126,7 @@ class GatedPixelCNN(MapImageModel):
         return list(zip(biases[::2], biases[1::2], strict=True))
 
     def predict(self, inputs: Tensor, condition: Condition | None = None) -> Tensor:  # noqa: D102
-        v = h = inputs.contiguous(memory_format=torch.channels_last)
+        v = h = with_channels_last(inputs)
         biases = self.biases(condition, len(inputs), (inputs.shape[2], inputs.shape[3]))
         for layer, (vertical, horizontal) in zip(self.layers, biases, strict=True):
             v, h = layer(v, h, vertical, horizontal)

@@ -28,7 +28,15 @@ from models.conditioning import Condition, ConditionConfig
 from models.cost import FLOPS_PER_MULTIPLICATION, num_multiplications
 from models.distributions import Categorical, scaled
 from models.drawn.conv import PixelConv, Raster, SquareConv
-from models.layers.masked_conv import POINT, MaskedConv2d, around, by_colour, colour_of_each, masked_points
+from models.layers.masked_conv import (
+    POINT,
+    MaskedConv2d,
+    around,
+    by_colour,
+    colour_of_each,
+    masked_points,
+    with_channels_last,
+)
 from models.layers.picture_condition import LayerBias, PictureCondition, plus
 from models.layers.picture_field import (
     masked_offsets,
@@ -100,7 +108,7 @@ class PixelCNN(MapImageModel):
 
     def predict(self, inputs: Tensor, condition: Condition | None = None) -> Tensor:  # noqa: D102
         first_bias, *biases = self.condition(condition, len(inputs), (inputs.shape[2], inputs.shape[3]))
-        stream = plus(self.first(inputs.contiguous(memory_format=torch.channels_last)), first_bias)  # decisions/0011
+        stream = plus(self.first(with_channels_last(inputs)), first_bias)
         for block, bias in zip(self.blocks, biases, strict=True):
             stream = block(stream, bias)
         for conv in self.head:

@@ -5,13 +5,13 @@ from torch import Tensor, nn
 
 from models.layers.precision import dtype_of_products
 from models.native import dense
+from models.native.calls import suits
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """As torch's own: x [..., I] times the weight [O, I] transposed, plus the bias [O], to [..., O]."""
     dtype = dtype_of_products(weight)
-    belongs = bias is None or bias.shape == weight.shape[:1]
-    if not belongs or dtype_of_products(x) != dtype or not dense.fits(x, weight, dtype):
+    if not suits(bias, weight) or dtype_of_products(x) != dtype or not dense.fits(x, weight, dtype):
         return F.linear(x, weight, bias)
     rows: Tensor = dense.linear(x.to(dtype).flatten(0, -2), weight, bias)
     return rows.view(*x.shape[:-1], -1)

@@ -23,6 +23,7 @@ from models.layers.colour_products import product_by_colour, worth_it
 from models.layers.linear import linear
 from models.layers.precision import dtype_of_products
 from models.native import convolution as native
+from models.native.calls import suits
 
 MaskType = Literal["A", "B"]
 
@@ -116,14 +117,22 @@ class MaskedConv2d(nn.Module):
         return product(x, self.masked_weight().flatten(1), self.bias)
 
 
+def with_channels_last(x: Tensor) -> Tensor:
+    """Maps that lie pixel by pixel, as layers make them from there on and kernels take them (decisions/0011).
+
+    A copy: those of one channel lie so already, but with strides by which a convolution would take them for the other.
+    """
+    return x.clone(memory_format=torch.channels_last)
+
+
 def padded_conv(x: Tensor, weight: Tensor, bias: Tensor | None, reach: Reach, num_hidden: int = 0) -> Tensor:
     """A convolution that sees as far as `reach`, zeros outside the picture.
 
     So many last pixels of the current row are hidden, their weights zero: a kernel leaves them out.
     """
-    dtype, belongs = dtype_of_products(weight), bias is None or bias.shape == weight.shape[:1]
+    dtype, columns = dtype_of_products(weight), reach.left + 1 + reach.right
+    belongs = suits(bias, weight) and weight.shape[2:] == (reach.up + 1, columns)
     if belongs and dtype_of_products(x) == dtype and native.fits(x, weight, dtype):
-        columns = reach.left + 1 + reach.right
         taps = native.Taps.around(reach.up, reach.left, columns, (reach.up + 1) * columns - num_hidden)
         return native.convolution(x.to(dtype), weight, bias, taps)
     return F.conv2d(F.pad(x, (reach.left, reach.right, reach.up, 0)), weight, bias)

@@ -38,6 +38,13 @@ def is_plain(tensor: Tensor) -> bool:
     return type(tensor) in (Tensor, torch.nn.Parameter)
 
 
+def suits(bias: Tensor | None, weight: Tensor) -> bool:
+    """Whether a bias is that of a weight's outputs, and lies beside it: what is wrong with another torch says."""
+    return bias is None or (
+        is_plain(bias) and (bias.shape, bias.dtype, bias.device) == (weight.shape[:1], weight.dtype, weight.device)
+    )
+
+
 def library_of(dtype: torch.dtype) -> Library:
     """The kernels for this precision, which are known to be there."""
     library = kernels_for(dtype)

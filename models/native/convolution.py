@@ -132,7 +132,7 @@ def fits(x: Tensor, weight: Tensor, dtype: torch.dtype) -> bool:
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, taps: Taps) -> Tensor:
     """Pictures x [B, I, H, W] and a weight [O, I, rows, columns] to [B, O, H, W], in the precision of x."""
-    out: Tensor = _Convolution.apply(x, weight, bias, taps)  # type: ignore[no-untyped-call]
+    out: Tensor = _Convolution.apply(x, weight.contiguous(), bias, taps)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -141,17 +141,15 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, taps: Taps) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.taps, ctx.bias_dtype = taps, None if bias is None else bias.dtype
-        return convolved(x.movedim(1, -1), by_tap(weight, taps).mT, bias, taps).movedim(-1, 1)
+        return convolved(x, by_tap(weight, taps).mT, bias, taps)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_output: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        taps, of_rows = ctx.taps, of_output.to(x.dtype).movedim(1, -1).contiguous()
-        of_x = None
-        if ctx.needs_input_grad[0]:
-            of_x = convolved(of_rows, by_tap(weight, taps), None, taps.turned()).movedim(-1, 1)
-        of_taps, of_bias = weight_gradients(x.movedim(1, -1), of_rows, taps, with_bias=ctx.bias_dtype is not None)
+        taps, of_output = ctx.taps, of_output.to(x.dtype).contiguous(memory_format=torch.channels_last)
+        of_x = convolved(of_output, by_tap(weight, taps), None, taps.turned()) if ctx.needs_input_grad[0] else None
+        of_taps, of_bias = weight_gradients(x, of_output, taps, with_bias=ctx.bias_dtype is not None)
         of_weight = torch.zeros_like(weight)
         by_tap(of_weight, taps).copy_(of_taps.mT)
         return of_x, of_weight, None if of_bias is None else of_bias.to(ctx.bias_dtype), None
@@ -162,21 +160,23 @@ def by_tap(weight: Tensor, taps: Taps) -> Tensor:
     return weight.flatten(2).movedim(-1, 0)[: len(taps.offsets)]
 
 
-def convolved(rows: Tensor, matrices: Tensor, bias: Tensor | None, taps: Taps) -> Tensor:
-    """Rows [B, H, W, K] times a matrix [K, M] for each tap, plus a bias [M]: [B, H, W, M]."""
-    frame, width = taps.frame(rows, PIXELS_AT_ONCE), matrices.shape[2]
+def convolved(x: Tensor, matrices: Tensor, bias: Tensor | None, taps: Taps) -> Tensor:
+    """Maps [B, K, H, W] times a matrix [K, M] for each tap, plus a bias [M]: [B, M, H, W], both with channels last."""
+    rows, width = x.movedim(1, -1), matrices.shape[2]
+    frame = taps.frame(rows, PIXELS_AT_ONCE)
     panels, places = packed(matrices, rows.dtype, DENSE_VECTORS), taps.array()
     added = rows.new_zeros(width, dtype=torch.float32) if bias is None else bias.float().contiguous()
-    out = rows.new_empty(*rows.shape[:3], width)
-    scratch = frame_of(rows, frame)
-    operands = (address(one) for one in (rows, panels, added, out, scratch))
+    shape, scratch = (x.shape[0], width, *x.shape[2:]), frame_of(rows, frame)
+    out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    operands = (address(one) for one in (rows, panels, added, out.movedim(1, -1), scratch))
     sizes = rows.shape[3], width, len(places)
     called("convolve", rows.dtype, ConvolutionStruct(frame, *sizes, addressof(places), *operands))
     return out
 
 
-def weight_gradients(rows: Tensor, of_rows: Tensor, taps: Taps, *, with_bias: bool) -> tuple[Tensor, Tensor | None]:
-    """The gradients of the weight [t, I, O] and of the bias [O], in float32, of rows [B, H, W, I] and [B, H, W, O]."""
+def weight_gradients(x: Tensor, of_output: Tensor, taps: Taps, *, with_bias: bool) -> tuple[Tensor, Tensor | None]:
+    """The gradients of the weight [t, I, O] and of the bias [O], in float32; maps [B, I, H, W] with channels last."""
+    rows, of_rows = x.movedim(1, -1), of_output.movedim(1, -1)
     inputs, outputs, places = rows.shape[3], of_rows.shape[3], taps.array()
     of_weight = rows.new_zeros(len(places), inputs, outputs, dtype=torch.float32)
     of_bias = rows.new_zeros(outputs, dtype=torch.float32) if with_bias else None

@@ -222,8 +222,8 @@ def test_what_would_only_come_again_ends_the_first_start(
 @pytest.mark.parametrize(
     ("error", "told", "expected", "message"),
     [
-        (None, None, Interrupted, "the same command goes on"),
-        (WorkerGroupError("Connection closed by peer", {}), None, Interrupted, "the same command goes on"),
+        (None, None, Interrupted, "the same command begins anew"),
+        (WorkerGroupError("Connection closed by peer", {}), None, Interrupted, "the same command begins anew"),
         (WorkerGroupError("", {}), ConfigError("training diverged"), ConfigError, "training diverged"),
         (WorkerGroupError("", {}), RuntimeError("shapes cannot be multiplied"), RuntimeError, "shapes cannot"),
         (OSError(errno.ENOSPC, "no space"), None, StorageError, "run: the disk is full"),
@@ -271,7 +271,7 @@ def test_lost_workers_are_started_again_until_nothing_comes_of_it(
             (plan.run_folder / "checkpoints/000000003.json").write_text("")
         return lost
 
-    with pytest.raises(ClusterError, match=r"lost 4 times in a row without a new checkpoint.*closed by peer"):
+    with pytest.raises(ClusterError, match=r"lost or could not be started 4 times in a row .*closed by peer"):
         training_that_fails(monkeypatch, plan, lose).run()
     assert len(starts) == 3 + 4
 

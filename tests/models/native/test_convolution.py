@@ -1,15 +1,19 @@
 """Convolutions in training by the kernel, on every level: values and gradients are those of torch's in float64."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
+from models import build
+from models.gated_pixelcnn import GatedPixelCNNConfig
 from models.layers.masked_conv import MaskedConv2d, Reach, VerticalConv2d, around, colour_of_each, padded_conv
 from models.native import calls
 from models.native import convolution as subject
+from models.pixelcnn import PixelCNNConfig
 from tests.models.native.levels import in_every_precision, library_of, needs_kernels
 
 pytestmark = needs_kernels
@@ -160,6 +164,42 @@ def test_a_gradient_that_lies_with_channels_first(monkeypatch: pytest.MonkeyPatc
     assert [one.stride() for one in found] == [one.stride() for one in given], "as what they are the gradients of"
 
 
+@pytest.mark.parametrize("order", [(0, 1, 3, 2), (1, 0, 2, 3), (2, 3, 0, 1)], ids=str)
+def test_a_weight_that_lies_otherwise(order: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    reach = Reach(1, 1, 1)
+    weight = torch.randn([(32, 16, 2, 3)[axis] for axis in order]).permute([order.index(axis) for axis in range(4)])
+    given = [maps(2, 16, 6, 5).requires_grad_(), weight.requires_grad_()]
+    expected = outcome(plainly(reach), as_multiplied(given, torch.float32))
+    is_near(outcome(with_kernel(reach, torch.float32), given), expected, torch.float32)
+
+
+def test_what_it_gives_may_be_changed_in_place() -> None:
+    given = [maps(2, 16, 6, 5).requires_grad_(), torch.randn(32, 16, 2, 3).requires_grad_()]
+    y = with_kernel(Reach(1, 1, 1), torch.float32)(*given)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    y += 1
+    y.relu_().sum().backward()
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize("config", [PixelCNNConfig, GatedPixelCNNConfig])
+def test_pictures_of_any_colours_train_through_it(config: type, colours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one channel they lie with the last channel last as they come, and would go on with channels first."""
+    shapes, convolved = list[torch.Size](), subject.convolved
+
+    def noted(x: Tensor, *given: Any) -> Tensor:
+        shapes.append(x.shape)
+        return convolved(x, *given)
+
+    monkeypatch.setattr(subject, "convolved", noted)
+    model = build(config().name, config(channels=colours, hidden=32, num_layers=3, head_channels=32))
+    model.nll_nats(torch.randint(256, (2, colours, 8, 8))).mean().backward()
+    per_layer = 2 if config is GatedPixelCNNConfig else 1
+    # Each forwards and for its input; what reads the picture itself has too few features.
+    assert len(shapes) >= 2 * per_layer * 2
+
+
 def test_what_it_does_not_take_is_left_to_torch() -> None:
     x, weight = maps(2, 16, 6, 5), torch.randn(32, 16, 2, 3, requires_grad=True)
     assert subject.fits(x, weight, torch.float32)
@@ -177,12 +217,34 @@ def test_what_it_does_not_take_is_left_to_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "dtype", "bias"), [(32, torch.float32, 32), (16, torch.float64, 32), (16, torch.float32, 16)]
+    ("x", "bias"),
+    [
+        (maps(2, 32, 6, 5), torch.zeros(32)),
+        (maps(2, 16, 6, 5, dtype=torch.float64), torch.zeros(32)),
+        (maps(2, 16, 6, 5), torch.zeros(16)),
+        (maps(2, 16, 6, 5), torch.zeros(32, dtype=torch.float64)),
+    ],
+    ids=["inputs", "precision", "biases", "bias's precision"],
 )
-def test_what_does_not_belong_together_is_told_by_torch(inputs: int, dtype: torch.dtype, bias: int) -> None:
+def test_what_does_not_belong_together_is_told_by_torch(x: Tensor, bias: Tensor) -> None:
     weight = torch.randn(32, 16, 2, 3, requires_grad=True)
     with pytest.raises(RuntimeError):
-        padded_conv(maps(2, inputs, 6, 5, dtype=dtype), weight, torch.zeros(bias), Reach(1, 1, 1))
+        padded_conv(x, weight, bias, Reach(1, 1, 1))
+
+
+def test_a_bias_that_is_no_bias_of_the_weight() -> None:
+    weight = torch.zeros(32, 16, 2, 3)
+    assert calls.suits(None, weight)
+    assert calls.suits(torch.zeros(32), weight)
+    assert not calls.suits(torch.zeros(16), weight)
+    assert not calls.suits(torch.zeros(32, device="meta"), weight)
+    assert not calls.suits(torch.zeros(32).as_subclass(Spread), weight)
+
+
+def test_a_kernel_of_another_reach_is_torch_s() -> None:
+    weight = torch.randn(32, 16, 1, 1, requires_grad=True)
+    y = padded_conv(maps(2, 16, 6, 5), weight, None, Reach(1, 1, 1))
+    assert type(y.grad_fn).__name__ != "_ConvolutionBackward"
 
 
 class Spread(Tensor):
@@ -194,9 +256,10 @@ def test_sums_over_many_pixels_are_not_rounded_as_coarsely_as_they_are_large(
     level: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(level, monkeypatch)
-    rows, of_rows = (torch.full((200, 32, 32, 16), value).to(dtype) for value in (0.3, 0.1))
-    of_weight, of_bias = subject.weight_gradients(rows, of_rows, subject.Taps.around(0, 0, 1, 1), with_bias=True)
+    shape, one_tap = (200, 16, 32, 32), subject.Taps.around(0, 0, 1, 1)
+    x, of_output = (maps(*shape, dtype=dtype).fill_(value) for value in (0.3, 0.1))
+    of_weight, of_bias = subject.weight_gradients(x, of_output, one_tap, with_bias=True)
     assert of_bias is not None
-    expected = 200 * 32 * 32 * float(of_rows[0, 0, 0, 0])
+    expected = 200 * 32 * 32 * float(of_output[0, 0, 0, 0])
     assert (of_bias / expected - 1).abs().max() < 1e-5
-    assert (of_weight / (expected * float(rows[0, 0, 0, 0])) - 1).abs().max() < 1e-5
+    assert (of_weight / (expected * float(x[0, 0, 0, 0])) - 1).abs().max() < 1e-5
