@@ -128,14 +128,14 @@ inline void add_weights(const ConvolutionWeights& of, const typename Number::T* 
   };
   in_pieces([&](int row, int num, float* laid) {
     for (int r = 0; r < num; r++)
-      put_rows<TILE_VECTORS * VL, Number>(of_rows, (int64_t)(row + r) * width, width, of.outputs, of.outputs, laid,
+      put_rows<TILE_VECTORS * VL, Number, true>(of_rows, (int64_t)(row + r) * width, width, of.outputs, of.outputs, laid,
                                           r * units, num * units);
   });
   for (int tap = 0; tap < of.num_taps; tap++) {
     const size_t seen = seen_at(of.frame, of.taps[tap]);
     in_pieces([&](int row, int num, const float* laid) {
       for (int r = 0; r < num; r++)
-        put_rows<TILE_INPUTS, Number>(framed, seen + (size_t)(row + r) * pitch, width, of.inputs, of.inputs, in_rows,
+        put_rows<TILE_INPUTS, Number, true>(framed, seen + (size_t)(row + r) * pitch, width, of.inputs, of.inputs, in_rows,
                                       r * units, num * units);
       add_products<Number>(in_rows, of.inputs, laid, of.outputs, num * units,
                            of.of_weight + (size_t)tap * of.inputs * of.outputs);

@@ -42,33 +42,32 @@ inline void side_by_side(const uint16_t* row, const uint16_t* next, int num_colu
 #endif
 
 // `number` rows of an item from `from` on, as units: WIDTH columns after WIDTH columns, [columns / WIDTH, units, WIDTH].
-// Two vectors of columns at a time, so that few streams are written. Rows before the first are zeros, and an odd last
-// one has zeros beside it. They may be some of many units: these from `begin` on.
-template <int WIDTH, class Number>
+// Two vectors of columns at a time, so that few streams are written. Rows before the first are zeros.
+//
+// SOME: they are some of many units, these from `begin` on, and an odd last row has zeros beside it. WaveNet's rows are
+// none of these, and take a twentieth more of its step where that has to be found out for each.
+template <int WIDTH, class Number, bool SOME = false>
 inline void put_rows(const typename Number::T* rows, int64_t from, int number, int64_t stride, int width, float* to,
-                     int begin, int num_units) {
+                     int begin = 0, int of_units = 0) {
   typedef const typename Number::T* Row;
   constexpr int PIECE = WIDTH < VL ? WIDTH : VL;
+  const int num_units = SOME ? (number + Number::PAIR - 1) / Number::PAIR : number / Number::PAIR;
+  const int all_units = SOME ? of_units : num_units;
   for (int block = 0; block < width; block += 2 * VL)
-    for (int unit = 0; unit * Number::PAIR < number; unit++) {
+    for (int unit = 0; unit < num_units; unit++) {
       const int num_columns = width - block < 2 * VL ? width - block : 2 * VL;
       const int64_t first = from + unit * Number::PAIR;
-      Row row = first < 0 ? nullptr : rows + first * stride + block;
-      Row next = first + 1 < 0 || (unit + 1) * Number::PAIR > number ? nullptr : row ? row + stride : rows + block;
+      Row row = first < 0 ? nullptr : rows + first * stride + block, next = first + 1 < 0 ? nullptr : row ? row + stride : rows + block;
+      if (SOME && (unit + 1) * Number::PAIR > number) next = nullptr;
       if (!block && row) ask_for(row + 16 * stride, Number::PAIR, stride, width);
       Vector units[2];
       side_by_side(row, next, num_columns, units);
       for (int part = 0; part < num_columns; part += PIECE) {
         const int column = (block + part) / WIDTH * WIDTH, wide = width - column < WIDTH ? width - column : WIDTH;
-        memcpy(to + (size_t)column * num_units + (size_t)(begin + unit) * wide + (block + part - column),
+        memcpy(to + (size_t)column * all_units + (size_t)(SOME ? begin + unit : unit) * wide + (block + part - column),
                (float*)units + part, PIECE * sizeof(float));
       }
     }
-}
-
-template <int WIDTH, class Number>
-inline void put_rows(const typename Number::T* rows, int64_t from, int number, int64_t stride, int width, float* to) {
-  put_rows<WIDTH, Number>(rows, from, number, stride, width, to, 0, number / Number::PAIR);
 }
 
 // out [R, V vectors] += the sums over units of a [units, R] times w [units, V vectors]. A block's sums begin at zero: added
