@@ -152,7 +152,7 @@ def test_masked_and_vertical_convolutions_train_through_it(
         x = y.detach().contiguous(memory_format=torch.channels_last)
 
 
-def test_a_gradient_that_lies_with_channels_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gradient_that_lies_with_channels_first() -> None:
     torch.manual_seed(0)
     reach = Reach(1, 1, 1)
     given = [maps(2, 16, 6, 5).requires_grad_(), torch.randn(32, 16, 2, 3).requires_grad_()]
